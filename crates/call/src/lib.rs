@@ -1,0 +1,1 @@
+//! One phone call in a room: plan, states, bridge, verdict, attributes. A core without IO.

@@ -1,0 +1,1 @@
+//! The other ends: a phone and a room participant that speak only public protocols.

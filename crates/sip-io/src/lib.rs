@@ -1,0 +1,1 @@
+//! Sockets, name resolution and timers under the sip core.

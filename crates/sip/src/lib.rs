@@ -1,0 +1,1 @@
+//! The phone's signalling: messages, transactions, dialogs, legs, digest. A core without IO.
