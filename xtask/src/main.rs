@@ -1,3 +1,45 @@
-//! The project's own chores.
+//! The project's own chores, run as `cargo xtask <command>`.
+//!
+//! * `test` is the whole test suite: unit and simulation tests of every crate, then the end-to-end tests that drive the
+//!   release binary with software we did not write (official SDKs, SIPp, baresip). It installs what is missing where it may.
+//! * `check` holds the rules of the house that no compiler enforces: which crate may know which, how long a file may be.
+//!
+//! It never builds or tests anything that a plain `cargo` or `pytest` command printed by it could not repeat.
 
-fn main() {}
+mod house;
+mod stages;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  test [STAGE ...]   run the tests; stages: rust, e2e (default: all, in this order)
+  check              check the rules of the house (imports between crates, file lengths)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let root = stages::workspace_root()?;
+    match arguments.split_first().map(|(command, rest)| (command.as_str(), rest)) {
+        Some(("test", chosen)) => stages::test(&root, chosen),
+        Some(("check", [])) => house::check(&root),
+        _ => {
+            print!("{USAGE}");
+            bail!("no such command: {}", arguments.join(" "))
+        }
+    }
+}

@@ -1,0 +1,126 @@
+"""baresip as the phone: it hums a tone, records what it hears, and tells what happens over its control socket."""
+
+import json
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from .ports import free_port
+from .tones import read_wav
+from .waiting import wait_until
+
+MODULES = Path("/usr/lib/baresip/modules")
+
+CONFIG = """\
+sip_listen 127.0.0.1:{sip_port}
+audio_source ausine,{hertz}
+audio_player aufile,{heard}
+audio_alert aufile,/dev/null
+ausrc_srate 48000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+rtp_ports {rtp_port}-{rtp_port_end}
+call_local_timeout 120
+module_path {modules}
+{codecs}
+module ausine.so
+module aufile.so
+module ctrl_tcp.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+ctrl_tcp_listen 127.0.0.1:{control_port}
+"""
+
+
+class Baresip:
+    """One baresip process with one account."""
+
+    def __init__(self, folder: Path, hertz: int = 700, answer: str = "auto", codecs=("g711",), account: str = ""):
+        self.sip_port = free_port()
+        self.control_port = free_port()
+        rtp_port = free_port() // 2 * 2
+        self.folder = folder / f"baresip-{self.sip_port}"
+        self.folder.mkdir(parents=True)
+        self.heard_path = self.folder / "heard.wav"
+        self.events: list[dict] = []
+        (self.folder / "config").write_text(
+            CONFIG.format(
+                sip_port=self.sip_port, control_port=self.control_port, hertz=hertz, heard=self.heard_path,
+                rtp_port=rtp_port, rtp_port_end=rtp_port + 20, modules=MODULES,
+                codecs="\n".join(f"module {codec}.so" for codec in codecs),
+            )  # fmt: skip
+        )
+        (self.folder / "accounts").write_text(f"<sip:phone@127.0.0.1>;regint=0;answermode={answer}{account}\n")
+        self.output = (self.folder / "screen.log").open("wb")
+        self.process = subprocess.Popen(
+            ["baresip", "-f", self.folder, "-v"], stdout=self.output, stderr=self.output, stdin=subprocess.DEVNULL
+        )
+        self.control = wait_until(self._connect, "baresip opens its control socket", 10)
+        threading.Thread(target=self._read_events, daemon=True).start()
+
+    def _connect(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"baresip ended early: {self.screen()[-2000:]}")
+        try:
+            return socket.create_connection(("127.0.0.1", self.control_port), timeout=1)
+        except OSError:
+            return None
+
+    def _read_events(self) -> None:
+        self.control.settimeout(None)
+        pending = b""
+        while True:
+            try:
+                chunk = self.control.recv(65_536)
+            except OSError:
+                return
+            if not chunk:
+                return
+            pending += chunk
+            while b":" in pending:  # netstrings: length ":" text ","
+                length, _, rest = pending.partition(b":")
+                if len(rest) < int(length) + 1:
+                    break
+                self.events.append(json.loads(rest[: int(length)]))
+                pending = rest[int(length) + 1 :]
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.sip_port}"
+
+    def screen(self) -> str:
+        return (self.folder / "screen.log").read_text(errors="replace")
+
+    def command(self, name: str, parameters: str = "") -> None:
+        text = json.dumps({"command": name, "params": parameters})
+        self.control.sendall(f"{len(text)}:{text},".encode())
+
+    def happened(self, kind: str) -> list[dict]:
+        return [event for event in list(self.events) if event.get("type") == kind]
+
+    def waits_for(self, kind: str, seconds: float = 10.0) -> dict:
+        return wait_until(
+            lambda: self.happened(kind), f"baresip tells {kind}; told: {[e.get('type') for e in self.events]}", seconds
+        )[0]
+
+    def digits(self) -> str:
+        return "".join(event.get("param", "") for event in self.happened("CALL_DTMF_START"))
+
+    def recording(self) -> tuple[np.ndarray, int]:
+        return read_wav(self.heard_path) if self.heard_path.exists() else (np.zeros(0, np.int16), 8_000)
+
+    def stop(self) -> None:
+        self.control.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.output.close()

@@ -1,0 +1,130 @@
+"""A room participant: the official Python SDK, unmodified."""
+
+import asyncio
+import contextlib
+import time
+
+import numpy as np
+from livekit import api, rtc
+
+from .server import API_KEY, API_SECRET, Trunkline
+from .waiting import until
+
+RATE = 48_000
+
+
+class Participant:
+    """Joins a room, speaks a tone, records what it hears from each track, and keeps every event with its time."""
+
+    def __init__(self, server: Trunkline, room_name: str, identity: str):
+        self.server = server
+        self.room_name = room_name
+        self.identity = identity
+        self.room = rtc.Room()
+        self.heard: dict[str, list[np.ndarray]] = {}
+        self.statuses: list[tuple[str, str]] = []
+        self.left: dict[str, int] = {}
+        self.digits: list[str] = []
+        self.disconnected = None
+        self.tasks: list[asyncio.Task] = []
+        self._listen()
+
+    def _listen(self) -> None:
+        room = self.room
+
+        @room.on("participant_connected")
+        def joined(participant):
+            self._note_status(participant)
+
+        @room.on("participant_attributes_changed")
+        def changed(_attributes, participant):
+            self._note_status(participant)
+
+        @room.on("participant_disconnected")
+        def gone(participant):
+            self.left[participant.identity] = participant.disconnect_reason
+
+        @room.on("track_subscribed")
+        def subscribed(track, _publication, participant):
+            if track.kind == rtc.TrackKind.KIND_AUDIO:
+                self.tasks.append(asyncio.ensure_future(self._record(track, participant.identity)))
+
+        @room.on("sip_dtmf_received")
+        def digit(dtmf):
+            self.digits.append(dtmf.digit)
+
+        @room.on("disconnected")
+        def closed(reason):
+            self.disconnected = reason
+
+    def _note_status(self, participant) -> None:
+        status = participant.attributes.get("sip.callStatus")
+        if status and (not self.statuses or self.statuses[-1] != (participant.identity, status)):
+            self.statuses.append((participant.identity, status))
+
+    async def _record(self, track, identity: str) -> None:
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+        frames = self.heard.setdefault(identity, [])
+        async for event in stream:
+            frames.append(np.frombuffer(event.frame.data, dtype=np.int16).copy())
+
+    def token(self) -> str:
+        grants = api.VideoGrants(room_join=True, room=self.room_name)
+        return api.AccessToken(API_KEY, API_SECRET).with_identity(self.identity).with_grants(grants).to_jwt()
+
+    async def join(self) -> "Participant":
+        await asyncio.wait_for(self.room.connect(self.server.ws_url, self.token()), 15)
+        return self
+
+    async def speak(self, hertz: float) -> rtc.LocalAudioTrack:
+        """Publishes a microphone that hums this tone until the participant leaves."""
+        source = rtc.AudioSource(RATE, 1)
+        track = rtc.LocalAudioTrack.create_audio_track("voice", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self.room.local_participant.publish_track(track, options)
+        self.tasks.append(asyncio.ensure_future(self._hum(source, hertz)))
+        return track
+
+    @staticmethod
+    async def _hum(source: rtc.AudioSource, hertz: float) -> None:
+        frame_length = RATE // 50
+        position = 0
+        while True:
+            moments = (np.arange(frame_length) + position) / RATE
+            samples = (np.sin(2 * np.pi * hertz * moments) * 0.3 * 32767).astype(np.int16)
+            position += frame_length
+            await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, frame_length))
+
+    def recording(self, identity: str, last_seconds: float | None = None) -> np.ndarray:
+        frames = self.heard.get(identity, [])
+        samples = np.concatenate(frames) if frames else np.zeros(0, np.int16)
+        return samples if last_seconds is None else samples[-int(last_seconds * RATE) :]
+
+    def forget(self) -> None:
+        """Drops what was recorded so far; the recording goes on."""
+        for frames in self.heard.values():
+            frames.clear()
+
+    def statuses_of(self, identity: str) -> list[str]:
+        return [status for who, status in self.statuses if who == identity]
+
+    async def sees(self, identity: str, status: str, seconds: float = 10.0) -> None:
+        await until(
+            lambda: status in self.statuses_of(identity),
+            f"{identity} shows {status}; seen so far: {self.statuses_of(identity)}",
+            seconds,
+        )
+
+    async def sees_leave(self, identity: str, seconds: float = 10.0) -> int:
+        await until(lambda: identity in self.left, f"{identity} leaves", seconds)
+        return self.left[identity]
+
+    async def leave(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self.room.disconnect(), 5)
+
+
+def now() -> float:
+    return time.monotonic()

@@ -1,0 +1,76 @@
+"""SIPp as the phone: a scenario of tests/sipp is its part in the story."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from .ports import free_port
+from .server import ROOT
+from .waiting import wait_until
+
+SCENARIOS = ROOT / "tests" / "sipp"
+
+
+class Sipp:
+    """One SIPp process on 127.0.0.1; it plays the scenario for `calls` calls and then ends by itself."""
+
+    def __init__(self, folder: Path, scenario: str, calls: int = 1, transport: str = "u1", seconds: int = 60, **keys):
+        self.port = free_port()
+        self.folder = folder / f"sipp-{scenario}-{self.port}"
+        self.folder.mkdir(parents=True)
+        shutil.copy(SCENARIOS / f"{scenario}.xml", self.folder)
+        self.messages = self.folder / "messages.log"
+        command = [
+            "sipp", "-sf", f"{scenario}.xml", "-i", "127.0.0.1", "-p", str(self.port), "-t", transport,
+            "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
+            "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error",
+            "-mp", str(free_port()),
+        ]  # fmt: skip
+        for key, value in keys.items():
+            command += ["-key", key, str(value)]
+        self.output = (self.folder / "screen.log").open("wb")
+        self.process = subprocess.Popen(
+            command, cwd=self.folder, stdout=self.output, stderr=self.output, stdin=subprocess.DEVNULL
+        )
+        wait_until(self._listening, f"SIPp listens on {self.port}", 5)
+
+    def _listening(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"SIPp ended early: {(self.folder / 'screen.log').read_text(errors='replace')[-2000:]}")
+        kinds = ("/proc/net/udp", "/proc/net/tcp")
+        wanted = f":{self.port:04X} "
+        return any(wanted in Path(kind).read_text() for kind in kinds)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def trace(self) -> str:
+        return self.messages.read_text(errors="replace") if self.messages.exists() else ""
+
+    def received(self, method: str) -> list[str]:
+        """Every request of this method that SIPp received, whole."""
+        blocks = re.split(r"-{20,} .*\n", self.trace())
+        found = []
+        for block in blocks:
+            header, _, message = block.partition("\n\n")
+            if "message received" in header and message.startswith(f"{method} "):
+                found.append(message)
+        return found
+
+    def waits_for(self, method: str, seconds: float = 10.0) -> str:
+        return wait_until(lambda: self.received(method), f"SIPp receives {method}", seconds)[0]
+
+    def ends_well(self, seconds: float = 20.0) -> None:
+        """The scenario was played to its end, every message as expected."""
+        code = self.process.wait(seconds)
+        errors = self.folder / "errors.log"
+        told = errors.read_text(errors="replace")[-2000:] if errors.exists() else ""
+        assert code == 0, f"SIPp ended with {code}: {told}\n{self.trace()[-3000:]}"
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.output.close()

@@ -1,0 +1,146 @@
+//! The stages of `cargo xtask test`: what is run, in which order, and how the result is summed up.
+//!
+//! Every stage prints the command it runs, streams its output, and is timed. The last line is the sum of all stages in the
+//! form `N passed, N failed`.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tools;
+
+/// What a stage counted.
+#[derive(Default, Clone, Copy)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+struct Finished {
+    name: &'static str,
+    took: Duration,
+    tally: Tally,
+    succeeded: bool,
+}
+
+/// The directory that holds the workspace's Cargo.toml.
+pub(crate) fn workspace_root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.parent().context("xtask has no parent directory")?.to_owned())
+}
+
+/// Runs the chosen stages (all when none is named) and fails when any failed.
+pub(crate) fn test(root: &Path, chosen: &[String]) -> Result<()> {
+    if let Some(unknown) = chosen.iter().find(|stage| !["rust", "e2e"].contains(&stage.as_str())) {
+        bail!("no such stage: {unknown} (there are: rust, e2e)");
+    }
+    let wanted = |stage: &str| chosen.is_empty() || chosen.iter().any(|name| name == stage);
+    let mut finished = Vec::new();
+    if wanted("rust") {
+        finished.push(rust(root)?);
+    }
+    if wanted("e2e") {
+        finished.push(build(root)?);
+        finished.push(e2e(root)?);
+    }
+    summarise(&finished)
+}
+
+/// Unit, property and simulation tests of every crate, in the profile that ships.
+fn rust(root: &Path) -> Result<Finished> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["test", "--workspace", "--release", "--locked", "--no-fail-fast"]);
+    run_counted("rust", cargo.current_dir(root), count_cargo)
+}
+
+/// The binary that the end-to-end tests drive.
+fn build(root: &Path) -> Result<Finished> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--release", "--locked"]);
+    run_counted("build", cargo.current_dir(root), |_, _| ())
+}
+
+/// The release binary against software we did not write.
+fn e2e(root: &Path) -> Result<Finished> {
+    let python = tools::prepare(root)?;
+    let mut pytest = Command::new(python);
+    pytest.args(["-m", "pytest", "-rs", "--durations=10", "tests/e2e"]);
+    run_counted("e2e", pytest.current_dir(root), count_pytest)
+}
+
+/// Runs a command, passes its output on line by line and lets `count` read every line.
+fn run_counted(name: &'static str, command: &mut Command, count: fn(&str, &mut Tally)) -> Result<Finished> {
+    println!("\n=== {name}: {}", shown(command));
+    let started = Instant::now();
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting {}", shown(command)))?;
+    let output = child.stdout.take().context("the child's output was not captured")?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(output).lines() {
+        let line = line.context("reading the child's output")?;
+        println!("{line}");
+        count(&line, &mut tally);
+    }
+    let succeeded = child.wait().context("waiting for the child")?.success();
+    let took = started.elapsed();
+    println!("=== {name}: {} in {:.1} s", if succeeded { "passed" } else { "FAILED" }, took.as_secs_f64());
+    if !succeeded && tally.failed == 0 {
+        tally.failed = 1; // it broke before it could count: a build error, a crash
+    }
+    Ok(Finished { name, took, tally, succeeded })
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// `test result: ok. 12 passed; 0 failed; 1 ignored; ...`
+fn count_cargo(line: &str, tally: &mut Tally) {
+    if let Some(counts) = line.strip_prefix("test result: ") {
+        tally.passed += number_before(counts, " passed");
+        tally.failed += number_before(counts, " failed");
+        tally.skipped += number_before(counts, " ignored");
+    }
+}
+
+/// `=== 12 passed, 1 failed, 2 skipped in 3.21s ===`
+fn count_pytest(line: &str, tally: &mut Tally) {
+    if line.starts_with('=')
+        && line.contains(" in ")
+        && (line.contains(" passed") || line.contains(" failed"))
+    {
+        tally.passed += number_before(line, " passed");
+        tally.failed += number_before(line, " failed") + number_before(line, " error");
+        tally.skipped += number_before(line, " skipped");
+    }
+}
+
+fn number_before(text: &str, marker: &str) -> u64 {
+    let Some(end) = text.find(marker) else { return 0 };
+    let digits = text[..end].rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or("");
+    digits.parse().unwrap_or(0)
+}
+
+fn summarise(finished: &[Finished]) -> Result<()> {
+    println!("\nstage      seconds  passed  failed  skipped");
+    let mut sum = Tally::default();
+    for stage in finished {
+        let Tally { passed, failed, skipped } = stage.tally;
+        println!("{:<10} {:>7.1} {passed:>7} {failed:>7} {skipped:>8}", stage.name, stage.took.as_secs_f64());
+        sum = Tally {
+            passed: sum.passed + passed,
+            failed: sum.failed + failed,
+            skipped: sum.skipped + skipped,
+        };
+    }
+    println!("\n{} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.skipped);
+    if finished.iter().all(|stage| stage.succeeded) {
+        return Ok(());
+    }
+    bail!("some tests failed")
+}
