@@ -1,0 +1,3 @@
+//! The codecs of telephony.
+
+pub mod opus;

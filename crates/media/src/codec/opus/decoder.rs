@@ -1,0 +1,150 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use opus_pure::{OpusDecoder, OpusMode, packet};
+
+use super::{OpusError, RTP_CLOCK};
+
+/// The longest packet RFC 6716 §3.2.5 allows, in the shortest frames concealment works in (2.5 ms).
+const STEPS_PER_SECOND: usize = 400;
+
+/// One talker's Opus decoder: mono out, at the rate it was made for.
+pub struct Decoder {
+    inner: OpusDecoder,
+    rate: u32,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    /// A decoder that gives mono samples at `rate` (8000, 16000 or 48000 Hz).
+    ///
+    /// # Errors
+    /// [`OpusError::Rate`] for any other rate.
+    pub fn new(rate: u32) -> Result<Self, OpusError> {
+        if !matches!(rate, 8_000 | 16_000 | 48_000) {
+            return Err(OpusError::Rate(rate));
+        }
+        Ok(Self { inner: fresh(rate)?, rate })
+    }
+
+    /// The rate of the samples, in Hz.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Decodes into `out` and returns how many samples were written.
+    ///
+    /// - `Some(packet)`, `fec` false: the packet's own audio, 2.5 to 120 ms.
+    /// - `Some(packet)`, `fec` true: the audio *before* this packet, which was lost: recovered from the packet's
+    ///   in-band redundancy where it carries some, concealed where not. Fills as much of `out` as 2.5 ms steps allow.
+    /// - `None`: concealment, as long as `out` (in whole steps of 2.5 ms).
+    ///
+    /// # Errors
+    /// [`OpusError::Packet`] for what is not Opus, [`OpusError::Buffer`] if `out` is too short for the packet or
+    /// for one step. After an error the decoder goes on working.
+    pub fn decode(&mut self, packet: Option<&[u8]>, fec: bool, out: &mut [i16]) -> Result<usize, OpusError> {
+        match packet {
+            None => self.conceal(out),
+            Some(next) if fec => self.recover(next, out),
+            Some(packet) => {
+                let samples = samples(packet, self.rate)?;
+                let given = out.len();
+                let out = out.get_mut(..samples).ok_or(OpusError::Buffer { needed: samples, given })?;
+                self.guarded(|codec| codec.decode_s16(packet, samples, out))
+            }
+        }
+    }
+
+    /// Forgets the stream so far: the next packet begins another.
+    pub fn reset(&mut self) {
+        if self.inner.reset_state().is_err() {
+            self.start_afresh();
+        }
+    }
+
+    fn conceal(&mut self, out: &mut [i16]) -> Result<usize, OpusError> {
+        let step = self.step();
+        if out.len() < step {
+            return Err(OpusError::Buffer { needed: step, given: out.len() });
+        }
+        // The codec conceals 20, 10, 5 or 2.5 ms at a time; anything else is made of these.
+        let mut done = 0;
+        for steps in [8, 4, 2, 1] {
+            while out.len() - done >= steps * step {
+                let piece = &mut out[done..done + steps * step];
+                done += self.guarded(|codec| codec.decode_s16(&[], piece.len(), piece))?;
+            }
+        }
+        Ok(done)
+    }
+
+    fn recover(&mut self, next: &[u8], out: &mut [i16]) -> Result<usize, OpusError> {
+        let whole = samples(next, self.rate)?;
+        let frame = whole / packet::frame_count(next).map_err(|e| OpusError::from_codec(&e))?;
+        if !may_carry_fec(next) || out.len() < frame {
+            return self.conceal(out);
+        }
+        // The redundancy tells of the one frame right before the packet: what lies ahead of that is concealed.
+        let lead = (out.len() - frame) / self.step() * self.step();
+        let done = if lead == 0 { 0 } else { self.conceal(&mut out[..lead])? };
+        let piece = &mut out[done..done + frame];
+        Ok(done + self.guarded(|codec| codec.decode_fec_s16(next, frame, piece))?)
+    }
+
+    fn step(&self) -> usize {
+        self.rate as usize / STEPS_PER_SECOND
+    }
+
+    /// A bug in the codec must end one packet, never the calls that share the thread.
+    fn guarded(
+        &mut self,
+        work: impl FnOnce(&mut OpusDecoder) -> opus_pure::Result<usize>,
+    ) -> Result<usize, OpusError> {
+        match catch_unwind(AssertUnwindSafe(|| work(&mut self.inner))) {
+            Ok(result) => result.map_err(|error| OpusError::from_codec(&error)),
+            Err(_) => {
+                self.start_afresh();
+                Err(OpusError::Internal)
+            }
+        }
+    }
+
+    fn start_afresh(&mut self) {
+        if let Ok(codec) = fresh(self.rate) {
+            self.inner = codec;
+        }
+    }
+}
+
+fn fresh(rate: u32) -> Result<OpusDecoder, OpusError> {
+    let hertz = i32::try_from(rate).map_err(|_| OpusError::Rate(rate))?;
+    OpusDecoder::new(hertz, 1).map_err(|_| OpusError::Rate(rate))
+}
+
+fn samples(packet: &[u8], rate: u32) -> Result<usize, OpusError> {
+    let hertz = i32::try_from(rate).map_err(|_| OpusError::Rate(rate))?;
+    match packet::samples(packet, hertz) {
+        Ok(0) => Err(OpusError::Packet("no audio in it")),
+        Ok(samples) => Ok(samples),
+        Err(error) => Err(OpusError::from_codec(&error)),
+    }
+}
+
+/// How much audio a packet holds, in steps of the RTP clock (48 kHz), read from its first two bytes.
+///
+/// # Errors
+/// [`OpusError::Packet`] if these bytes are no Opus header.
+pub fn duration_48k(packet: &[u8]) -> Result<u32, OpusError> {
+    let samples = samples(packet, RTP_CLOCK)?;
+    u32::try_from(samples).map_err(|_| OpusError::Packet("too long"))
+}
+
+/// Whether a packet is of a kind that can carry the frame before it (SILK and hybrid can, CELT cannot).
+pub fn may_carry_fec(packet: &[u8]) -> bool {
+    packet::mode(packet).is_ok_and(|mode| mode != OpusMode::CeltOnly)
+}

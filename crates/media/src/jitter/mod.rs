@@ -1,0 +1,86 @@
+//! The playout buffer towards the phone: one talker's packets in, as they come; 20 ms frames at 8 kHz out, as the phone
+//! needs them.
+//!
+//! It waits as little as the arrivals allow. A histogram of how late packets come (against the earliest of the last two
+//! seconds) gives the target; pitch periods are left out or repeated until the level fits it. A lost packet is replaced
+//! by its copy in the next one (Opus in-band FEC, RFC 6716 §2.1.7) or by concealment; a pause of the talker is silence.
+//! It never asks a clock, mixes no talkers, and knows nothing of RTP beyond sequence number and timestamp.
+
+mod buffer;
+
+pub use buffer::PlayoutBuffer;
+
+use std::time::Duration;
+
+/// Samples in one 20 ms frame at 8 kHz.
+pub const FRAME: usize = 160;
+
+/// What a talker's packets are coded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TalkerCodec {
+    /// Opus, RTP clock 48 kHz (RFC 7587).
+    Opus,
+    /// G.711 μ-law, RTP clock 8 kHz.
+    Pcmu,
+    /// G.711 A-law, RTP clock 8 kHz.
+    Pcma,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It waits for its time.
+    Queued,
+    /// Its time is over: what it held was concealed already.
+    Late,
+    /// The same packet is there already, or was played.
+    Duplicate,
+    /// It is empty, too long, no packet of its codec, or from another stream than those around it.
+    Unusable,
+}
+
+/// What a frame is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulled {
+    /// The talker's audio.
+    Audio,
+    /// At least in part replaced for audio that did not come.
+    Concealed,
+    /// The talker pauses, or has not begun.
+    Silence,
+}
+
+/// What the buffer has done since it was made. Samples are at 8 kHz.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlayoutStats {
+    /// Packets taken in.
+    pub packets: u64,
+    /// Packets that came after their time.
+    pub late: u64,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Packets that were not usable.
+    pub unusable: u64,
+    /// Packets thrown away because more audio waited than may.
+    pub overflowed: u64,
+    /// Packets that were replaced because a later one was there and they were not.
+    pub lost: u64,
+    /// Of these, the ones recovered from the packet after them.
+    pub recovered: u64,
+    /// Samples replaced by concealment, recovered ones not counted.
+    pub concealed: u64,
+    /// Samples of silence in the midst of speech, after concealment had faded out.
+    pub inserted_silence: u64,
+    /// Samples left out by time-stretching.
+    pub shortened: u64,
+    /// Samples put in by time-stretching.
+    pub lengthened: u64,
+    /// Times the stream began anew (jump of sequence numbers, change of codec).
+    pub restarts: u64,
+    /// How long the next sample to be played has been here, or had been if it came in the shortest time: the added delay.
+    pub depth: Duration,
+    /// How late packets come, almost all of them: what the depth follows.
+    pub target: Duration,
+}
