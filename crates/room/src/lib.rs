@@ -1,1 +1,26 @@
 //! A LiveKit room: participants, tracks, signalling, peer connections, data. A core without IO.
+//!
+//! [`Room`] is a state machine: signal requests, packets and `now` go in; signal responses, packets, events
+//! and the next deadline come out of [`Room::poll_output`], which is drained after every call. It follows
+//! LiveKit's signalling protocol 17 in its single peer-connection form (the client offers, the room answers).
+//! It never opens a socket, asks a clock, spawns a task, signs a token or logs a secret.
+
+pub mod grants;
+pub mod peer;
+pub mod signal;
+
+mod config;
+mod error;
+mod ids;
+mod lifecycle;
+mod output;
+
+pub use config::{Env, Join, JoinMode, LocalJoin, LocalTrack, RoomConfig};
+pub use error::{JoinError, PublishError};
+pub use ids::{ParticipantId, TrackSid};
+pub use lifecycle::Room;
+/// LiveKit's protobuf messages.
+pub use livekit_protocol as proto;
+pub use output::{AudioPacket, Codec, LocalEvent, Output, Receive};
+/// The transport of a packet: UDP, or TCP with the framing done by the shell.
+pub use str0m::net::Protocol;

@@ -1,0 +1,33 @@
+//! Why an operation on a room was refused.
+
+use thiserror::Error;
+
+/// Why a participant could not join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The token has no identity. The client's fault: HTTP 400.
+    #[error("identity cannot be empty")]
+    NoIdentity,
+    /// The room has as many participants as it may have. HTTP 500, as LiveKit's clients know it.
+    #[error("room is full: max_participants reached")]
+    RoomFull,
+    /// The room is closing; a new room of the same name may be made.
+    #[error("room is closed")]
+    Closed,
+    /// The client asked for two peer connections (signalling without `join_request`).
+    #[error("unimplemented: dual peer connection mode (v0); use /rtc/v1")]
+    DualNotBuilt,
+}
+
+/// Why a local participant could not publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// No such participant in the room, or one that is not local.
+    #[error("no local participant with this id")]
+    NotLocal,
+    /// The participant has published its track already.
+    #[error("the participant has published already")]
+    AlreadyPublished,
+}

@@ -1,0 +1,5 @@
+//! A participant's peer connection.
+
+mod stun;
+
+pub use stun::stun_username_ufrag;
