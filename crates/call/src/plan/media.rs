@@ -1,0 +1,108 @@
+//! Codecs, encryption and media timeout of a call: the request's over the trunk's.
+
+use std::time::Duration;
+
+use livekit_protocol::{SipMediaConfig, SipMediaEncryption};
+
+use super::{PlanDefaults, PlanError};
+use crate::rules;
+
+/// A codec that the phone's leg can speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+/// How the phone's media is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaPlan {
+    /// What the SDP offer lists, best first; never empty. telephone-event is always added.
+    pub codecs: Vec<Codec>,
+    /// Hang up after this long without a packet, when the call says so; else the server's own limit holds.
+    pub timeout: Option<Duration>,
+}
+
+/// Merges what request and trunk ask for.
+pub(super) fn plan(
+    request: Option<&SipMediaConfig>,
+    trunk: Option<&SipMediaConfig>,
+    defaults: &PlanDefaults,
+) -> Result<MediaPlan, PlanError> {
+    for config in [request, trunk].into_iter().flatten() {
+        rules::media(config)?;
+    }
+    refuse_required_encryption(request, trunk)?;
+    let list = [request, trunk].into_iter().flatten().find(|config| !config.codecs.is_empty());
+    let only = list.or(trunk).is_some_and(|config| config.only_listed_codecs);
+    let listed = list.map_or(Ok(Vec::new()), listed_codecs)?;
+    if only && listed.is_empty() {
+        return Err(PlanError::Invalid("media.codecs: no codecs specified".to_owned()));
+    }
+    let codecs = if only { listed } else { with_defaults(listed, &defaults.codecs) };
+    let timeout = [request, trunk]
+        .into_iter()
+        .flatten()
+        .find_map(|config| config.media_timeout.as_ref())
+        .map(rules::duration)
+        .filter(|timeout| !timeout.is_zero());
+    Ok(MediaPlan { codecs, timeout })
+}
+
+/// Encryption that is merely allowed falls back to plain RTP; encryption that is required cannot be had.
+fn refuse_required_encryption(
+    request: Option<&SipMediaConfig>,
+    trunk: Option<&SipMediaConfig>,
+) -> Result<(), PlanError> {
+    let of = |config: Option<&SipMediaConfig>| {
+        config.map_or(SipMediaEncryption::SipMediaEncryptDisable, |c| c.encryption())
+    };
+    let asked = match of(request) {
+        SipMediaEncryption::SipMediaEncryptDisable => of(trunk),
+        other => other,
+    };
+    if asked == SipMediaEncryption::SipMediaEncryptRequire {
+        return Err(PlanError::NotSupported {
+            field: "media.encryption",
+            what: asked.as_str_name().to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn listed_codecs(config: &SipMediaConfig) -> Result<Vec<Codec>, PlanError> {
+    let mut codecs = Vec::new();
+    for codec in &config.codecs {
+        let known = match codec.name.to_ascii_uppercase().as_str() {
+            "PCMU" => Codec::Pcmu,
+            "PCMA" => Codec::Pcma,
+            // Every offer has it anyway.
+            "TELEPHONE-EVENT" => continue,
+            _ => {
+                return Err(PlanError::NotSupported {
+                    field: "media.codecs",
+                    what: format!("codec {:?}", codec.name),
+                });
+            }
+        };
+        if !matches!(codec.rate, 0 | 8000) {
+            let text = format!("media.codecs: {} has a rate of 8000, not {}", codec.name, codec.rate);
+            return Err(PlanError::Invalid(text));
+        }
+        if !codecs.contains(&known) {
+            codecs.push(known);
+        }
+    }
+    Ok(codecs)
+}
+
+fn with_defaults(mut listed: Vec<Codec>, defaults: &[Codec]) -> Vec<Codec> {
+    for codec in defaults {
+        if !listed.contains(codec) {
+            listed.push(*codec);
+        }
+    }
+    listed
+}
