@@ -17,11 +17,11 @@ MODULES = Path("/usr/lib/baresip/modules")
 CONFIG = """\
 sip_listen 127.0.0.1:{sip_port}
 audio_source ausine,{hertz}
-audio_player aufile,{heard}
+audio_player aubridge,ear
 audio_alert aufile,/dev/null
 ausrc_srate 48000
 auplay_srate 8000
-ausrc_channels 1
+ausrc_channels 2
 auplay_channels 1
 rtp_ports {rtp_port}-{rtp_port_end}
 call_local_timeout 120
@@ -29,6 +29,9 @@ module_path {modules}
 {codecs}
 module ausine.so
 module aufile.so
+module aubridge.so
+module sndfile.so
+snd_path {folder}
 module ctrl_tcp.so
 module_tmp uuid.so
 module_tmp account.so
@@ -46,11 +49,10 @@ class Baresip:
         rtp_port = free_port() // 2 * 2
         self.folder = folder / f"baresip-{self.sip_port}"
         self.folder.mkdir(parents=True)
-        self.heard_path = self.folder / "heard.wav"
         self.events: list[dict] = []
         (self.folder / "config").write_text(
             CONFIG.format(
-                sip_port=self.sip_port, control_port=self.control_port, hertz=hertz, heard=self.heard_path,
+                sip_port=self.sip_port, control_port=self.control_port, hertz=hertz, folder=self.folder,
                 rtp_port=rtp_port, rtp_port_end=rtp_port + 20, modules=MODULES,
                 codecs="\n".join(f"module {codec}.so" for codec in codecs),
             )  # fmt: skip
@@ -112,7 +114,9 @@ class Baresip:
         return "".join(event.get("param", "") for event in self.happened("CALL_DTMF_START"))
 
     def recording(self) -> tuple[np.ndarray, int]:
-        return read_wav(self.heard_path) if self.heard_path.exists() else (np.zeros(0, np.int16), 8_000)
+        """What the last call's audio decoder gave out, lost packets and all."""
+        dumps = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
+        return read_wav(dumps[-1]) if dumps else (np.zeros(0, np.int16), 8_000)
 
     def stop(self) -> None:
         self.control.close()

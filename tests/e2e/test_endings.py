@@ -1,0 +1,123 @@
+"""Every way a call ends is seen on both sides, at once and with its reason."""
+
+import asyncio
+import signal
+
+import pytest
+from livekit import api
+from livekit.protocol.models import DisconnectReason
+from livekit.protocol.sip import CreateSIPParticipantRequest
+
+
+def request(trunk: str, room: str, wait: bool = True, **fields) -> CreateSIPParticipantRequest:
+    return CreateSIPParticipantRequest(
+        sip_trunk_id=trunk,
+        sip_call_to="+15105550123",
+        room_name=room,
+        participant_identity="phone",
+        wait_until_answered=wait,
+        **fields,
+    )
+
+
+async def test_the_phone_hangs_up(livekit, join, sipp, trunk_to):
+    phone = sipp("answer_then_hang_up")
+    watcher = await join("bye", "watcher")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "bye"))
+    await watcher.sees("phone", "hangup")
+    assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
+    phone.ends_well()
+
+
+async def test_the_participant_is_removed(livekit, join, sipp, trunk_to):
+    phone = sipp("answer_until_bye")
+    watcher = await join("removed", "watcher")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "removed"))
+    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="removed", identity="phone"))
+    phone.ends_well()
+    assert await watcher.sees_leave("phone") == DisconnectReason.PARTICIPANT_REMOVED
+
+
+async def test_the_participant_is_removed_while_the_phone_rings(livekit, join, sipp, trunk_to):
+    phone = sipp("ring_until_cancelled")
+    watcher = await join("ringing", "watcher")
+    placing = asyncio.ensure_future(
+        livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "ringing"))
+    )
+    await watcher.sees("phone", "ringing")
+    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="ringing", identity="phone"))
+    with pytest.raises(api.ServerError) as raised:
+        await asyncio.wait_for(placing, 5)
+    assert raised.value.code == "canceled"
+    phone.ends_well()
+
+
+async def test_the_room_is_deleted(livekit, join, sipp, trunk_to):
+    phone = sipp("answer_until_bye")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "deleted"))
+    await livekit.room.delete_room(api.DeleteRoomRequest(room="deleted"))
+    phone.ends_well()
+
+
+async def test_the_call_lasts_no_longer_than_allowed(livekit, join, sipp, trunk_to):
+    phone = sipp("answer_until_bye")
+    watcher = await join("short", "watcher")
+    asked = request(await trunk_to(phone.address), "short")
+    asked.max_call_duration.FromSeconds(2)
+    await livekit.sip.create_sip_participant(asked)
+    await watcher.sees("phone", "hangup")
+    await watcher.sees_leave("phone")
+    phone.ends_well()
+
+
+async def test_the_caller_gives_up_waiting(livekit, join, sipp, trunk_to):
+    """The HTTP client closes its connection while the phone rings: nobody wants this call any more."""
+    phone = sipp("ring_until_cancelled")
+    watcher = await join("gone", "watcher")
+    placing = asyncio.ensure_future(livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "gone")))
+    await watcher.sees("phone", "ringing")
+    placing.cancel()
+    phone.ends_well()
+    await watcher.sees_leave("phone")
+
+
+async def test_the_server_is_interrupted(server, livekit, join, sipp, trunk_to):
+    """SIGINT: a phone in a call gets its BYE, one that rings its CANCEL, and the process is gone within 5 s."""
+    talking = sipp("answer_until_bye")
+    ringing = sipp("ring_until_cancelled")
+    watcher = await join("shutdown", "watcher")
+    await livekit.sip.create_sip_participant(request(await trunk_to(talking.address), "shutdown"))
+    asked = request(await trunk_to(ringing.address), "shutdown", wait=False)
+    asked.participant_identity = "second"
+    await livekit.sip.create_sip_participant(asked)
+    await watcher.sees("second", "ringing")
+
+    server.signal(signal.SIGINT)
+    code = await asyncio.to_thread(server.process.wait, 5)
+
+    assert code == 0
+    talking.ends_well()
+    ringing.ends_well()
+
+
+async def test_a_draining_server_finishes_its_calls_and_takes_no_new_ones(make_server, tmp_path, sipp):
+    server = make_server(shutdown={"drain": "60s"})
+    from harness.server import API_KEY, API_SECRET
+
+    client = api.LiveKitAPI(server.url, API_KEY, API_SECRET)
+    try:
+        phone = sipp("answer_then_hang_up")
+        trunk = await client.sip.create_outbound_trunk(
+            api.CreateSIPOutboundTrunkRequest(
+                trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
+            )
+        )
+        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "drain"))
+        server.signal(signal.SIGTERM)
+        with pytest.raises(Exception):
+            for _ in range(50):
+                await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "drain-2"))
+        phone.ends_well()
+        assert await asyncio.to_thread(server.process.wait, 10) == 0
+    finally:
+        await client.aclose()
