@@ -1,3 +1,7 @@
 //! The other ends: a phone and a room participant that speak only public protocols.
 
+pub mod api;
+pub mod endpoint;
 pub mod measure;
+pub mod phone;
+pub mod sound;
