@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use crate::sound::Recording;
+use crate::sound::Recorded;
 
 /// One event with the call it belongs to.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ pub enum PhoneEvent {
         /// What the RTP session saw.
         report: RtpReport,
         /// What was recorded.
-        recording: Option<Recording>,
+        recording: Option<Recorded>,
     },
 }
 

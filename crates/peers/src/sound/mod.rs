@@ -2,12 +2,10 @@
 //!
 //! Everything is 16-bit mono PCM in frames of 20 ms. Nothing here knows a codec or a socket.
 
-mod level;
 mod player;
 mod recorder;
 mod spec;
 
-pub use level::dbfs;
 pub use player::{Player, SoundError};
-pub use recorder::{RecordError, Recorder, Recording};
+pub use recorder::{Recorded, Recorder};
 pub use spec::{Sound, SoundSpecError};

@@ -1,34 +1,23 @@
 //! Turns a [`Sound`] into samples, frame by frame, at any rate.
 
 use std::f32::consts::TAU;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::level::sine_peak;
 use super::spec::Sound;
-
-/// Longest WAV file that is played, in samples: ten minutes at 48 kHz.
-const MAX_SAMPLES: usize = 48_000 * 600;
+use crate::measure::{Recording, WavError};
 
 /// A sound could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SoundError {
-    /// The file cannot be read or is no WAV.
-    #[error("{path}: {source}")]
-    Wav {
-        /// The file.
-        path: PathBuf,
-        /// What the reader said.
-        source: hound::Error,
-    },
-    /// The file is longer than ten minutes, empty, or in a format not read here.
-    #[error("{path}: only 16-bit PCM of up to ten minutes is played")]
-    Format {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The file cannot be read, or is no 16-bit PCM.
+    #[error(transparent)]
+    Wav(#[from] WavError),
+    /// The file holds no samples.
+    #[error("{}: there is nothing in it", .0.display())]
+    Empty(PathBuf),
 }
 
 /// An endless stream of samples of one sound.
@@ -67,7 +56,10 @@ impl Player {
                 Kind::Voice(Box::new(Voice::new(*pitch, *level, *noise, seed)))
             }
             Sound::Wav(path) => {
-                let (pcm, from) = load(path)?;
+                let Recording { rate: from, samples: pcm } = Recording::read(path)?;
+                if pcm.is_empty() {
+                    return Err(SoundError::Empty(path.clone()));
+                }
                 Kind::Samples { pcm, step: f64::from(from) / f64::from(rate) }
             }
         };
@@ -154,25 +146,15 @@ fn interpolate(pcm: &[i16], position: f64) -> i16 {
     (f32::from(pcm[whole]) * (1.0 - part) + f32::from(pcm[next]) * part) as i16
 }
 
-/// The first channel of a 16-bit WAV file and its sampling rate.
-fn load(path: &Path) -> Result<(Vec<i16>, u32), SoundError> {
-    let wav = |source| SoundError::Wav { path: path.to_owned(), source };
-    let format = || SoundError::Format { path: path.to_owned() };
-    let mut reader = hound::WavReader::open(path).map_err(wav)?;
-    let spec = reader.spec();
-    let readable = spec.sample_format == hound::SampleFormat::Int && spec.bits_per_sample == 16;
-    if !readable || spec.sample_rate == 0 || reader.len() as usize > MAX_SAMPLES {
-        return Err(format());
-    }
-    let first_channel = reader.samples::<i16>().step_by(usize::from(spec.channels.max(1)));
-    let pcm = first_channel.collect::<Result<Vec<_>, _>>().map_err(wav)?;
-    if pcm.is_empty() { Err(format()) } else { Ok((pcm, spec.sample_rate)) }
+/// Amplitude of a sine whose level against a full-scale sine is `level` dBFS.
+fn sine_peak(level: f32) -> f32 {
+    f32::from(i16::MAX) * 10_f32.powf(level.min(0.0) / 20.0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dbfs;
     use super::*;
+    use crate::measure::dbfs;
 
     fn second(sound: &Sound, rate: u32) -> Vec<i16> {
         let mut out = vec![0; rate as usize];
@@ -211,17 +193,8 @@ mod tests {
     #[test]
     fn a_wav_file_is_played_at_another_rate_and_repeats() {
         let file = tempfile::Builder::new().suffix(".wav").tempfile().unwrap();
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: 8000,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut writer = hound::WavWriter::create(file.path(), spec).unwrap();
-        for sample in second(&Sound::Tone { hz: 400.0, level: -20.0 }, 8000) {
-            writer.write_sample(sample).unwrap();
-        }
-        writer.finalize().unwrap();
+        let samples = second(&Sound::Tone { hz: 400.0, level: -20.0 }, 8000);
+        Recording { rate: 8000, samples }.write(file.path()).unwrap();
         let mut player = Player::new(&Sound::Wav(file.path().to_owned()), 48_000, 1).unwrap();
         let mut out = vec![0; 96_000];
         player.fill(&mut out);
@@ -231,9 +204,6 @@ mod tests {
     #[test]
     fn what_is_no_wav_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert!(matches!(
-            Player::new(&Sound::Wav(file.path().to_owned()), 8000, 1),
-            Err(SoundError::Wav { .. })
-        ));
+        assert!(matches!(Player::new(&Sound::Wav(file.path().to_owned()), 8000, 1), Err(SoundError::Wav(_))));
     }
 }

@@ -1,8 +1,8 @@
 //! Keeps what was heard, placed by media time: gaps become silence, what comes late is left out.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+
+use crate::measure::{WavError, WavWriter};
 
 /// Longest silence written for one jump of the media time, in seconds. A larger jump is a new
 /// timeline and is joined without a gap.
@@ -10,19 +10,9 @@ const MAX_GAP_SECONDS: u64 = 60;
 /// Longest recording, in seconds.
 const MAX_SECONDS: u64 = 3600;
 
-/// A recording could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}")]
-pub struct RecordError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the writer said.
-    pub source: hound::Error,
-}
-
 /// What a finished recording holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recording {
+pub struct Recorded {
     /// The WAV file.
     pub path: PathBuf,
     /// Samples per second.
@@ -36,32 +26,20 @@ pub struct Recording {
 }
 
 /// Writes one mono WAV file.
+#[derive(Debug)]
 pub struct Recorder {
-    writer: hound::WavWriter<BufWriter<File>>,
-    recording: Recording,
-}
-
-impl std::fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.recording.fmt(f)
-    }
+    writer: WavWriter,
+    recording: Recorded,
 }
 
 impl Recorder {
     /// Creates the file, for samples at `rate` per second.
     ///
     /// # Errors
-    /// [`RecordError`] when it cannot be created.
-    pub fn create(path: &Path, rate: u32) -> Result<Self, RecordError> {
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: rate,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let failed = |source| RecordError { path: path.to_owned(), source };
-        let writer = hound::WavWriter::create(path, spec).map_err(failed)?;
-        let recording = Recording { path: path.to_owned(), rate, samples: 0, filled: 0, late: 0 };
+    /// [`WavError`] when it cannot be created.
+    pub fn create(path: &Path, rate: u32) -> Result<Self, WavError> {
+        let writer = WavWriter::create(path, rate)?;
+        let recording = Recorded { path: path.to_owned(), rate, samples: 0, filled: 0, late: 0 };
         Ok(Self { writer, recording })
     }
 
@@ -74,8 +52,8 @@ impl Recorder {
     /// Puts `pcm` at `position` samples after the beginning.
     ///
     /// # Errors
-    /// [`RecordError`] when the disk refuses.
-    pub fn place(&mut self, position: u64, pcm: &[i16]) -> Result<(), RecordError> {
+    /// [`WavError`] when the disk refuses.
+    pub fn place(&mut self, position: u64, pcm: &[i16]) -> Result<(), WavError> {
         let rate = u64::from(self.recording.rate);
         let written = self.recording.samples;
         if position < written {
@@ -85,41 +63,44 @@ impl Recorder {
         let gap = position - written;
         if gap > 0 && gap <= MAX_GAP_SECONDS * rate {
             self.recording.filled += gap;
-            for _ in 0..gap {
-                self.push(0)?;
-            }
+            self.silence(gap)?;
         }
-        for &sample in pcm {
-            self.push(sample)?;
-        }
-        Ok(())
+        self.push(pcm)
     }
 
     /// Puts `pcm` after everything written so far.
     ///
     /// # Errors
     /// As [`Recorder::place`].
-    pub fn append(&mut self, pcm: &[i16]) -> Result<(), RecordError> {
+    pub fn append(&mut self, pcm: &[i16]) -> Result<(), WavError> {
         self.place(self.recording.samples, pcm)
     }
 
     /// Closes the file.
     ///
     /// # Errors
-    /// [`RecordError`] when the disk refuses.
-    pub fn finish(self) -> Result<Recording, RecordError> {
-        let path = self.recording.path.clone();
-        self.writer.finalize().map_err(|source| RecordError { path, source })?;
+    /// [`WavError`] when the disk refuses.
+    pub fn finish(self) -> Result<Recorded, WavError> {
+        self.writer.finish()?;
         Ok(self.recording)
     }
 
-    fn push(&mut self, sample: i16) -> Result<(), RecordError> {
+    fn silence(&mut self, mut samples: u64) -> Result<(), WavError> {
+        let frame = [0; 160];
+        while samples > 0 {
+            let piece = samples.min(frame.len() as u64);
+            self.push(&frame[..piece as usize])?;
+            samples -= piece;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, pcm: &[i16]) -> Result<(), WavError> {
         if self.recording.samples >= MAX_SECONDS * u64::from(self.recording.rate) {
             return Ok(());
         }
-        let path = &self.recording.path;
-        self.writer.write_sample(sample).map_err(|source| RecordError { path: path.clone(), source })?;
-        self.recording.samples += 1;
+        self.writer.write(pcm)?;
+        self.recording.samples += pcm.len() as u64;
         Ok(())
     }
 }
