@@ -1,3 +1,6 @@
 //! The trunkline program.
 
+mod calls;
+mod worker;
+
 fn main() {}

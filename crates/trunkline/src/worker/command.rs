@@ -1,0 +1,53 @@
+//! What the control plane asks of a worker. Each question carries the place for its answer.
+
+use room::{ParticipantId, proto};
+use tokio::sync::{mpsc, oneshot};
+
+use super::JoinError;
+use super::directory::Placed;
+use super::session::{SignalJoin, SignalOut};
+
+/// One room on its worker. Never used again, even for a room of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RoomKey(pub(super) u64);
+
+/// The place for an answer.
+pub(super) type Reply<T> = oneshot::Sender<T>;
+
+/// One request to a worker.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// A client joins; the room is made when there is none.
+    Join {
+        placed: Placed,
+        join: Box<SignalJoin>,
+        outgoing: mpsc::Sender<SignalOut>,
+        reply: Reply<Result<Joined, JoinError>>,
+    },
+    /// A client says something.
+    Signal { room: RoomKey, from: ParticipantId, request: Box<proto::SignalRequest> },
+    /// A client's connection is closed.
+    SignalClosed { room: RoomKey, from: ParticipantId },
+    /// Make a room, or tell of the one there is.
+    CreateRoom { placed: Placed, request: Box<proto::CreateRoomRequest>, reply: Reply<proto::Room> },
+    /// Tell of all rooms, or of those named.
+    ListRooms { names: Vec<String>, reply: Reply<Vec<proto::Room>> },
+    /// End a room; false when there is none.
+    DeleteRoom { name: String, reply: Reply<bool> },
+    /// Tell of everybody in a room.
+    ListParticipants { room: String, reply: Reply<Option<Vec<proto::ParticipantInfo>>> },
+    /// Tell of somebody.
+    GetParticipant { room: String, identity: String, reply: Reply<Option<proto::ParticipantInfo>> },
+    /// Remove somebody; false when there is nobody.
+    RemoveParticipant { room: String, identity: String, reply: Reply<bool> },
+    /// End every room, then the thread.
+    Stop,
+}
+
+/// A client is in.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) room: RoomKey,
+    pub(super) participant: ParticipantId,
+    pub(super) participant_sid: String,
+}

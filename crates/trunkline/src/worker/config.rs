@@ -1,0 +1,85 @@
+//! What the workers need to know of the configuration.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// One address at which clients reach a worker's WebRTC socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RtcAddress {
+    /// The local address to bind: one interface's, never a wildcard, so that answers leave from where questions came to.
+    pub(crate) bind: IpAddr,
+    /// The address in the candidate: the same, or what a NAT in front makes of it.
+    pub(crate) announced: IpAddr,
+}
+
+/// What the workers are made from.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkersConfig {
+    /// How many; at least 1.
+    pub(crate) workers: usize,
+    /// The addresses of the WebRTC sockets.
+    pub(crate) rtc_addresses: Vec<RtcAddress>,
+    /// UDP ports of the WebRTC sockets: each worker takes the next free one.
+    pub(crate) rtc_ports: RangeInclusive<u16>,
+    /// The local address of the phones' RTP sockets.
+    pub(crate) rtp_bind: IpAddr,
+    /// The address that our SDP tells phones.
+    pub(crate) rtp_announced: IpAddr,
+    /// The ports for phones: even ones for RTP, the odd one above for RTCP.
+    pub(crate) rtp_ports: RangeInclusive<u16>,
+    /// Follow the address from which the phone really sends.
+    pub(crate) symmetric_rtp: bool,
+    /// How long an answered phone may stay silent before its first packet.
+    pub(crate) media_timeout_initial: Duration,
+    /// How long it may be silent later.
+    pub(crate) media_timeout: Duration,
+    /// `ND_...`
+    pub(crate) node_id: String,
+    /// The version told to clients.
+    pub(crate) version: String,
+    /// STUN servers told to clients.
+    pub(crate) ice_servers: Vec<room::proto::IceServer>,
+    /// Defaults of rooms that come into being by a join.
+    pub(crate) room_empty_timeout: Duration,
+    /// The same, for the time after the last departure.
+    pub(crate) room_departure_timeout: Duration,
+    /// Most participants in a room; 0: no limit.
+    pub(crate) room_max_participants: u32,
+    /// Seed of all randomness of the workers.
+    pub(crate) seed: u64,
+}
+
+impl WorkersConfig {
+    /// Workers on loopback: what tests use, and where an embedding starts from.
+    pub(crate) fn loopback() -> Self {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        Self {
+            workers: 1,
+            rtc_addresses: vec![RtcAddress { bind: loopback, announced: loopback }],
+            rtc_ports: 0..=0,
+            rtp_bind: loopback,
+            rtp_announced: loopback,
+            rtp_ports: 10_000..=20_000,
+            symmetric_rtp: true,
+            media_timeout_initial: Duration::from_secs(30),
+            media_timeout: Duration::from_secs(15),
+            node_id: "ND_local".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ice_servers: Vec::new(),
+            room_empty_timeout: Duration::from_secs(300),
+            room_departure_timeout: Duration::from_secs(20),
+            room_max_participants: 0,
+            seed: rand::random(),
+        }
+    }
+}
+
+/// A worker's socket with the address its candidate names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// Where the socket is bound.
+    pub(crate) local: SocketAddr,
+    /// What clients are told.
+    pub(crate) announced: SocketAddr,
+}

@@ -1,0 +1,138 @@
+//! Which worker a room lives on.
+//!
+//! A room is placed once, when it is first asked for, and stays. While a command for it is under way its entry cannot
+//! vanish, so two rooms of one name never live on two workers. The lock is the control plane's: no packet waits for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    worker: usize,
+    /// Commands under way to the room.
+    pending: u32,
+    /// The worker has a room of this name.
+    alive: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    rooms: HashMap<String, Entry>,
+    /// Rooms on each worker.
+    load: Vec<usize>,
+}
+
+/// The map of room names to workers.
+#[derive(Debug, Clone)]
+pub(super) struct Directory(Arc<Mutex<State>>);
+
+impl Directory {
+    pub(super) fn new(workers: usize) -> Self {
+        Self(Arc::new(Mutex::new(State { rooms: HashMap::new(), load: vec![0; workers.max(1)] })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The worker of a room, the least loaded one when it has none yet.
+    pub(super) fn place(&self, room: &str) -> Placed {
+        let worker = self.reserve(room);
+        Placed { directory: self.clone(), room: room.to_owned(), worker }
+    }
+
+    fn reserve(&self, room: &str) -> usize {
+        let mut state = self.state();
+        if let Some(entry) = state.rooms.get_mut(room) {
+            entry.pending += 1;
+            return entry.worker;
+        }
+        let worker = (0..state.load.len()).min_by_key(|worker| state.load[*worker]).unwrap_or(0);
+        state.load[worker] += 1;
+        state.rooms.insert(room.to_owned(), Entry { worker, pending: 1, alive: false });
+        worker
+    }
+
+    /// The worker of a room that exists.
+    pub(super) fn find(&self, room: &str) -> Option<usize> {
+        self.state().rooms.get(room).map(|entry| entry.worker)
+    }
+
+    /// The worker has made the room.
+    pub(super) fn opened(&self, room: &str) {
+        self.update(room, |entry| entry.alive = true);
+    }
+
+    /// The room is gone.
+    pub(super) fn closed(&self, room: &str) {
+        self.update(room, |entry| entry.alive = false);
+    }
+
+    /// Rooms on all workers.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.state().rooms.len()
+    }
+
+    fn update(&self, room: &str, change: impl FnOnce(&mut Entry)) {
+        let mut state = self.state();
+        let Some(entry) = state.rooms.get_mut(room) else { return };
+        change(entry);
+        let entry = *entry;
+        if entry.pending == 0 && !entry.alive {
+            state.rooms.remove(room);
+            state.load[entry.worker] = state.load[entry.worker].saturating_sub(1);
+        }
+    }
+}
+
+/// A room's place while a command for it is under way: travels inside the command, so that the entry outlives a caller
+/// who stops waiting.
+#[derive(Debug)]
+pub(super) struct Placed {
+    directory: Directory,
+    room: String,
+    worker: usize,
+}
+
+impl Placed {
+    /// Which worker.
+    pub(super) fn worker(&self) -> usize {
+        self.worker
+    }
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        self.directory.update(&self.room, |entry| entry.pending = entry.pending.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_placed_on_the_least_loaded_worker_and_stays_there() {
+        let directory = Directory::new(2);
+        let first = directory.place("a");
+        let second = directory.place("b");
+        assert_ne!(first.worker(), second.worker());
+        assert_eq!(directory.place("a").worker(), first.worker());
+        assert_eq!(directory.find("b"), Some(second.worker()));
+    }
+
+    #[test]
+    fn an_entry_lives_while_a_command_is_under_way_and_while_the_room_does() {
+        let directory = Directory::new(1);
+        let creating = directory.place("a");
+        directory.opened("a");
+        drop(creating);
+        assert_eq!(directory.len(), 1);
+        let joining = directory.place("a");
+        directory.closed("a");
+        assert_eq!(directory.len(), 1, "a join is under way");
+        drop(joining);
+        assert_eq!(directory.len(), 0);
+    }
+}

@@ -1,0 +1,186 @@
+//! The control plane's handle of the workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError};
+use room::proto;
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::{Command, Joined, Reply};
+use super::directory::{Directory, Placed};
+use super::session::{SignalJoin, SignalSender, SignalSession};
+use super::{JoinError, RoomError, SessionClosed};
+
+/// Commands that may wait for a worker.
+pub(super) const QUEUE: usize = 4096;
+/// Beyond this many, nothing new begins: the rest is for what runs.
+const QUEUE_FOR_NEW: usize = QUEUE / 2;
+/// Messages that may wait for a slow WebSocket.
+const SIGNALS: usize = 256;
+/// How long something that runs waits for a place in the queue, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// The way to one worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Lane {
+    pub(super) commands: Sender<Command>,
+    pub(super) waker: Arc<mio::Waker>,
+}
+
+impl Lane {
+    /// Puts a command into the queue, if it has room.
+    #[allow(clippy::result_large_err, reason = "the command comes back to be tried again")]
+    pub(super) fn try_send(&self, command: Command) -> Result<(), TrySendError<Command>> {
+        self.commands.try_send(command)?;
+        // A waker that fails means a worker that is gone; its queue is then disconnected and says so.
+        let _ = self.waker.wake();
+        Ok(())
+    }
+
+    /// Puts in a command of something that runs: waits for a place, but not forever.
+    pub(super) async fn send(&self, mut command: Command) -> Result<(), SessionClosed> {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            command = match self.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(SessionClosed),
+                Err(TrySendError::Full(_)) if tokio::time::Instant::now() >= until => {
+                    return Err(SessionClosed);
+                }
+                Err(TrySendError::Full(command)) => command,
+            };
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Puts in a command that begins something new: refused while the queue is half full.
+    pub(super) fn begin(&self, command: Command) -> Result<(), RoomError> {
+        if self.commands.len() >= QUEUE_FOR_NEW {
+            return Err(RoomError::Busy);
+        }
+        self.try_send(command).map_err(|refused| match refused {
+            TrySendError::Full(_) => RoomError::Busy,
+            TrySendError::Disconnected(_) => RoomError::Stopped,
+        })
+    }
+}
+
+/// All workers.
+#[derive(Debug, Clone)]
+pub(crate) struct Workers {
+    pub(super) lanes: Arc<[Lane]>,
+    pub(super) directory: Directory,
+}
+
+impl Workers {
+    /// Joins a client to its room, which is made when there is none.
+    ///
+    /// # Errors
+    /// When the room refuses, or the server is busy or stopping.
+    pub(crate) async fn join(&self, join: SignalJoin) -> Result<SignalSession, JoinError> {
+        let (outgoing, receiver) = mpsc::channel(SIGNALS);
+        let room = join.room.clone();
+        let command = |placed, reply| Command::Join { placed, join: Box::new(join), outgoing, reply };
+        let (lane, joined) = self.ask_placed(&room, command).await?;
+        let Joined { room, participant, participant_sid } = joined?;
+        Ok(SignalSession {
+            participant_sid,
+            outgoing: receiver,
+            incoming: SignalSender { lane, room, participant },
+        })
+    }
+
+    /// Makes a room, or tells of the one that has this name.
+    pub(crate) async fn create_room(
+        &self,
+        request: proto::CreateRoomRequest,
+    ) -> Result<proto::Room, RoomError> {
+        let name = request.name.clone();
+        let command = |placed, reply| Command::CreateRoom { placed, request: Box::new(request), reply };
+        self.ask_placed(&name, command).await.map(|(_, room)| room)
+    }
+
+    /// All rooms, or those named, oldest first.
+    pub(crate) async fn list_rooms(&self, names: Vec<String>) -> Result<Vec<proto::Room>, RoomError> {
+        let mut rooms = Vec::new();
+        for lane in self.lanes.iter() {
+            let names = names.clone();
+            rooms.extend(ask(lane, |reply| Command::ListRooms { names, reply }).await?);
+        }
+        rooms.sort_by_key(|room| room.creation_time_ms);
+        Ok(rooms)
+    }
+
+    /// Ends a room; false when there is none.
+    pub(crate) async fn delete_room(&self, name: &str) -> Result<bool, RoomError> {
+        let owned = name.to_owned();
+        self.ask_found(name, |reply| Command::DeleteRoom { name: owned, reply }, false).await
+    }
+
+    /// Everybody in a room; `None` when there is no such room.
+    pub(crate) async fn list_participants(
+        &self,
+        room: &str,
+    ) -> Result<Option<Vec<proto::ParticipantInfo>>, RoomError> {
+        let owned = room.to_owned();
+        self.ask_found(room, |reply| Command::ListParticipants { room: owned, reply }, None).await
+    }
+
+    /// One participant of a room.
+    pub(crate) async fn get_participant(
+        &self,
+        room: &str,
+        identity: &str,
+    ) -> Result<Option<proto::ParticipantInfo>, RoomError> {
+        let (owned, identity) = (room.to_owned(), identity.to_owned());
+        self.ask_found(room, |reply| Command::GetParticipant { room: owned, identity, reply }, None).await
+    }
+
+    /// Removes a participant; false when there is nobody.
+    pub(crate) async fn remove_participant(&self, room: &str, identity: &str) -> Result<bool, RoomError> {
+        let (owned, identity) = (room.to_owned(), identity.to_owned());
+        self.ask_found(room, |reply| Command::RemoveParticipant { room: owned, identity, reply }, false).await
+    }
+
+    /// Asks the worker of a room that need not exist yet.
+    async fn ask_placed<T>(
+        &self,
+        room: &str,
+        command: impl FnOnce(Placed, Reply<T>) -> Command,
+    ) -> Result<(Lane, T), RoomError> {
+        let placed = self.directory.place(room);
+        let lane = self.lanes[placed.worker()].clone();
+        let answer = ask(&lane, |reply| command(placed, reply)).await?;
+        Ok((lane, answer))
+    }
+
+    /// Asks the worker of a room that should exist; `otherwise` when it does not.
+    async fn ask_found<T>(
+        &self,
+        room: &str,
+        command: impl FnOnce(Reply<T>) -> Command,
+        otherwise: T,
+    ) -> Result<T, RoomError> {
+        match self.directory.find(room) {
+            Some(worker) => ask(&self.lanes[worker], command).await,
+            None => Ok(otherwise),
+        }
+    }
+}
+
+async fn ask<T>(lane: &Lane, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, RoomError> {
+    let (reply, answer) = oneshot::channel();
+    lane.begin(command(reply))?;
+    answer.await.map_err(|_| RoomError::Stopped)
+}
+
+impl From<RoomError> for JoinError {
+    fn from(error: RoomError) -> Self {
+        match error {
+            RoomError::Busy => Self::Busy,
+            RoomError::Stopped => Self::Stopped,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The media plane: worker threads that carry rooms and the audio of the phone calls in them.
+//!
+//! A room lives on one worker with everything in it, so a packet goes from phone to room by function call. [`Workers`] is
+//! the handle of the control plane: commands go in through one bounded queue per worker, answers and events come back
+//! through bounded queues of their own. A full command queue refuses what is new ([`JoinError::Busy`]); what belongs to a
+//! session that runs waits for its place. A worker never waits for anybody.
+
+mod command;
+mod config;
+mod directory;
+mod error;
+mod handle;
+mod session;
+
+pub(crate) use config::WorkersConfig;
+pub(crate) use error::{JoinError, RoomError, SessionClosed, StartError};
+pub(crate) use handle::Workers;
+pub(crate) use session::{SignalJoin, SignalOut, SignalSender, SignalSession};
