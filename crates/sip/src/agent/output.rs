@@ -1,0 +1,53 @@
+//! What comes out of an agent.
+
+use crate::leg::LegEvent;
+use crate::target::Transmit;
+
+/// A call leg of one agent; never used again after its [`LegEvent::Ended`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(pub(crate) u64);
+
+/// Something for the shell to do.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send this.
+    Transmit(Transmit),
+    /// Tell the owner of the leg.
+    Event {
+        /// Which leg.
+        leg: LegId,
+        /// What happened.
+        event: LegEvent,
+    },
+}
+
+/// Why a call was not placed. Nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// As many legs or transactions as [`Limits`](crate::Limits) allow.
+    #[error("too many calls at once")]
+    Full,
+    /// Another call of this agent has the same Call-ID and From tag.
+    #[error("Call-ID and From tag are in use")]
+    Duplicate,
+    /// No address is announced for the transport of the first target.
+    #[error("transport {0} is not served")]
+    Transport(crate::Transport),
+    /// A custom header field is no header field, or one that the agent writes itself.
+    #[error("bad custom header field")]
+    Header,
+}
+
+/// Why a command to a leg was not carried out. The caller's mistake, or the call moved on meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LegError {
+    /// The leg has ended.
+    #[error("the leg has ended")]
+    Gone,
+    /// Not possible in the leg's state: answering twice, re-INVITE before the answer.
+    #[error("not possible in the leg's present state")]
+    State,
+}

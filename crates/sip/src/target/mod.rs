@@ -1,0 +1,149 @@
+//! Where a message goes and which way it came: next hops, flows (RFC 3261 §18, RFC 3263).
+//!
+//! A next hop here is always an address: names are resolved by the shell that owns the sockets, which hands the
+//! core an ordered list ([`Targets`]). The order is the caller's (RFC 3263 §4: NAPTR, SRV weights, A and AAAA);
+//! this module only walks it. Penalties for targets that failed, and NAPTR, have their place here and are not
+//! built yet.
+//!
+//! It never resolves a name and never opens a connection.
+
+mod contacts;
+
+pub use contacts::{Announced, Contacts};
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+pub use crate::msg::Transport;
+
+/// A next hop: one address over one transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// How to get there.
+    pub transport: Transport,
+    /// Where.
+    pub addr: SocketAddr,
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport.as_uri_param(), self.addr)
+    }
+}
+
+/// The way a message came: one socket's or connection's two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// The transport.
+    pub transport: Transport,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer's end, as seen by us (behind NAT: the NAT's).
+    pub remote: SocketAddr,
+}
+
+impl Flow {
+    /// The peer's end as a next hop.
+    #[must_use]
+    pub fn back(&self) -> Destination {
+        Destination { transport: self.transport, addr: self.remote }
+    }
+}
+
+/// Why the shell could not deliver to a destination. Nobody's message is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The peer refused: connection refused, port unreachable.
+    #[error("{destination}: connection refused")]
+    Refused {
+        /// The next hop that was tried.
+        destination: Destination,
+    },
+    /// No connection within the shell's time limit.
+    #[error("{destination}: no connection in time")]
+    ConnectTimeout {
+        /// The next hop that was tried.
+        destination: Destination,
+    },
+    /// The connection was lost with messages under way.
+    #[error("{destination}: connection lost")]
+    ConnectionLost {
+        /// The next hop that was tried.
+        destination: Destination,
+    },
+    /// The transport is not served, or not with this address family.
+    #[error("{destination}: transport not available")]
+    Unavailable {
+        /// The next hop that was tried.
+        destination: Destination,
+    },
+    /// Any other answer of the operating system, in its own words.
+    #[error("{destination}: {detail}")]
+    Io {
+        /// The next hop that was tried.
+        destination: Destination,
+        /// The operating system's text.
+        detail: String,
+    },
+}
+
+/// The next hops of one request in the order in which they are tried: at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Targets {
+    first: Destination,
+    /// Reversed, so that the next one is popped from the end.
+    rest: Vec<Destination>,
+}
+
+impl Targets {
+    /// At most this many targets are kept: a name with more addresses is not worth more attempts.
+    pub const MAX: usize = 8;
+
+    /// `None` when the list is empty. What is beyond [`Targets::MAX`] is not kept.
+    #[must_use]
+    pub fn new(list: impl IntoIterator<Item = Destination>) -> Option<Targets> {
+        let mut list = list.into_iter().take(Self::MAX);
+        let first = list.next()?;
+        let mut rest: Vec<_> = list.collect();
+        rest.reverse();
+        Some(Targets { first, rest })
+    }
+
+    /// The one to use now.
+    #[must_use]
+    pub fn current(&self) -> Destination {
+        self.first
+    }
+
+    /// Gives the current one up for the next; `false` when there is none and the current one stays.
+    pub fn advance(&mut self) -> bool {
+        match self.rest.pop() {
+            Some(next) => {
+                self.first = next;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl From<Destination> for Targets {
+    fn from(first: Destination) -> Targets {
+        Targets { first, rest: Vec::new() }
+    }
+}
+
+/// A message on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// The next hop.
+    pub destination: Destination,
+    /// Over a stream: the connection to use while it is open; else one to `destination` is opened. Over UDP: the
+    /// socket to send from.
+    pub flow: Option<Flow>,
+    /// The whole message.
+    pub bytes: Bytes,
+}
