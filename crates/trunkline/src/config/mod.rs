@@ -1,0 +1,256 @@
+//! Configuration: one YAML file in LiveKit's own key names, with a default for everything.
+//!
+//! A livekit-server file loads; what trunkline does not know is warned about. Wrong values are reported all at
+//! once, each with its key path and what would be right. Nothing here opens a socket or looks up an address.
+
+mod load;
+mod read;
+mod section;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    time::Duration,
+};
+
+pub(crate) use load::{LoadError, Loaded, dev, load};
+pub(crate) use values::PortRange;
+
+/// API key and secret of `--dev`, as livekit-server's own development mode has them.
+pub(crate) const DEV_KEY: &str = "devkey";
+/// See [`DEV_KEY`].
+pub(crate) const DEV_SECRET: &str = "secret";
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// API and WebSocket; 0 takes a free port.
+    pub(crate) port: u16,
+    /// Where the API listens.
+    pub(crate) bind_addresses: Vec<IpAddr>,
+    /// API keys and their secrets.
+    pub(crate) keys: Keys,
+    /// Where the store lives.
+    pub(crate) data_dir: PathBuf,
+    /// Metrics, when set.
+    pub(crate) prometheus_port: Option<u16>,
+    /// Media of room participants.
+    pub(crate) rtc: Rtc,
+    /// The phone's side, with livekit-sip's names.
+    pub(crate) sip: Sip,
+    /// What new rooms get.
+    pub(crate) room: Room,
+    /// Logs.
+    pub(crate) logging: Logging,
+    /// How the server ends.
+    pub(crate) shutdown: Shutdown,
+    /// The HTTP API.
+    pub(crate) api: Api,
+    /// What one client may ask for.
+    pub(crate) limit: Limit,
+}
+
+/// API keys and secrets. The `Debug` form shows no secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Keys(BTreeMap<String, String>);
+
+impl Keys {
+    pub(crate) fn new(keys: BTreeMap<String, String>) -> Self {
+        Self(keys)
+    }
+
+    pub(crate) fn secret(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The first key and its secret, to sign tokens of our own with.
+    pub(crate) fn first(&self) -> Option<(&str, &str)> {
+        self.0.iter().next().map(|(key, secret)| (key.as_str(), secret.as_str()))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// `rtc`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rtc {
+    /// One port per media worker; 0 takes a free port.
+    pub(crate) udp_port: PortRange,
+    /// ICE over TCP; `None` is off.
+    pub(crate) tcp_port: Option<u16>,
+    /// The address that clients are told.
+    pub(crate) node_ip: Option<IpAddr>,
+    /// Ask a STUN server for the address that clients are told.
+    pub(crate) use_external_ip: bool,
+    /// `host:port`, asked when `use_external_ip` is set.
+    pub(crate) stun_servers: Vec<String>,
+    /// Passed on to clients.
+    pub(crate) turn_servers: Vec<TurnServer>,
+}
+
+/// One of `rtc.turn_servers`. The `Debug` form shows no credential.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct TurnServer {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// `udp`, `tcp` or `tls`.
+    pub(crate) protocol: String,
+    pub(crate) username: String,
+    pub(crate) credential: String,
+}
+
+impl fmt::Debug for TurnServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TurnServer({}:{}/{})", self.host, self.port, self.protocol)
+    }
+}
+
+/// `sip`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sip {
+    /// The port that is announced; 0 takes a free port.
+    pub(crate) sip_port: u16,
+    /// The port that is bound, when another than the announced one.
+    pub(crate) sip_port_listen: Option<u16>,
+    /// Where SIP and RTP listen.
+    pub(crate) listen_ip: IpAddr,
+    /// RTP takes the even ports, RTCP the odd ones.
+    pub(crate) rtp_port: PortRange,
+    /// The address that carriers are told.
+    pub(crate) nat_1_to_1_ip: Option<IpAddr>,
+    /// Another address for media.
+    pub(crate) media_nat_1_to_1_ip: Option<IpAddr>,
+    /// Ask a STUN server for the address that carriers are told.
+    pub(crate) use_external_ip: bool,
+    /// Only an address of this network is announced, `10.0.0.0/8`.
+    pub(crate) local_net: Option<String>,
+    /// Hang up after this long without a packet.
+    pub(crate) media_timeout: Duration,
+    /// The same, before the first packet.
+    pub(crate) media_timeout_initial: Duration,
+    /// Send where packets come from, not where the SDP says.
+    pub(crate) symmetric_rtp: bool,
+    /// `PCMU/8000: false` takes a codec out of the offers.
+    pub(crate) codecs: BTreeMap<String, bool>,
+    /// More calls at once are refused; 0 is no limit.
+    pub(crate) max_active_calls: u32,
+}
+
+/// `room`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Room {
+    /// Joining a room makes it.
+    pub(crate) auto_create: bool,
+    /// A room nobody joined ends after this long.
+    pub(crate) empty_timeout: Duration,
+    /// A room everybody left ends after this long.
+    pub(crate) departure_timeout: Duration,
+    /// 0 is no limit.
+    pub(crate) max_participants: u32,
+}
+
+/// `logging`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Logging {
+    /// `trace`, `debug`, `info`, `warn` or `error`; also a filter, `info,trunkline=debug`.
+    pub(crate) level: String,
+    /// One JSON object per line.
+    pub(crate) json: bool,
+}
+
+/// `shutdown`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shutdown {
+    /// How long running calls may go on after SIGTERM.
+    pub(crate) drain: Duration,
+}
+
+/// `api`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Api {
+    /// Get and List leave trunk passwords out.
+    pub(crate) hide_passwords: bool,
+}
+
+/// `limit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// Bytes of one API request.
+    pub(crate) max_api_request_body_size: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            port: 7880,
+            bind_addresses: vec![Ipv4Addr::UNSPECIFIED.into()],
+            keys: Keys::default(),
+            data_dir: PathBuf::from("./trunkline-data"),
+            prometheus_port: None,
+            rtc: Rtc::default(),
+            sip: Sip::default(),
+            room: Room::default(),
+            logging: Logging { level: "info".to_owned(), json: false },
+            shutdown: Shutdown { drain: Duration::from_secs(600) },
+            api: Api { hide_passwords: false },
+            limit: Limit { max_api_request_body_size: 10 * 1024 * 1024 },
+        }
+    }
+}
+
+impl Default for Rtc {
+    fn default() -> Self {
+        Self {
+            udp_port: PortRange::new(7882, 7897),
+            tcp_port: Some(7881),
+            node_ip: None,
+            use_external_ip: false,
+            stun_servers: vec!["stun.l.google.com:19302".to_owned()],
+            turn_servers: Vec::new(),
+        }
+    }
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Self {
+            sip_port: 5060,
+            sip_port_listen: None,
+            listen_ip: Ipv4Addr::UNSPECIFIED.into(),
+            rtp_port: PortRange::new(10_000, 20_000),
+            nat_1_to_1_ip: None,
+            media_nat_1_to_1_ip: None,
+            use_external_ip: false,
+            local_net: None,
+            media_timeout: Duration::from_secs(15),
+            media_timeout_initial: Duration::from_secs(30),
+            symmetric_rtp: false,
+            codecs: BTreeMap::new(),
+            max_active_calls: 0,
+        }
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            auto_create: true,
+            empty_timeout: Duration::from_secs(300),
+            departure_timeout: Duration::from_secs(20),
+            max_participants: 0,
+        }
+    }
+}

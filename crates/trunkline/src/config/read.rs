@@ -1,0 +1,201 @@
+//! The keys of every section.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde_yaml_ng::Value;
+
+use super::{
+    Config, Keys, Logging, Room, Rtc, Sip, TurnServer,
+    section::{Notes, Section, ip, scalar},
+};
+
+/// Reads a whole file over the defaults.
+pub(super) fn config(value: Value, base: Config, notes: &Notes) -> Config {
+    let mut config = base;
+    let mut root = Section::new(String::new(), value, notes);
+    root.port("port", &mut config.port);
+    bind_addresses(&mut root, &mut config);
+    keys(&mut root, &mut config.keys);
+    if let Some(dir) = root.checked_text("data_dir", "a directory", |_| true) {
+        config.data_dir = PathBuf::from(dir);
+    }
+    root.optional_port("prometheus_port", &mut config.prometheus_port);
+    rtc(root.section("rtc"), &mut config.rtc);
+    sip(root.section("sip"), &mut config.sip);
+    room(root.section("room"), &mut config.room);
+    logging(root.section("logging"), &mut config.logging);
+    let mut shutdown = root.section("shutdown");
+    shutdown.duration("drain", &mut config.shutdown.drain);
+    shutdown.finish();
+    let mut api = root.section("api");
+    api.boolean("hide_passwords", &mut config.api.hide_passwords);
+    api.finish();
+    let mut limit = root.section("limit");
+    limit.size("max_api_request_body_size", &mut config.limit.max_api_request_body_size);
+    limit.finish();
+    root.finish();
+    config
+}
+
+fn bind_addresses(root: &mut Section<'_>, config: &mut Config) {
+    let Some(list) = root.list("bind_addresses") else { return };
+    let mut addresses = Vec::new();
+    for (path, value) in list {
+        match (ip(&value), value.as_str()) {
+            (Some(address), _) => addresses.push(address),
+            // livekit-server writes "all addresses" as an empty string
+            (None, Some("")) => addresses.push(std::net::Ipv4Addr::UNSPECIFIED.into()),
+            _ => root.notes().problem(path, "an IP address", &value),
+        }
+    }
+    if !addresses.is_empty() {
+        config.bind_addresses = addresses;
+    }
+}
+
+fn keys(root: &mut Section<'_>, keys: &mut Keys) {
+    let mut read = BTreeMap::new();
+    for (path, key, value) in root.entries("keys") {
+        match scalar(&value) {
+            Some(secret) if !secret.is_empty() => {
+                if secret.len() < 32 {
+                    let path = path.clone();
+                    root.notes()
+                        .warn(format!("{path}: the secret is shorter than 32 characters and can be guessed"));
+                }
+                read.insert(key, secret);
+            }
+            _ => root.notes().secret_problem(path, "a secret, as text"),
+        }
+    }
+    if !read.is_empty() {
+        *keys = Keys::new(read);
+    }
+}
+
+fn rtc(mut section: Section<'_>, rtc: &mut Rtc) {
+    section.ports("udp_port", &mut rtc.udp_port);
+    section.optional_port("tcp_port", &mut rtc.tcp_port);
+    section.optional_address("node_ip", &mut rtc.node_ip);
+    section.boolean("use_external_ip", &mut rtc.use_external_ip);
+    if let Some(list) = section.list("stun_servers") {
+        rtc.stun_servers =
+            list.iter().filter_map(|(path, value)| stun_server(&section, path, value)).collect();
+    }
+    if let Some(list) = section.list("turn_servers") {
+        let notes = section.notes();
+        rtc.turn_servers =
+            list.into_iter().filter_map(|(path, value)| turn_server(path, value, notes)).collect();
+    }
+    section.finish();
+}
+
+fn stun_server(section: &Section<'_>, path: &str, value: &Value) -> Option<String> {
+    let text = value.as_str().filter(|text| !text.is_empty());
+    if text.is_none() {
+        section.notes().problem(path.to_owned(), "host:port", value);
+    }
+    text.map(str::to_owned)
+}
+
+fn turn_server(path: String, value: Value, notes: &Notes) -> Option<TurnServer> {
+    let mut section = Section::new(path.clone(), value, notes);
+    let host = section.checked_text("host", "a host name or IP", |host| !host.contains([' ', '/', ':']));
+    let mut server = TurnServer {
+        host: host.unwrap_or_default(),
+        port: 3478,
+        protocol: "udp".to_owned(),
+        username: String::new(),
+        credential: String::new(),
+    };
+    section.port("port", &mut server.port);
+    let protocol =
+        section.checked_text("protocol", "udp, tcp or tls", |p| matches!(p, "udp" | "tcp" | "tls"));
+    server.protocol = protocol.unwrap_or(server.protocol);
+    section.text("username", &mut server.username);
+    section.text("credential", &mut server.credential);
+    section.finish();
+    if server.host.is_empty() {
+        notes.secret_problem(format!("{path}.host"), "the host of a TURN server");
+        return None;
+    }
+    Some(server)
+}
+
+fn sip(mut section: Section<'_>, sip: &mut Sip) {
+    section.port("sip_port", &mut sip.sip_port);
+    section.optional_port("sip_port_listen", &mut sip.sip_port_listen);
+    section.address("listen_ip", &mut sip.listen_ip);
+    section.ports("rtp_port", &mut sip.rtp_port);
+    section.optional_address("nat_1_to_1_ip", &mut sip.nat_1_to_1_ip);
+    section.optional_address("media_nat_1_to_1_ip", &mut sip.media_nat_1_to_1_ip);
+    section.boolean("use_external_ip", &mut sip.use_external_ip);
+    if let Some(net) = section.checked_text("local_net", "a network, 10.0.0.0/8", is_network) {
+        sip.local_net = Some(net);
+    }
+    section.duration("media_timeout", &mut sip.media_timeout);
+    section.duration("media_timeout_initial", &mut sip.media_timeout_initial);
+    section.boolean("symmetric_rtp", &mut sip.symmetric_rtp);
+    section.count("max_active_calls", &mut sip.max_active_calls);
+    codecs(&mut section, sip);
+    check_sip(&section, sip);
+    section.finish();
+}
+
+fn is_network(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+}
+
+fn codecs(section: &mut Section<'_>, sip: &mut Sip) {
+    for (path, name, value) in section.entries("codecs") {
+        let Some(enabled) = value.as_bool() else {
+            section.notes().problem(path, "true or false", &value);
+            continue;
+        };
+        let known = matches!(name.as_str(), "PCMU/8000" | "PCMA/8000");
+        if !known && enabled {
+            section.notes().warn(format!("{path}: not supported yet, ignored"));
+        }
+        if known {
+            sip.codecs.insert(name, enabled);
+        }
+    }
+}
+
+/// Rules over more than one key.
+fn check_sip(section: &Section<'_>, sip: &Sip) {
+    if sip.use_external_ip && sip.nat_1_to_1_ip.is_some() {
+        let expected = "absent when sip.nat_1_to_1_ip is given";
+        section.notes().secret_problem("sip.use_external_ip".to_owned(), expected);
+    }
+    let off = |name: &str| sip.codecs.get(name) == Some(&false);
+    if off("PCMU/8000") && off("PCMA/8000") {
+        let expected = "a mapping that leaves PCMU/8000 or PCMA/8000 on";
+        section.notes().secret_problem("sip.codecs".to_owned(), expected);
+    }
+}
+
+fn room(mut section: Section<'_>, room: &mut Room) {
+    section.boolean("auto_create", &mut room.auto_create);
+    section.duration("empty_timeout", &mut room.empty_timeout);
+    section.duration("departure_timeout", &mut room.departure_timeout);
+    section.count("max_participants", &mut room.max_participants);
+    section.finish();
+}
+
+fn logging(mut section: Section<'_>, logging: &mut Logging) {
+    let expected = "trace, debug, info, warn, error, or a filter such as info,trunkline=debug";
+    let valid = |level: &str| level.parse::<tracing_subscriber::EnvFilter>().is_ok() && known_level(level);
+    logging.level = section.checked_text("level", expected, valid).unwrap_or_else(|| logging.level.clone());
+    section.boolean("json", &mut logging.json);
+    section.finish();
+}
+
+/// A bare word must be a level: as a filter it would name a module that nobody has.
+fn known_level(text: &str) -> bool {
+    let bare = !text.contains(['=', ',']);
+    !bare || matches!(text, "trace" | "debug" | "info" | "warn" | "error" | "off")
+}

@@ -1,0 +1,70 @@
+//! Values that YAML has no type for: port ranges and durations.
+
+use std::{fmt, time::Duration};
+
+/// One port, or a range of them, both ends included. Port 0 stands for any free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PortRange {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+impl PortRange {
+    pub(crate) fn new(first: u16, last: u16) -> Self {
+        Self { first, last }
+    }
+
+    /// Reads `7882` or `7882-7897`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let range = Self { first: first.trim().parse().ok()?, last: last.trim().parse().ok()? };
+        let valid = range.first <= range.last && (range.first > 0 || range.last == 0);
+        valid.then_some(range)
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
+}
+
+/// The longest duration that makes sense anywhere in the configuration.
+const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
+
+/// Reads `1h30m`, `15s`, `500ms`, or a number of seconds.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return checked(f64::from(seconds));
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        seconds += number * unit(&rest[..letters])?;
+        rest = &rest[letters..];
+    }
+    if text.is_empty() { None } else { checked(seconds) }
+}
+
+fn unit(name: &str) -> Option<f64> {
+    match name {
+        "h" => Some(3600.0),
+        "m" => Some(60.0),
+        "s" => Some(1.0),
+        "ms" => Some(0.001),
+        "us" | "µs" => Some(0.000_001),
+        _ => None,
+    }
+}
+
+fn checked(seconds: f64) -> Option<Duration> {
+    (seconds.is_finite() && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
+}

@@ -1,0 +1,49 @@
+//! Why the store cannot be opened, and why an operation failed.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why the store cannot be opened. The texts say what to do.
+#[derive(Debug, Error)]
+pub(crate) enum OpenError {
+    #[error("cannot make the data directory {path}: {error}; create it, or set data_dir to one that this user may write", path = path.display())]
+    Directory { path: PathBuf, error: std::io::Error },
+    #[error("cannot use {path}: {error}; this user needs to read and write it", path = path.display())]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("another trunkline uses the data directory {path}: stop it, or set another data_dir", path = path.display())]
+    InUse { path: PathBuf },
+    #[error("TRUNKLINE_STORE_KEY should be 64 hexadecimal digits (32 bytes)")]
+    BadKey,
+    #[error("{path} should hold 64 hexadecimal digits: restore it, or delete it together with the store", path = path.display())]
+    BadKeyFile { path: PathBuf },
+    #[error(
+        "the store's key is not the one that its passwords are sealed with: restore store.key, or set TRUNKLINE_STORE_KEY as it was"
+    )]
+    WrongKey,
+    #[error(
+        "the store was written by a newer trunkline (schema {found}, this one knows {known}): upgrade, or use another data_dir"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error("the store cannot be opened: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("no key can be made for the store: the system gives no random numbers")]
+    NoRandomness,
+    #[error("the store's thread cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Why an operation failed.
+#[derive(Debug, Error)]
+pub(crate) enum StoreError {
+    #[error("the store has too much to do")]
+    Busy,
+    #[error("the store is closed")]
+    Closed,
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the password of trunk {0} cannot be sealed or opened")]
+    Seal(String),
+    #[error("the record of {0} is damaged")]
+    Damaged(String),
+}

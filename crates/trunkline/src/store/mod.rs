@@ -1,0 +1,79 @@
+//! What survives a restart: outbound trunks, the dialogs of open calls and the ids of answered requests, in SQLite.
+//!
+//! One thread owns the connection; [`Store`] is a handle to it with a bounded queue. Every change is committed
+//! before it is answered, so a kill at any moment loses nothing that was confirmed. Trunk passwords are
+//! sealed before they are written. Nothing here validates a trunk or knows what a call is.
+
+mod calls;
+mod error;
+mod open;
+mod requests;
+mod schema;
+mod seal;
+#[cfg(test)]
+mod tests;
+mod trunks;
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use calls::OpenCall;
+pub(crate) use error::{OpenError, StoreError};
+
+/// How many operations may wait for the thread; more are refused as busy.
+const QUEUE: usize = 1024;
+
+/// The open database, owned by the store's thread.
+struct Database {
+    connection: Connection,
+    seal: seal::Seal,
+    /// Held for as long as the store is open: a second server on the same directory is refused.
+    _lock: std::fs::File,
+}
+
+type Job = Box<dyn FnOnce(&mut Database) + Send>;
+
+/// A handle to the store. Clones share it; the thread ends with the last of them.
+#[derive(Clone)]
+pub(crate) struct Store {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Store {
+    /// Opens the store in `directory`, which is made when it does not exist. `key` is the key that seals passwords,
+    /// 32 bytes in hexadecimal; without it one is kept in a file of its own.
+    pub(crate) fn open(directory: &Path, key: Option<&str>) -> Result<Self, OpenError> {
+        let mut database = open::open(directory, key)?;
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
+        // Not joined: the last handle may be dropped inside the runtime, which must not block, and the journal makes
+        // an unfinished close harmless.
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                while let Some(job) = queue.blocking_recv() {
+                    job(&mut database);
+                }
+            })
+            .map_err(OpenError::Thread)?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs `operation` on the store's thread.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |database| {
+            // The caller may have gone away; the operation is done either way.
+            drop(reply.send(operation(database)));
+        });
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}

@@ -1,0 +1,95 @@
+//! Opening: directory, lock, key, database, schema.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use rusqlite::Connection;
+
+use super::{
+    Database,
+    error::OpenError,
+    schema,
+    seal::{Key, Seal},
+};
+
+/// The database's file name.
+const DATABASE: &str = "trunkline.db";
+/// The file that keeps the key, apart from what it seals.
+const KEY_FILE: &str = "store.key";
+/// The file whose lock says that the directory is in use.
+const LOCK_FILE: &str = "lock";
+
+pub(super) fn open(directory: &Path, key: Option<&str>) -> Result<Database, OpenError> {
+    make_directory(directory)?;
+    let lock = take_lock(directory)?;
+    let key = match key {
+        Some(text) => Key::from_hex(text).ok_or(OpenError::BadKey)?,
+        None => key_from_file(&directory.join(KEY_FILE))?,
+    };
+    let path = directory.join(DATABASE);
+    // SQLite would make the file readable by everyone.
+    private_file(&path, &mut OpenOptions::new().create(true).append(true))?;
+    let mut connection = Connection::open(&path)?;
+    prepare(&connection)?;
+    schema::migrate(&mut connection)?;
+    let seal = Seal::new(&key);
+    schema::check_key(&connection, &seal)?;
+    Ok(Database { connection, seal, _lock: lock })
+}
+
+fn make_directory(directory: &Path) -> Result<(), OpenError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| OpenError::Directory { path: directory.to_owned(), error })
+}
+
+fn take_lock(directory: &Path) -> Result<File, OpenError> {
+    let path = directory.join(LOCK_FILE);
+    let file = private_file(&path, OpenOptions::new().create(true).append(true))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: directory.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(OpenError::File { path, error }),
+    }
+}
+
+fn private_file(path: &Path, options: &mut OpenOptions) -> Result<File, OpenError> {
+    options.mode(0o600).open(path).map_err(|error| OpenError::File { path: path.to_owned(), error })
+}
+
+/// A writer never waits for a reader, and a commit is in the journal before it is answered.
+fn prepare(connection: &Connection) -> Result<(), OpenError> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.busy_timeout(std::time::Duration::from_secs(2))?;
+    Ok(())
+}
+
+fn key_from_file(path: &Path) -> Result<Key, OpenError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Key::from_hex(text.trim()).ok_or_else(|| OpenError::BadKeyFile { path: path.to_owned() }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_key_file(path),
+        Err(error) => Err(OpenError::File { path: path.to_owned(), error }),
+    }
+}
+
+/// Writes the key whole or not at all: to another name, to the disk, then into place.
+fn new_key_file(path: &Path) -> Result<Key, OpenError> {
+    let failed = |path: &PathBuf| {
+        let path = path.clone();
+        move |error| OpenError::File { path, error }
+    };
+    let key = Key::random().ok_or(OpenError::NoRandomness)?;
+    let draft = path.with_extension("key.new");
+    let mut file = private_file(&draft, OpenOptions::new().create(true).write(true).truncate(true))?;
+    writeln!(file, "{}", key.to_hex()).map_err(failed(&draft))?;
+    file.sync_all().map_err(failed(&draft))?;
+    std::fs::rename(&draft, path).map_err(failed(&path.to_owned()))?;
+    Ok(key)
+}
