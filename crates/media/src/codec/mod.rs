@@ -1,3 +1,84 @@
-//! The codecs of telephony.
+//! The audio codecs of a telephone call: what they are called on the wire (RFC 3551 §6) and how they are computed.
+//!
+//! Never resamples and never buffers: a codec turns one frame into another.
 
+pub mod g711;
 pub mod opus;
+
+use std::fmt;
+
+/// The length of one audio frame towards the phone, in milliseconds (RFC 3551 §4.2's default packet time).
+pub const FRAME_MS: u32 = 20;
+
+/// A codec that a phone can be spoken to with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AudioCodec {
+    /// G.711 µ-law, RTP payload type 0.
+    Pcmu,
+    /// G.711 A-law, RTP payload type 8.
+    Pcma,
+}
+
+impl AudioCodec {
+    /// Every codec that is built, in the order in which it is offered by default.
+    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
+    /// The encoding name of `a=rtpmap` (RFC 3551 table 4), in its registered spelling.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
+    /// The codec of an encoding name (any case) and RTP clock rate, if it is built.
+    #[must_use]
+    pub fn from_name(name: &str, rtp_clock: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.rtp_clock() == rtp_clock && c.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The codec of a payload type that needs no `a=rtpmap` (RFC 3551 table 4), if it is built.
+    #[must_use]
+    pub fn from_static_payload_type(payload_type: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.static_payload_type() == Some(payload_type))
+    }
+
+    /// Ticks per second of the RTP timestamp. Not the sample rate for every codec (G.722 lies, RFC 3551 §4.5.2).
+    #[must_use]
+    pub fn rtp_clock(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma => 8000,
+        }
+    }
+
+    /// Samples per second of the decoded audio.
+    #[must_use]
+    pub fn sample_rate(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma => 8000,
+        }
+    }
+
+    /// The payload type assigned by RFC 3551, `None` for a codec with dynamic ones only.
+    #[must_use]
+    pub fn static_payload_type(self) -> Option<u8> {
+        match self {
+            Self::Pcmu => Some(0),
+            Self::Pcma => Some(8),
+        }
+    }
+
+    /// RTP clock ticks in one 20 ms frame.
+    #[must_use]
+    pub fn ticks_per_frame(self) -> u32 {
+        self.rtp_clock() * FRAME_MS / 1000
+    }
+}
+
+impl fmt::Display for AudioCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,80 @@
+//! Whose packets are believed.
+//!
+//! The first sender of a valid packet is latched, so that a phone behind NAT is heard at once. A sender that fits the
+//! description better (its very address, else its host) always displaces one that fits worse: who can send from there
+//! is the one we called. Anybody else displaces nobody until the latched sender has been silent: for a short time if
+//! the newcomer goes on with the same source and sequence (a NAT that changed the port: only who has seen the stream
+//! knows them), for a long one otherwise. A description with a new address opens the latch.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Silence after which a sender may continue the latched stream from elsewhere.
+const MOVED_AFTER: Duration = Duration::from_millis(500);
+/// Silence after which the latched sender is given up for any other.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(5);
+
+/// The sender whose packets are believed, and who was described.
+#[derive(Debug, Default)]
+pub(super) struct Latch {
+    signalled: Option<SocketAddr>,
+    latched: Option<Latched>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Latched {
+    from: SocketAddr,
+    heard: Instant,
+}
+
+/// How well a sender fits the description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Elsewhere,
+    SameHost,
+    Exact,
+}
+
+impl Latch {
+    /// Takes the address of a description. All zeros (hold) says nothing about where packets come from.
+    pub(super) fn signalled(&mut self, address: SocketAddr) {
+        if address.ip().is_unspecified() || self.signalled == Some(address) {
+            return;
+        }
+        self.signalled = Some(address);
+        self.latched = None;
+    }
+
+    /// The latched sender.
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        self.latched.map(|l| l.from)
+    }
+
+    /// Whether a valid packet from `from` is to be believed. `continues`: it carries on the latched stream's SSRC and
+    /// sequence.
+    pub(super) fn admit(&mut self, now: Instant, from: SocketAddr, continues: bool) -> bool {
+        let admitted = self.latched.is_none_or(|latched| {
+            let silent = now.saturating_duration_since(latched.heard);
+            let patience = if continues { MOVED_AFTER } else { GIVEN_UP_AFTER };
+            from == latched.from || self.fit(from) > self.fit(latched.from) || silent >= patience
+        });
+        if admitted {
+            self.latched = Some(Latched { from, heard: now });
+        }
+        admitted
+    }
+
+    /// Whether an RTCP packet from `from` can be the phone's: it comes from the host that is latched or described.
+    pub(super) fn knows_host(&self, from: SocketAddr) -> bool {
+        let hosts = [self.source(), self.signalled];
+        hosts.into_iter().flatten().any(|a| a.ip() == from.ip())
+    }
+
+    fn fit(&self, from: SocketAddr) -> Fit {
+        match self.signalled {
+            Some(address) if address == from => Fit::Exact,
+            Some(address) if address.ip() == from.ip() => Fit::SameHost,
+            _ => Fit::Elsewhere,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What arrives from the phone.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::timeline::Place;
+use super::{RtpLeg, Waiting};
+use crate::codec::AudioCodec;
+use crate::dtmf::{DtmfEvent, EventPayload};
+use crate::rtcp::Arrival;
+use crate::rtp::{self, RtpHeader, RtpPacket};
+use crate::sdp::PayloadKind;
+
+/// Comfort noise (RFC 3389): phones send it unasked, it is no audio and no error.
+const COMFORT_NOISE: u8 = 13;
+/// How long the present source must be silent before the previous one may take over again.
+const SOURCE_QUIET: Duration = Duration::from_millis(500);
+
+/// What a packet from the phone was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received<'a> {
+    /// A frame of audio.
+    Audio {
+        /// The encoded audio, never empty.
+        payload: &'a [u8],
+        /// What it is encoded with.
+        codec: AudioCodec,
+        /// Its place on the call's one line of packets: unbroken through changes of source, wraps and digits, a gap only
+        /// where packets are missing. Smaller than one seen before if the packet was overtaken.
+        seq: u64,
+        /// Its time on the call's one clock, in ticks of the codec's RTP clock, wrapping.
+        timestamp: u32,
+        /// The first packet after silence, digits or a change of source.
+        marker: bool,
+        /// The phone has begun a new source, sequence or clock with this packet. Decoders are best reset.
+        ssrc_changed: bool,
+    },
+    /// A key was pressed on the phone: once for each press.
+    Digit(DtmfEvent),
+    /// Nothing to act upon. What was dropped is counted in [`super::LegStats`].
+    Nothing,
+}
+
+impl RtpLeg {
+    /// Takes a datagram from the RTP port. With rtcp-mux it may be RTCP, which is handled too.
+    pub fn handle_rtp<'a>(&mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Received<'a> {
+        let Some(terms) = &self.terms else {
+            self.counters.dropped.before_negotiation += 1;
+            return Received::Nothing;
+        };
+        if terms.rtcp_mux && rtp::is_rtcp(packet) {
+            self.handle_rtcp(now, from, packet);
+            return Received::Nothing;
+        }
+        let Some((packet, kind)) = self.checked(packet) else { return Received::Nothing };
+        if !self.believe(now, from, &packet.header) {
+            self.counters.dropped.foreign_source += 1;
+            return Received::Nothing;
+        }
+        self.accept(now, packet, kind)
+    }
+
+    /// The packet, if its form and payload type are those of the call.
+    fn checked<'a>(&mut self, data: &'a [u8]) -> Option<(RtpPacket<'a>, Option<PayloadKind>)> {
+        let dropped = &mut self.counters.dropped;
+        let Ok(packet) = RtpPacket::parse(data) else {
+            dropped.malformed += 1;
+            return None;
+        };
+        let payload_type = packet.header.payload_type;
+        let kind = self.terms.as_ref()?.receive.get(payload_type);
+        if kind.is_none() && payload_type != COMFORT_NOISE {
+            dropped.wrong_payload_type += 1;
+            return None;
+        }
+        if packet.payload.is_empty() {
+            dropped.malformed += 1;
+            return None;
+        }
+        Some((packet, kind))
+    }
+
+    /// Whether the latch lets the packet in.
+    fn believe(&mut self, now: Instant, from: SocketAddr, header: &RtpHeader) -> bool {
+        let continues = self.sources.current == Some(header.ssrc) && self.reception.is_near(header.sequence);
+        self.latch.admit(now, from, continues)
+    }
+
+    fn accept<'a>(&mut self, now: Instant, packet: RtpPacket<'a>, kind: Option<PayloadKind>) -> Received<'a> {
+        let Some(new_source) = self.follow_source(now, packet.header.ssrc) else {
+            self.counters.dropped.stray += 1;
+            return Received::Nothing;
+        };
+        let arrival = self.reception.packet(packet.header.sequence);
+        let (sequence, new) = match arrival {
+            Arrival::New { sequence, .. } => (sequence, true),
+            Arrival::Restarted { sequence } => {
+                self.timeline.restart(sequence);
+                self.digits.reset();
+                (sequence, true)
+            }
+            Arrival::Late { sequence } => (sequence, false),
+            Arrival::Duplicate => {
+                self.counters.dropped.duplicate += 1;
+                return Received::Nothing;
+            }
+            Arrival::Jumped => {
+                self.counters.dropped.stray += 1;
+                return Received::Nothing;
+            }
+        };
+        if new_source {
+            self.timeline.restart(sequence);
+        }
+        self.heard(now, packet.payload.len());
+        match kind {
+            Some(PayloadKind::Audio(codec)) => self.audio(now, packet, codec, sequence, new),
+            Some(PayloadKind::TelephoneEvent) => self.event(&packet, sequence, new),
+            None => {
+                self.counters.comfort_noise += 1;
+                self.skip(sequence, new);
+                Received::Nothing
+            }
+        }
+    }
+
+    /// Follows the phone to a new SSRC. Returns whether this packet begins one, `None` for a straggler of the old.
+    fn follow_source(&mut self, now: Instant, ssrc: u32) -> Option<bool> {
+        let sources = &mut self.sources;
+        let quiet = sources.last_heard.is_none_or(|at| now.saturating_duration_since(at) >= SOURCE_QUIET);
+        if sources.previous == Some(ssrc) && !quiet {
+            return None;
+        }
+        sources.last_heard = Some(now);
+        if sources.current == Some(ssrc) {
+            return Some(false);
+        }
+        sources.previous = sources.current.replace(ssrc);
+        let changed = sources.previous.is_some();
+        if changed {
+            self.counters.source_changes += 1;
+            self.reception.restart();
+            self.reports.source_changed();
+            self.digits.reset();
+        }
+        Some(changed)
+    }
+
+    fn heard(&mut self, now: Instant, payload_len: usize) {
+        self.counters.packets_received += 1;
+        self.counters.bytes_received += payload_len as u64;
+        self.counters.first_packet_at.get_or_insert(now);
+        if let Some(waiting) = &mut self.waiting {
+            *waiting = Waiting { since: now, heard: true };
+        }
+    }
+
+    /// Whether the phone is to be heard at all: not while the call is held.
+    fn listening(&self) -> bool {
+        self.terms.as_ref().is_some_and(|t| t.direction.receives())
+    }
+
+    fn audio<'a>(
+        &mut self,
+        now: Instant,
+        packet: RtpPacket<'a>,
+        codec: AudioCodec,
+        sequence: u64,
+        new: bool,
+    ) -> Received<'a> {
+        let RtpHeader { timestamp, marker, .. } = packet.header;
+        let clock = codec.rtp_clock();
+        self.reception.measure(timestamp, now, clock);
+        let place = if new {
+            Some(self.timeline.place(sequence, timestamp, now, clock))
+        } else {
+            self.timeline.place_late(sequence, timestamp)
+        };
+        let Some(Place { sequence: seq, timestamp, broken, resumed }) = place else {
+            self.counters.dropped.stray += 1;
+            return Received::Nothing;
+        };
+        if !self.listening() {
+            self.counters.dropped.while_held += 1;
+            return Received::Nothing;
+        }
+        let marker = marker || broken || resumed;
+        Received::Audio { payload: packet.payload, codec, seq, timestamp, marker, ssrc_changed: broken }
+    }
+
+    fn event(&mut self, packet: &RtpPacket<'_>, sequence: u64, new: bool) -> Received<'static> {
+        self.skip(sequence, new);
+        let Ok(payload) = EventPayload::parse(packet.payload) else {
+            self.counters.dropped.malformed += 1;
+            return Received::Nothing;
+        };
+        let RtpHeader { timestamp, marker, .. } = packet.header;
+        let digit = self.digits.receive(payload, timestamp, marker).filter(|_| self.listening());
+        digit.map_or(Received::Nothing, Received::Digit)
+    }
+
+    fn skip(&mut self, sequence: u64, new: bool) {
+        if new {
+            self.timeline.skip(sequence);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What is sent to the phone.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand::RngCore;
+
+use super::RtpLeg;
+use crate::codec::FRAME_MS;
+use crate::dtmf::EventPacket;
+use crate::rtp::{self, RtpHeader};
+
+/// The pause between two frames from which on the timestamp follows the clock instead of the count of frames.
+const PAUSED: Duration = Duration::from_millis(200);
+
+/// Our one source.
+#[derive(Debug)]
+pub(super) struct Sending {
+    ssrc: u32,
+    /// Of the next packet.
+    sequence: u16,
+    /// Of the frame sent last, or of the first one.
+    timestamp: u32,
+    /// The timestamp of the telephone-event being sent.
+    event_timestamp: u32,
+    last_frame: Option<Instant>,
+    /// Whether the frame before this one was sent as audio: if not, this one carries the marker.
+    flowing: bool,
+    packets: u64,
+    bytes: u64,
+    first_at: Option<Instant>,
+    /// Packets sent when the last report was made.
+    pub(super) reported_packets: u64,
+}
+
+impl Sending {
+    pub(super) fn new(rng: &mut impl RngCore) -> Self {
+        Self {
+            ssrc: rng.next_u32(),
+            sequence: rng.next_u32() as u16,
+            timestamp: rng.next_u32(),
+            event_timestamp: 0,
+            last_frame: None,
+            flowing: false,
+            packets: 0,
+            bytes: 0,
+            first_at: None,
+            reported_packets: 0,
+        }
+    }
+
+    pub(super) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    pub(super) fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn first_at(&self) -> Option<Instant> {
+        self.first_at
+    }
+
+    /// The RTP timestamp of the moment `now`, for a sender report.
+    pub(super) fn timestamp_at(&self, now: Instant, clock: u32) -> u32 {
+        let since = self.last_frame.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.timestamp.wrapping_add((since.as_nanos() * u128::from(clock) / 1_000_000_000) as u32)
+    }
+
+    /// Moves on to the next frame of 20 ms. After a pause the whole frames that passed unsent are counted too.
+    fn next_frame(&mut self, now: Instant, clock: u32) {
+        let frame = clock * FRAME_MS / 1000;
+        if let Some(last) = self.last_frame.replace(now) {
+            let passed = now.saturating_duration_since(last);
+            let frames = if passed < PAUSED { 1 } else { passed.as_millis() as u32 / FRAME_MS };
+            self.timestamp = self.timestamp.wrapping_add(frame.wrapping_mul(frames));
+        }
+    }
+
+    fn write(&mut self, now: Instant, mut header: RtpHeader, payload: &[u8], out: &mut Vec<u8>) -> bool {
+        header.ssrc = self.ssrc;
+        header.sequence = self.sequence;
+        if let Err(error) = rtp::write(&header, payload, out) {
+            tracing::debug!(%error, "packet towards the phone not sent");
+            return false;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets += 1;
+        self.bytes += payload.len() as u64;
+        self.first_at.get_or_insert(now);
+        true
+    }
+}
+
+impl RtpLeg {
+    /// Writes the next 20 ms frame, already encoded with [`RtpLeg::codec`], as a packet over `out` and tells where it
+    /// goes. To be called every 20 ms, with silence when there is nothing to say. `None`: nothing is to be sent,
+    /// because nothing is negotiated, the call is held, or the payload is larger than a packet.
+    pub fn send_audio(&mut self, now: Instant, payload: &[u8], out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let (codec, payload_type) = self.terms.as_ref().map(|t| (t.codec, t.payload_type))?;
+        self.sending.next_frame(now, codec.rtp_clock());
+        let Some(remote) = self.open_remote() else {
+            self.sending.flowing = false;
+            return None;
+        };
+        let marker = !std::mem::replace(&mut self.sending.flowing, true);
+        let timestamp = self.sending.timestamp;
+        let header = RtpHeader { marker, payload_type, sequence: 0, timestamp, ssrc: 0 };
+        self.sending.write(now, header, payload, out).then_some(remote)
+    }
+
+    /// Writes a telephone-event packet of [`crate::dtmf::Sender`] in the place of a 20 ms frame of audio. `None` as with
+    /// [`RtpLeg::send_audio`], or the phone takes no telephone-events ([`RtpLeg::takes_events`]).
+    pub fn send_event(&mut self, now: Instant, event: &EventPacket, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let terms = self.terms.as_ref()?;
+        let payload_type = terms.dtmf_payload_type?;
+        let clock = terms.codec.rtp_clock();
+        self.sending.next_frame(now, clock);
+        if event.first {
+            self.sending.event_timestamp = self.sending.timestamp;
+        }
+        self.sending.flowing = false;
+        let remote = self.open_remote()?;
+        let timestamp = self.sending.event_timestamp;
+        let header = RtpHeader { marker: event.first, payload_type, sequence: 0, timestamp, ssrc: 0 };
+        self.sending.write(now, header, &event.payload.to_bytes(), out).then_some(remote)
+    }
+
+    /// Where to send, unless the call is held.
+    fn open_remote(&self) -> Option<SocketAddr> {
+        self.remote().filter(|_| self.terms.as_ref().is_some_and(|t| t.direction.sends()))
+    }
+}
