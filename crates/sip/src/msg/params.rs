@@ -142,7 +142,7 @@ fn header_value(text: &str) -> Result<Box<str>, InvalidText> {
 }
 
 /// `paramchar` without the escape.
-const fn is_uri_param_byte(byte: u8) -> bool {
+pub(super) const fn is_uri_param_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

@@ -48,7 +48,10 @@ fn request(start: &[u8], lines: Lines<'_>, rest: &[u8]) -> Result<Request, Parse
 }
 
 /// A request with a sound top Via can be told what is wrong with it; anything else is dropped.
-fn refuse(method: Option<Method>, headers: Headers, why: Malformed) -> ParseError {
+fn refuse(method: Option<Method>, mut headers: Headers, why: Malformed) -> ParseError {
+    if why == Malformed::Version {
+        speak_our_version(&mut headers);
+    }
     if method.is_none() || headers.via().is_err() {
         return why.into();
     }
@@ -57,6 +60,18 @@ fn refuse(method: Option<Method>, headers: Headers, why: Malformed) -> ParseErro
         _ => StatusCode::BAD_REQUEST,
     };
     ParseError::BadRequest(Box::new(BadRequest { method, headers, status, why }))
+}
+
+/// The top Via of a request in another version, in ours: the answer that says 505 goes back by it.
+fn speak_our_version(headers: &mut Headers) {
+    let ours = headers.get(&HeaderName::Via).and_then(|via| {
+        let (protocol, version_and_rest) = via.split_once('/')?;
+        let (_, rest) = version_and_rest.split_once('/')?;
+        Some(format!("{protocol}/2.0/{rest}"))
+    });
+    if let Some(ours) = ours {
+        headers.replace_first(&HeaderName::Via, ours);
+    }
 }
 
 /// Keep-alives and stray line ends before a start line are passed over (RFC 3261 §7.5).

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::InvalidText;
+use super::params::is_uri_param_byte;
 use super::{Host, Params, Transport, lex};
 
 /// The word before the colon.
@@ -81,7 +82,7 @@ impl Uri {
     #[must_use]
     pub fn with_param(mut self, name: &'static str, value: &str) -> Self {
         if let Some(sip) = self.sip_mut() {
-            sip.params.set(name, &Escaped(value, |b| lex::is_token_byte(b) && b != b'%').to_string());
+            sip.params.set(name, &Escaped(value, is_uri_param_byte).to_string());
         }
         self
     }

@@ -1,0 +1,142 @@
+//! The torture messages of RFC 4475: what becomes of each at the message layer, printed as one table.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::path::Path;
+
+use sip::msg::{Message, ParseError};
+
+/// What the message layer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// Read; the layers above decide, as noted.
+    Read,
+    /// Refused with this status.
+    Refused(u16),
+    /// Dropped without an answer.
+    Dropped,
+}
+
+use Verdict::{Dropped, Read, Refused};
+
+/// Name, section, verdict, remark.
+const TABLE: &[(&str, &str, Verdict, &str)] = &[
+    ("wsinv", "3.1.1.1", Read, "folding, white space, compact forms, comma lists"),
+    ("intmeth", "3.1.1.2", Read, "every character a token, URI or quoted string may hold; then 405 or 501"),
+    ("esc01", "3.1.1.3", Read, "escapes in URIs stay as they are"),
+    ("escnull", "3.1.1.4", Read, "escaped NUL"),
+    ("esc02", "3.1.1.5", Read, "% in tokens is no escape: an unknown method, an unknown header field"),
+    ("lwsdisp", "3.1.1.6", Read, "display name right before <"),
+    ("longreq", "3.1.1.7", Read, "long values, 34 Vias"),
+    ("dblreq", "3.1.1.8", Read, "what follows the first message is ignored"),
+    ("semiuri", "3.1.1.9", Read, "; in a user part"),
+    ("transports", "3.1.1.10", Read, "unknown transports in lower Vias"),
+    ("mpart01", "3.1.1.11", Read, "binary multipart body"),
+    ("unreason", "3.1.1.12", Read, "UTF-8 in the reason phrase"),
+    ("noreason", "3.1.1.13", Read, "empty reason phrase"),
+    ("badinv01", "3.1.2.1", Refused(400), "empty elements in Via"),
+    ("clerr", "3.1.2.2", Refused(400), "Content-Length beyond the datagram"),
+    ("ncl", "3.1.2.3", Refused(400), "negative Content-Length"),
+    ("scalar02", "3.1.2.4", Refused(400), "CSeq and Max-Forwards out of range"),
+    ("scalarlg", "3.1.2.5", Dropped, "a response with CSeq out of range"),
+    ("quotbal", "3.1.2.6", Refused(400), "open quotation mark in To"),
+    ("ltgtruri", "3.1.2.7", Refused(400), "<> around the Request-URI"),
+    ("lwsruri", "3.1.2.8", Refused(400), "white space in the Request-URI"),
+    ("lwsstart", "3.1.2.9", Refused(400), "two spaces in the request line"),
+    ("trws", "3.1.2.10", Refused(400), "white space after the version"),
+    ("escruri", "3.1.2.11", Refused(400), "header fields in the Request-URI"),
+    ("baddate", "3.1.2.12", Read, "Date is not GMT; it is never read here (liberal, as the RFC allows)"),
+    ("regbadct", "3.1.2.13", Refused(400), "? in a Contact without <>"),
+    ("badaspec", "3.1.2.14", Read, "spaces inside <> are passed over (liberal, as the RFC allows)"),
+    ("baddn", "3.1.2.15", Refused(400), "comma in an unquoted display name"),
+    ("badvers", "3.1.2.16", Refused(505), "SIP/7.0, in the Via too"),
+    ("mismatch01", "3.1.2.17", Refused(400), "CSeq names another method"),
+    ("mismatch02", "3.1.2.18", Refused(400), "CSeq names another method, the method is unknown"),
+    ("bigcode", "3.1.2.19", Dropped, "status code out of range"),
+    ("badbranch", "3.2.1", Read, "branch is only the cookie: matched by RFC 2543 rules"),
+    ("insuf", "3.3.1", Refused(400), "no From, To, Call-ID"),
+    ("unkscm", "3.3.2", Read, "then 416"),
+    ("novelsc", "3.3.3", Read, "then 416"),
+    ("unksm2", "3.3.4", Read, "unknown schemes in To, From, Contact"),
+    ("bext01", "3.3.5", Read, "then 420"),
+    ("invut", "3.3.6", Read, "then 415"),
+    ("regaut01", "3.3.7", Read, "unknown scheme in Authorization"),
+    ("multi01", "3.3.8", Refused(400), "two values where one may stand"),
+    ("mcl01", "3.3.9", Refused(400), "two Content-Lengths"),
+    ("bcast", "3.3.10", Read, "then dropped: the response is not for us"),
+    ("zeromf", "3.3.11", Read, "for the server at the end of the way 0 is fine"),
+    ("cparam01", "3.3.12", Read, "unknown Contact parameter"),
+    ("cparam02", "3.3.13", Read, "unknown URI parameter"),
+    ("regescrt", "3.3.14", Read, "header fields in a Contact's URI"),
+    ("sdp01", "3.3.15", Read, "then 406 or as usual"),
+    ("inv2543", "3.4.1", Read, "RFC 2543: no branch, no tag, no Max-Forwards, no Content-Length"),
+];
+
+fn message(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture").join(format!("{name}.sip"));
+    std::fs::read(path).unwrap()
+}
+
+fn verdict(bytes: &[u8]) -> (Verdict, String) {
+    match Message::parse(bytes) {
+        Ok(_) => (Read, String::new()),
+        Err(ParseError::BadRequest(bad)) => {
+            let response = bad.response().unwrap();
+            (Refused(response.status.code()), response.reason().to_owned())
+        }
+        Err(ParseError::Malformed(why)) => (Dropped, why.to_string()),
+    }
+}
+
+#[test]
+fn every_torture_message_gets_its_verdict() {
+    let mut wrong = Vec::new();
+    println!("{:<12} {:<9} {:<13} remark", "message", "RFC 4475", "verdict");
+    for &(name, section, expected, remark) in TABLE {
+        let (found, why) = verdict(&message(name));
+        let shown = format!("{found:?}");
+        println!(
+            "{name:<12} {section:<9} {shown:<13} {remark}{}{why}",
+            if why.is_empty() { "" } else { ": " }
+        );
+        if found != expected {
+            wrong.push(format!("{name}: {found:?} ({why}), expected {expected:?}"));
+        }
+    }
+    assert_eq!(TABLE.len(), 49, "RFC 4475 has 49 messages");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_torture_message_that_is_read_prints_as_what_it_was() {
+    for &(name, ..) in TABLE {
+        if let Ok(read) = Message::parse(&message(name)) {
+            assert_eq!(Message::parse(&read.encode()).as_ref(), Ok(&read), "{name}");
+        }
+    }
+}
+
+#[test]
+fn folded_and_listed_header_fields_come_apart() {
+    let read = Message::parse(&message("wsinv")).unwrap();
+    let headers = read.headers();
+    let vias: Vec<_> = headers.vias().map(|via| via.unwrap().to_string()).collect();
+    assert_eq!(
+        vias,
+        [
+            "SIP/2.0/UDP 192.0.2.2;branch=390skdjuw",
+            "SIP/2.0/TCP spindle.example.com;branch=z9hG4bK9ikj8",
+            "SIP/2.0/UDP 192.168.255.111;branch=z9hG4bK30239",
+        ]
+    );
+    assert_eq!(headers.from().unwrap().display_name.as_deref(), Some("J Rosenberg \\\""));
+    assert_eq!(headers.from_tag().as_deref(), Some("98asjd8"));
+    assert_eq!(headers.to_tag().as_deref(), Some("1918181833n"));
+    assert_eq!(headers.max_forwards(), Ok(Some(68)));
+    assert_eq!(headers.cseq().unwrap().number, 9);
+    assert_eq!(headers.get_text("subject"), Some(""));
+    let contact = headers.contact().unwrap();
+    assert_eq!(contact.display_name.as_deref(), Some("Quoted string \"\""));
+    assert_eq!((contact.params.get("newparam"), contact.params.get("q")), (Some("newvalue"), Some("0.33")));
+    assert!(headers.routes().unwrap()[0].uri.is_loose_route());
+}
