@@ -3,5 +3,6 @@
 pub mod api;
 pub mod endpoint;
 pub mod measure;
+pub mod participant;
 pub mod phone;
 pub mod sound;

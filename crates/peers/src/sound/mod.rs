@@ -7,5 +7,5 @@ mod recorder;
 mod spec;
 
 pub use player::{Player, SoundError};
-pub use recorder::{Recorded, Recorder};
+pub use recorder::{Recorded, Recorder, file_name};
 pub use spec::{Sound, SoundSpecError};

@@ -105,6 +105,15 @@ impl Recorder {
     }
 }
 
+/// A name of a file made of a text from elsewhere: letters, digits and `+-._` stay, 120 at most.
+#[must_use]
+pub fn file_name(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "+-._".contains(letter);
+    let name = text.chars().map(|letter| if plain(letter) { letter } else { '_' });
+    let name: String = name.take(120).collect();
+    name.trim_start_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

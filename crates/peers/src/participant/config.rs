@@ -1,0 +1,49 @@
+//! How a participant behaves.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::sound::Sound;
+
+/// How a participant behaves. The default listens, subscribes to everything and publishes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParticipantConfig {
+    /// What its microphone track carries; none when absent.
+    pub publish: Option<Sound>,
+    /// Name of the microphone track.
+    pub track_name: String,
+    /// Bitrate of the microphone's Opus, in bit/s.
+    pub bitrate: u32,
+    /// Folder for recordings of what it hears: one WAV per track, `<identity>-<track sid>.wav`.
+    pub record: Option<PathBuf>,
+    /// Offers PCMU and PCMA next to Opus, as every browser does.
+    pub g711: bool,
+    /// Subscribes to every track without asking.
+    pub auto_subscribe: bool,
+    /// Metadata to join with; needs the right to change its own.
+    pub metadata: String,
+    /// Attributes to join with; need the same right.
+    pub attributes: BTreeMap<String, String>,
+    /// Tell a level event for each track this often.
+    pub level_interval: Duration,
+    /// Feeds everything random that is not secret.
+    pub seed: u64,
+}
+
+impl Default for ParticipantConfig {
+    fn default() -> Self {
+        Self {
+            publish: None,
+            track_name: "microphone".to_owned(),
+            bitrate: 32_000,
+            record: None,
+            g711: true,
+            auto_subscribe: true,
+            metadata: String::new(),
+            attributes: BTreeMap::new(),
+            level_interval: Duration::from_millis(100),
+            seed: rand::random(),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use super::*;
+use crate::measure::Recording;
+
+fn packet(seq: u64, timestamp: u32, codec: Codec, payload: &[u8]) -> AudioPacket {
+    AudioPacket { mid: "0".into(), ssrc: 1, codec, seq, timestamp, payload: payload.into() }
+}
+
+fn tone(frames: usize) -> Vec<Vec<u8>> {
+    let mut player = crate::sound::Player::new(&crate::sound::Sound::tone(440.0), 8000, 1).unwrap();
+    let frame = |_| {
+        let (mut pcm, mut coded) = ([0; 160], [0; 160]);
+        player.fill(&mut pcm);
+        g711::encode_ulaw(&pcm, &mut coded);
+        coded.to_vec()
+    };
+    (0..frames).map(frame).collect()
+}
+
+#[test]
+fn a_lost_packet_is_counted_and_stays_audible_in_the_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ear = Ear::new("TR_1".into(), "phone/1".into());
+    let mut now = Instant::now();
+    for (n, payload) in tone(50).iter().enumerate() {
+        now += Duration::from_millis(20);
+        if n == 25 {
+            continue;
+        }
+        let packet = packet(100 + n as u64, 160 * n as u32, Codec::Pcmu, payload);
+        ear.packet(now, &packet, Some(folder.path()));
+    }
+    assert!(ear.take_level() > -16.0);
+    assert_eq!(ear.take_level(), SILENCE_DBFS);
+    let heard = ear.finish();
+    assert_eq!((heard.packets, heard.lost, heard.damaged), (49, 1, 0));
+    assert_eq!(heard.longest_gap, Duration::from_millis(40));
+    let recorded = heard.recorded.unwrap();
+    assert_eq!(recorded.path.file_name().unwrap(), "phone_1-TR_1.wav");
+    let samples = Recording::read(&recorded.path).unwrap().samples;
+    assert_eq!(samples.len(), 8000);
+    assert!(samples[4000..4160].iter().all(|&sample| sample == 0));
+}
+
+#[test]
+fn another_stream_on_the_same_track_continues_where_it_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ear = Ear::new("TR_1".into(), "phone".into());
+    let start = Instant::now();
+    let payload = &tone(1)[0];
+    ear.packet(start, &packet(1, 0, Codec::Pcmu, payload), Some(folder.path()));
+    let mut other = packet(9000, 4_000_000, Codec::Pcmu, payload);
+    other.ssrc = 2;
+    ear.packet(start + Duration::from_secs(1), &other, Some(folder.path()));
+    let heard = ear.finish();
+    assert_eq!(heard.lost, 0);
+    assert_eq!(heard.recorded.unwrap().samples, 8160);
+}
+
+#[test]
+fn what_does_not_decode_is_counted() {
+    let mut ear = Ear::new("TR_1".into(), "phone".into());
+    let event = ear.packet(Instant::now(), &packet(1, 0, Codec::Opus, &[]), None);
+    assert!(matches!(event, Some(ParticipantEvent::FirstAudio { codec: Codec::Opus, .. })));
+    ear.packet(Instant::now(), &packet(2, 0, Codec::Pcmu, &[0; 10_000]), None);
+    assert_eq!(ear.finish().damaged, 2);
+}
