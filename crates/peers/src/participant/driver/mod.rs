@@ -53,7 +53,7 @@ pub(super) struct Driver {
 
 /// What woke the task.
 enum Woken {
-    Signal(Result<proto::signal_response::Message, Closed>),
+    Signal(Box<Result<proto::signal_response::Message, Closed>>),
     Media(std::io::Result<(usize, std::net::SocketAddr)>),
     Command(Option<Command>),
     Clock,
@@ -98,7 +98,7 @@ impl Driver {
             Ok(()) => self.session().await,
             Err(closed) => Cause::SignalLost(closed.to_string()),
         };
-        self.end(cause).await;
+        Box::pin(self.end(cause)).await;
     }
 
     async fn begin(&mut self, join: proto::JoinResponse) -> Result<(), Closed> {
@@ -121,13 +121,13 @@ impl Driver {
                 Err(cause) => return cause,
             };
             let woken = tokio::select! {
-                message = self.signal.receive() => Woken::Signal(message),
+                message = self.signal.receive() => Woken::Signal(Box::new(message)),
                 read = self.socket.recv_from(&mut buffer) => Woken::Media(read),
                 command = self.commands.recv(), if self.leaving.is_none() => Woken::Command(command),
                 () = tokio::time::sleep_until(wake_at.into()) => Woken::Clock,
             };
             let step = match woken {
-                Woken::Signal(message) => self.signalled(message).await,
+                Woken::Signal(message) => self.signalled(*message).await,
                 Woken::Media(read) => self.received(read, &buffer),
                 Woken::Command(command) => self.commanded(command).await,
                 Woken::Clock => Ok(()),

@@ -178,9 +178,9 @@ fn a_freed_section_is_open_again_in_the_next_offer() {
 
 #[test]
 fn answers_that_make_no_sense_are_errors() {
-    let (mut world, _) = world();
+    let (mut fresh, _) = world();
     let nonsense = proto::SessionDescription { sdp: "v=0\r\n".into(), ..Default::default() };
-    assert!(world.peer.accept_answer(&nonsense).is_err());
+    assert!(fresh.peer.accept_answer(&nonsense).is_err());
     let (mut other, offer) = world();
     other.answer(&offer, &[]).unwrap();
     other.peer.require_sections(0);
