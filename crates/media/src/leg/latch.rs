@@ -45,6 +45,13 @@ impl Latch {
         self.latched = None;
     }
 
+    /// The phone may speak again from now on: its silence until now does not count.
+    pub(super) fn resumed(&mut self, now: Instant) {
+        if let Some(latched) = &mut self.latched {
+            latched.heard = now;
+        }
+    }
+
     /// The latched sender.
     pub(super) fn source(&self) -> Option<SocketAddr> {
         self.latched.map(|l| l.from)

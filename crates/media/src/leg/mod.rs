@@ -117,6 +117,7 @@ impl RtpLeg {
         if !negotiated.direction.receives() {
             self.waiting = None;
         } else if self.waiting.is_none() {
+            self.latch.resumed(now);
             self.waiting = Some(Waiting { since: now, heard: self.counters.first_packet_at.is_some() });
         }
         if self.terms.is_none() {

@@ -80,8 +80,11 @@ impl RtpLeg {
         Some((packet, kind))
     }
 
-    /// Whether the latch lets the packet in.
+    /// Whether the latch lets the packet in. While the phone is to be silent nobody new is: its silence proves nothing.
     fn believe(&mut self, now: Instant, from: SocketAddr, header: &RtpHeader) -> bool {
+        if !self.listening() && self.latch.source() != Some(from) {
+            return false;
+        }
         let continues = self.sources.current == Some(header.ssrc) && self.reception.is_near(header.sequence);
         self.latch.admit(now, from, continues)
     }

@@ -162,7 +162,7 @@ impl Reception {
         let received = totals.received.saturating_sub(source.reported.received);
         source.reported = totals;
         let lost = expected.saturating_sub(received);
-        let fraction = if expected == 0 { 0 } else { ((lost << 8) / expected).min(255) };
+        let fraction = (lost << 8).checked_div(expected).unwrap_or(0).min(255);
         let counted = totals.received + source.duplicates;
         let cumulative =
             i64::try_from(totals.expected).unwrap_or(i64::MAX) - i64::try_from(counted).unwrap_or(0);
