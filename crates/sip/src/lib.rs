@@ -19,10 +19,9 @@ mod leg;
 pub mod msg;
 pub mod target;
 pub mod timer;
-#[expect(dead_code, reason = "the legs that use it follow")]
 mod txn;
 
-pub use agent::{Agent, AgentConfig, AgentStats, DialError, Inbound, LegError, LegId, Limits, Output};
-pub use leg::{AuthFailure, Invite, LegEvent, ResponseSummary};
+pub use agent::{Agent, AgentConfig, AgentStats, DialError, Inbound, Limits, Output};
+pub use leg::{AuthFailure, Invite, LegError, LegEvent, LegId, ResponseSummary};
 pub use target::{Announced, Contacts, Destination, Flow, Targets, Transmit, Transport, TransportError};
 pub use timer::Timers;

@@ -1,18 +1,27 @@
 //! The whole user agent: which message belongs to which leg, and the answers to everything that belongs to none.
+//!
+//! It never opens a socket, asks a clock or decides about a call: it tells, and does what it is told.
 
+mod commands;
 mod config;
+mod incoming;
 mod output;
+mod stateless;
 
 pub use config::{AgentConfig, Inbound, Limits};
-pub use output::{DialError, LegError, LegId, Output};
+pub use output::{DialError, Output};
 
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 
-use crate::leg::Invite;
-use crate::msg::StatusCode;
-use crate::target::{Destination, Flow, Targets, TransportError};
+use crate::leg::{Context, Identity, Leg, LegEvent, LegId};
+use crate::target::{Destination, TransportError};
+use crate::timer::Deadlines;
+use crate::txn::Layer;
+use stateless::Stateless;
 
 /// How much an agent holds, and what it has turned away since it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,7 +38,7 @@ pub struct AgentStats {
     pub stray: u64,
     /// Requests answered without state.
     pub stateless: u64,
-    /// Requests dropped since [`Limits::stateless_per_second`] was reached.
+    /// Requests dropped: beyond [`Limits::stateless_per_second`], or ignored as configured.
     pub dropped: u64,
 }
 
@@ -37,14 +46,42 @@ pub struct AgentStats {
 #[derive(Debug)]
 pub struct Agent {
     config: AgentConfig,
+    identity: Identity,
+    rng: StdRng,
+    txns: Layer,
+    legs: HashMap<LegId, Leg>,
+    /// By Call-ID and our tag.
+    dialogs: HashMap<(String, String), LegId>,
+    deadlines: Deadlines<LegId>,
+    events: VecDeque<(LegId, LegEvent)>,
+    stateless: Stateless,
+    last_leg: u64,
+    malformed: u64,
+    stray: u64,
 }
 
 impl Agent {
     /// An agent with nothing in it. `seed` must be unguessable in use: branches and tags follow from it.
     #[must_use]
     pub fn new(config: AgentConfig, seed: u64) -> Agent {
-        let _ = seed;
-        Agent { config }
+        let mut rng = StdRng::seed_from_u64(seed);
+        let user_agent = config.user_agent.clone();
+        let stateless =
+            Stateless::new(rng.next_u64(), user_agent.clone(), config.limits.stateless_per_second);
+        Agent {
+            identity: Identity { contacts: config.contacts.clone(), user_agent },
+            txns: Layer::new(config.timers),
+            config,
+            rng,
+            legs: HashMap::new(),
+            dialogs: HashMap::new(),
+            deadlines: Deadlines::new(),
+            events: VecDeque::new(),
+            stateless,
+            last_leg: 0,
+            malformed: 0,
+            stray: 0,
+        }
     }
 
     /// What it was made with.
@@ -53,98 +90,108 @@ impl Agent {
         &self.config
     }
 
-    /// Places a call: the INVITE goes to the first target.
-    pub fn call(
-        &mut self,
-        _now: Instant,
-        _invite: Invite,
-        _targets: impl Into<Targets>,
-    ) -> Result<LegId, DialError> {
-        Err(DialError::Full)
+    /// The shell could not deliver to `destination`. Requests that were answered already are not affected: their
+    /// peer finds its own way back.
+    pub fn transport_failed(&mut self, now: Instant, destination: Destination, error: &TransportError) {
+        for failed in self.txns.clients.fail(destination) {
+            self.with_leg(now, LegId(failed.owner), |leg, cx| leg.on_undelivered(cx, failed.id, error));
+        }
     }
-
-    /// Ends a leg in whatever state it is: CANCEL once a provisional response has come, BYE when the call is up,
-    /// 480 to an INVITE that waits for our answer. `headers` go on that request. Ended legs are left alone.
-    pub fn hangup(&mut self, _now: Instant, _leg: LegId, _headers: &[(String, String)]) {}
-
-    /// Callee: 101 to 199, with a description when there is early media.
-    pub fn provisional(
-        &mut self,
-        _now: Instant,
-        _leg: LegId,
-        _code: StatusCode,
-        _body: Option<String>,
-    ) -> Result<(), LegError> {
-        Err(LegError::Gone)
-    }
-
-    /// Callee: 200. It is repeated until the ACK comes.
-    pub fn answer(&mut self, _now: Instant, _leg: LegId, _body: Option<String>) -> Result<(), LegError> {
-        Err(LegError::Gone)
-    }
-
-    /// Callee: a final response of 300 or more, with these header fields (a challenge, a Contact). The leg ends.
-    pub fn reject(
-        &mut self,
-        _now: Instant,
-        _leg: LegId,
-        _code: StatusCode,
-        _reason: Option<&str>,
-        _headers: &[(String, String)],
-    ) -> Result<(), LegError> {
-        Err(LegError::Gone)
-    }
-
-    /// Offers a new description inside the call.
-    pub fn reinvite(&mut self, _now: Instant, _leg: LegId, _body: Option<String>) -> Result<(), LegError> {
-        Err(LegError::Gone)
-    }
-
-    /// Answers the peer's offer ([`LegEvent::ReInvite`](crate::LegEvent::ReInvite)): with our description, or with a
-    /// refusal (488) that leaves everything as it was.
-    pub fn answer_reinvite(
-        &mut self,
-        _now: Instant,
-        _leg: LegId,
-        _answer: Result<String, StatusCode>,
-    ) -> Result<(), LegError> {
-        Err(LegError::Gone)
-    }
-
-    /// Sends an INFO inside the call.
-    pub fn info(
-        &mut self,
-        _now: Instant,
-        _leg: LegId,
-        _content_type: &str,
-        _body: Bytes,
-    ) -> Result<(), LegError> {
-        Err(LegError::Gone)
-    }
-
-    /// Takes one message: a datagram or one frame of a stream.
-    pub fn handle_message(&mut self, _now: Instant, _flow: Flow, _bytes: &[u8]) {}
-
-    /// The shell could not deliver to `destination`.
-    pub fn transport_failed(&mut self, _now: Instant, _destination: Destination, _error: &TransportError) {}
 
     /// Runs what is due.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(expired) = self.txns.clients.expire(now, &mut self.txns.out) {
+            self.with_leg(now, LegId(expired.owner), |leg, cx| leg.on_expired(cx, expired.id));
+        }
+        self.txns.servers.expire(now, &mut self.txns.out);
+        while let Some(id) = self.deadlines.pop_due(now) {
+            self.with_leg(now, id, Leg::on_timeout);
+        }
+    }
 
     /// When [`Agent::handle_timeout`] is to be called next.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        None
+        self.txns.next_timeout().into_iter().chain(self.deadlines.next()).min()
     }
 
     /// The next thing to do. Messages come before events, so an ACK is on its way before its call is told.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        if let Some(transmit) = self.txns.out.pop_front() {
+            return Some(Output::Transmit(transmit));
+        }
+        let (leg, event) = self.events.pop_front()?;
+        Some(Output::Event { leg, event })
     }
 
     /// Counts.
     #[must_use]
     pub fn stats(&self) -> AgentStats {
-        AgentStats::default()
+        AgentStats {
+            legs: self.legs.len(),
+            client_transactions: self.txns.clients.len(),
+            server_transactions: self.txns.servers.len(),
+            malformed: self.malformed,
+            stray: self.stray,
+            stateless: self.stateless.answered,
+            dropped: self.stateless.dropped,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.legs.len() >= self.config.limits.legs || self.txns.len() >= self.config.limits.transactions
+    }
+
+    fn next_leg_id(&mut self) -> LegId {
+        self.last_leg += 1;
+        LegId(self.last_leg)
+    }
+
+    fn context(&mut self, now: Instant) -> Context<'_> {
+        Context {
+            now,
+            timers: &self.config.timers,
+            identity: &self.identity,
+            txns: &mut self.txns,
+            events: &mut self.events,
+            rng: &mut self.rng,
+        }
+    }
+
+    fn insert(&mut self, now: Instant, id: LegId, leg: Leg) {
+        self.dialogs.insert(leg.key(), id);
+        self.legs.insert(id, leg);
+        self.settle(now, id);
+    }
+
+    /// Lends a leg what it may reach, then sets its timer or forgets it.
+    fn with_leg<R>(
+        &mut self,
+        now: Instant,
+        id: LegId,
+        step: impl FnOnce(&mut Leg, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let mut cx = Context {
+            now,
+            timers: &self.config.timers,
+            identity: &self.identity,
+            txns: &mut self.txns,
+            events: &mut self.events,
+            rng: &mut self.rng,
+        };
+        let result = step(self.legs.get_mut(&id)?, &mut cx);
+        self.settle(now, id);
+        Some(result)
+    }
+
+    fn settle(&mut self, now: Instant, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.is_over(now) {
+            self.deadlines.set(id, None);
+            self.dialogs.remove(&leg.key());
+            self.legs.remove(&id);
+        } else {
+            self.deadlines.set(id, leg.deadline());
+        }
     }
 }

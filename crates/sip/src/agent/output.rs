@@ -1,11 +1,7 @@
 //! What comes out of an agent.
 
-use crate::leg::LegEvent;
+use crate::leg::{LegEvent, LegId};
 use crate::target::Transmit;
-
-/// A call leg of one agent; never used again after its [`LegEvent::Ended`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LegId(pub(crate) u64);
 
 /// Something for the shell to do.
 #[derive(Debug, Clone)]
@@ -38,16 +34,4 @@ pub enum DialError {
     /// A custom header field is no header field, or one that the agent writes itself.
     #[error("bad custom header field")]
     Header,
-}
-
-/// Why a command to a leg was not carried out. The caller's mistake, or the call moved on meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LegError {
-    /// The leg has ended.
-    #[error("the leg has ended")]
-    Gone,
-    /// Not possible in the leg's state: answering twice, re-INVITE before the answer.
-    #[error("not possible in the leg's present state")]
-    State,
 }

@@ -1,1 +1,146 @@
-//! Dialogs: what two ends remember of each other (RFC 3261 §12).
+//! Dialogs: what two ends remember of each other between a call's requests (RFC 3261 §12).
+//!
+//! A dialog is known by Call-ID and both tags. It numbers our requests, checks the numbers of the peer's, and knows
+//! where the peer wants them sent: its Contact (the remote target) by way of the route set.
+//!
+//! It never sends anything and never knows whether the call is up.
+
+use std::net::SocketAddr;
+
+use crate::msg::{CSeq, HeaderName, Method, NameAddr, Request, Response, Uri};
+use crate::target::{Contacts, Destination, Flow};
+use crate::txn::Hop;
+
+/// Hops a request may take (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u32 = 70;
+
+/// One dialog, early or confirmed.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialog {
+    call_id: String,
+    /// From in our requests, with our tag.
+    local: NameAddr,
+    /// To in our requests, with the peer's tag.
+    remote: NameAddr,
+    local_number: u32,
+    remote_number: Option<u32>,
+    target: Uri,
+    routes: Vec<NameAddr>,
+    /// The way that worked last: used where the next hop is named and not an address.
+    way: Hop,
+}
+
+impl Dialog {
+    /// The caller's view: our INVITE as sent, a response to it, the hop the INVITE took and the flow the response
+    /// came by. A response without a usable Contact leaves the Request-URI as the target: even an unusable answer
+    /// must be acknowledged somewhere.
+    pub(crate) fn of_caller(invite: &Request, response: &Response, way: Hop) -> Option<Dialog> {
+        let mut routes = response.headers.record_routes().unwrap_or_default();
+        routes.reverse();
+        Some(Dialog {
+            call_id: invite.headers.call_id().ok()?.to_owned(),
+            local: invite.headers.from().ok()?,
+            remote: response.headers.to().ok()?,
+            local_number: invite.headers.cseq().ok()?.number,
+            remote_number: None,
+            target: response.headers.contact().map_or_else(|_| invite.uri.clone(), |contact| contact.uri),
+            routes,
+            way,
+        })
+    }
+
+    /// The callee's view: the INVITE as it came, our tag, and its flow.
+    pub(crate) fn of_callee(invite: &Request, local_tag: &str, flow: &Flow) -> Option<Dialog> {
+        let remote = invite.headers.from().ok()?;
+        let target = invite.headers.contact().map_or_else(|_| remote.uri.clone(), |contact| contact.uri);
+        Some(Dialog {
+            call_id: invite.headers.call_id().ok()?.to_owned(),
+            local: invite.headers.to().ok()?.with_tag(local_tag),
+            remote,
+            local_number: 0,
+            remote_number: Some(invite.headers.cseq().ok()?.number),
+            target,
+            routes: invite.headers.record_routes().unwrap_or_default(),
+            way: Hop { destination: flow.back(), flow: Some(*flow) },
+        })
+    }
+
+    /// The peer's tag, empty when it has none (RFC 2543).
+    pub(crate) fn remote_tag(&self) -> &str {
+        self.remote.tag().unwrap_or_default()
+    }
+
+    /// A new request of ours, with the next number: everything but Via, Contact and what the method needs.
+    pub(crate) fn request(&mut self, method: Method) -> Request {
+        self.local_number += 1;
+        self.compose(method, self.local_number)
+    }
+
+    /// The ACK for a 2xx to our INVITE of that number.
+    pub(crate) fn ack(&self, number: u32) -> Request {
+        self.compose(Method::Ack, number)
+    }
+
+    /// Takes the number of a peer's request; `false` when it is older than one seen before: then the answer is 500
+    /// (RFC 3261 §12.2.2).
+    pub(crate) fn take_remote_number(&mut self, number: u32) -> bool {
+        let fresh = self.remote_number.is_none_or(|last| number >= last);
+        if fresh {
+            self.remote_number = Some(number);
+        }
+        fresh
+    }
+
+    /// This is the same dialog as `early`, confirmed: the numbers of both sides go on from there.
+    pub(crate) fn continue_numbers(&mut self, early: &Dialog) {
+        self.local_number = self.local_number.max(early.local_number);
+        self.remote_number = early.remote_number;
+    }
+
+    /// The peer has moved (a re-INVITE, an UPDATE, or the 2xx to ours).
+    pub(crate) fn refresh_target(&mut self, contact: Option<NameAddr>, flow: &Flow) {
+        if let Some(contact) = contact {
+            self.target = contact.uri;
+        }
+        self.way.flow = Some(*flow);
+    }
+
+    /// Where the next request goes (RFC 3261 §8.1.2). A transport that is not named, or not served, is the one the
+    /// dialog began with; a host that is named and no address is reached the way the dialog began.
+    pub(crate) fn next_hop(&self, served: &Contacts) -> Hop {
+        let uri = self.routes.first().map_or(&self.target, |route| &route.uri);
+        let Some(ip) = uri.host().and_then(crate::msg::Host::ip) else { return self.way };
+        let transport = match uri.transport() {
+            Some(Ok(transport)) if served.get(transport).is_some() => transport,
+            _ => self.way.destination.transport,
+        };
+        let addr = SocketAddr::new(ip, uri.port().unwrap_or_else(|| transport.default_port()));
+        let same_peer = |flow: &Flow| {
+            flow.transport == transport && (!transport.is_reliable() || flow.remote.ip() == addr.ip())
+        };
+        Hop { destination: Destination { transport, addr }, flow: self.way.flow.filter(same_peer) }
+    }
+
+    /// RFC 3261 §12.2.1.1: loose routers stand in Route; a strict one takes the Request-URI's place.
+    fn compose(&self, method: Method, number: u32) -> Request {
+        let strict = self.routes.first().filter(|route| !route.uri.is_loose_route());
+        let uri = strict.map_or(&self.target, |route| &route.uri).clone().into_request_uri();
+        let mut request = Request::new(method.clone(), uri);
+        let headers = &mut request.headers;
+        headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+        for route in self.routes.iter().skip(usize::from(strict.is_some())) {
+            headers.push(HeaderName::Route, route);
+        }
+        if strict.is_some() {
+            headers.push(HeaderName::Route, NameAddr::new(self.target.clone()));
+        }
+        headers.push(HeaderName::From, &self.local);
+        headers.push(HeaderName::To, &self.remote);
+        headers.push(HeaderName::CallId, self.call_id.as_str());
+        headers.push(HeaderName::CSeq, CSeq::new(number, method));
+        request
+    }
+}
+
+#[cfg(test)]
+mod tests;

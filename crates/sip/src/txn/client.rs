@@ -78,6 +78,11 @@ impl ClientMachine {
         self.state == State::Calling
     }
 
+    /// Whether the final response is still to come.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        matches!(self.state, State::Calling | State::Proceeding)
+    }
+
     pub(crate) fn is_terminated(&self) -> bool {
         self.state == State::Terminated
     }

@@ -169,6 +169,13 @@ impl Clients {
         }
     }
 
+    /// Forgets a transaction that has no final response; one that has goes on dealing with copies.
+    pub(crate) fn abandon_unfinished(&mut self, id: ClientId) {
+        if self.table.get(&id).is_some_and(|client| client.machine.is_unfinished()) {
+            self.abandon(id);
+        }
+    }
+
     fn settle(&mut self, id: ClientId) {
         let Some(client) = self.table.get(&id) else { return };
         if client.machine.is_terminated() {

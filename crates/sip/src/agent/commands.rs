@@ -1,0 +1,114 @@
+//! What the application tells the agent to do.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use rand::RngCore;
+
+use super::{Agent, DialError, LegId};
+use crate::leg::{Context, Invite, Leg, LegError, is_sound};
+use crate::msg::StatusCode;
+use crate::target::Targets;
+
+impl Agent {
+    /// Places a call: the INVITE goes to the first target; the next ones follow where one cannot be reached, does not
+    /// answer or says 503.
+    pub fn call(
+        &mut self,
+        now: Instant,
+        invite: Invite,
+        targets: impl Into<Targets>,
+    ) -> Result<LegId, DialError> {
+        let targets = targets.into();
+        if self.is_full() {
+            return Err(DialError::Full);
+        }
+        if self.dialogs.contains_key(&(invite.call_id.clone(), invite.from_tag.clone())) {
+            return Err(DialError::Duplicate);
+        }
+        if !is_sound(&invite.headers) {
+            return Err(DialError::Header);
+        }
+        let transport = targets.current().transport;
+        let (id, seed) = (self.next_leg_id(), self.rng.next_u64());
+        let leg = Leg::call(&mut self.context(now), id, invite, targets, seed);
+        self.insert(now, id, leg.ok_or(DialError::Transport(transport))?);
+        Ok(id)
+    }
+
+    /// Ends a leg in whatever state it is: CANCEL once a provisional response has come, BYE when the call is up,
+    /// 480 to an INVITE that waits for our answer. `headers` go on that message; those with a name that is no token
+    /// or the agent's own are left out. Ended legs are left alone.
+    pub fn hangup(&mut self, now: Instant, leg: LegId, headers: &[(String, String)]) {
+        self.with_leg(now, leg, |leg, cx| leg.hangup(cx, headers.to_vec()));
+    }
+
+    /// Callee: 101 to 199, with a description when there is early media.
+    pub fn provisional(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        code: StatusCode,
+        body: Option<String>,
+    ) -> Result<(), LegError> {
+        self.command(now, leg, |leg, cx| leg.provisional(cx, code, body))
+    }
+
+    /// Callee: 200. It is repeated until the ACK comes.
+    pub fn answer(&mut self, now: Instant, leg: LegId, body: Option<String>) -> Result<(), LegError> {
+        self.command(now, leg, |leg, cx| leg.answer(cx, body))
+    }
+
+    /// Callee: a final response of 300 or more, with these header fields (a challenge; in a redirection, Contact).
+    /// The leg ends.
+    pub fn reject(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        code: StatusCode,
+        reason: Option<&str>,
+        headers: &[(String, String)],
+    ) -> Result<(), LegError> {
+        self.command(now, leg, |leg, cx| leg.reject(cx, code, reason, headers))
+    }
+
+    /// Offers a new description inside the call; `None` asks the peer for its offer. Where both sides do so at once
+    /// it is tried again by itself.
+    pub fn reinvite(&mut self, now: Instant, leg: LegId, body: Option<String>) -> Result<(), LegError> {
+        self.command(now, leg, |leg, cx| leg.reinvite(cx, body))
+    }
+
+    /// Answers the peer's offer ([`LegEvent::ReInvite`](crate::LegEvent::ReInvite)): with our description, or with a
+    /// refusal (488) that leaves everything as it was.
+    pub fn answer_reinvite(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        answer: Result<String, StatusCode>,
+    ) -> Result<(), LegError> {
+        self.command(now, leg, |leg, cx| leg.answer_offer(cx, answer))
+    }
+
+    /// Sends an INFO inside the call.
+    pub fn info(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<(), LegError> {
+        self.command(now, leg, |leg, cx| leg.info(cx, content_type, body))
+    }
+
+    fn command(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        step: impl FnOnce(&mut Leg, &mut Context<'_>) -> Result<(), LegError>,
+    ) -> Result<(), LegError> {
+        let live = |leg: &mut Leg, cx: &mut Context<'_>| {
+            if leg.is_closed() { Err(LegError::Gone) } else { step(leg, cx) }
+        };
+        self.with_leg(now, leg, live).unwrap_or(Err(LegError::Gone))
+    }
+}

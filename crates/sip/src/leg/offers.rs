@@ -1,0 +1,202 @@
+//! New descriptions inside the call: re-INVITE both ways, the peer's UPDATE (RFC 3261 §14, RFC 3311).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::event::text;
+use super::sent::{Draft, Purpose, Sent};
+use super::unacked::Unacked;
+use super::{Context, Custom, Leg, LegError, LegEvent, Phase};
+use crate::msg::{HeaderName, Method, Request, Response, StatusCode};
+use crate::target::Flow;
+use crate::txn::ServerId;
+
+/// The media type of every description.
+pub(super) const SDP: &str = "application/sdp";
+
+/// An offer of the peer that awaits the application's answer.
+#[derive(Debug)]
+pub(super) struct PeerOffer {
+    server: ServerId,
+    request: Request,
+    flow: Flow,
+    /// Then it is refused with 500.
+    pub(super) deadline: Instant,
+}
+
+/// A re-INVITE of ours that met the peer's own (491) and is tried again.
+#[derive(Debug)]
+pub(super) struct Retry {
+    pub(super) at: Instant,
+    draft: Draft,
+}
+
+impl Leg {
+    /// A re-INVITE or an UPDATE.
+    pub(super) fn on_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        server: ServerId,
+        request: &Request,
+        flow: &Flow,
+    ) {
+        if !request.body.is_empty() && request.headers.media_type().as_deref() != Some(SDP) {
+            let mut response = Response::to(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            response.headers.push(HeaderName::Accept, SDP);
+            cx.respond(server, &response);
+        } else if request.method == Method::Update && request.body.is_empty() {
+            self.refresh(request, flow);
+            self.accept_offer(cx, server, request, flow, None);
+        } else if self.is_modifying()
+            || matches!(self.phase, Phase::Calling | Phase::Proceeding | Phase::Cancelling)
+        {
+            cx.respond(server, &Response::to(request, StatusCode::REQUEST_PENDING));
+        } else if self.phase != Phase::Up || self.peer_offer.is_some() || self.unacked.is_some() {
+            self.refuse_for_now(cx, server, request);
+        } else {
+            let deadline = cx.now + cx.timers.offer_limit;
+            self.peer_offer = Some(PeerOffer { server, request: request.clone(), flow: *flow, deadline });
+            self.tell(cx, LegEvent::ReInvite { offer: text(&request.body) });
+        }
+    }
+
+    /// An earlier offer has no answer yet: 500, to be tried again within 10 s (RFC 3261 §14.2).
+    fn refuse_for_now(&mut self, cx: &mut Context<'_>, server: ServerId, request: &Request) {
+        let mut response = Response::to(request, StatusCode::SERVER_INTERNAL_ERROR);
+        let seconds = rand::Rng::random_range(cx.rng, 0..=10_u32);
+        response.headers.push(HeaderName::RetryAfter, seconds);
+        cx.respond(server, &response);
+    }
+
+    /// The application answers the peer's offer.
+    pub(crate) fn answer_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        answer: Result<String, StatusCode>,
+    ) -> Result<(), LegError> {
+        let Some(offer) = self.peer_offer.take() else { return Err(LegError::State) };
+        match answer {
+            Ok(body) => {
+                self.refresh(&offer.request, &offer.flow);
+                self.accept_offer(cx, offer.server, &offer.request, &offer.flow, Some(body));
+            }
+            Err(status) => {
+                let status = if status.code() < 300 { StatusCode::NOT_ACCEPTABLE_HERE } else { status };
+                cx.respond(offer.server, &Response::to(&offer.request, status));
+            }
+        }
+        Ok(())
+    }
+
+    fn accept_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        server: ServerId,
+        request: &Request,
+        flow: &Flow,
+        body: Option<String>,
+    ) {
+        let mut response = Response::to(request, StatusCode::OK);
+        cx.identity.describe(&mut response.headers, flow.transport);
+        if let Some(body) = body {
+            response.set_body(SDP, body);
+        }
+        let hop = cx.txns.servers.hop(server);
+        if !cx.respond(server, &response) || request.method != Method::Invite {
+            return;
+        }
+        if let (Some(hop), Ok(cseq)) = (hop, request.headers.cseq()) {
+            self.unacked = Some(Unacked::start(cx, cseq.number, hop.transmit(response.encode()), false));
+        }
+    }
+
+    /// The peer's Contact is where our next requests go.
+    fn refresh(&mut self, request: &Request, flow: &Flow) {
+        if let Some(dialog) = self.branches.get(&request.headers.from_tag().unwrap_or_default()) {
+            dialog.refresh_target(request.headers.contact().ok(), flow);
+        }
+    }
+
+    pub(super) fn is_offer(&self, server: ServerId) -> bool {
+        self.peer_offer.as_ref().is_some_and(|offer| offer.server == server)
+    }
+
+    pub(super) fn refuse_offer(&mut self, cx: &mut Context<'_>, status: StatusCode) {
+        if let Some(offer) = self.peer_offer.take() {
+            cx.respond(offer.server, &Response::to(&offer.request, status));
+        }
+    }
+
+    pub(super) fn on_offer_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.peer_offer.as_ref().is_some_and(|offer| offer.deadline <= cx.now) {
+            self.refuse_offer(cx, StatusCode::SERVER_INTERNAL_ERROR);
+        }
+    }
+
+    /// Sends a re-INVITE.
+    pub(crate) fn reinvite(&mut self, cx: &mut Context<'_>, body: Option<String>) -> Result<(), LegError> {
+        let busy = self.peer_offer.is_some()
+            || self.is_modifying()
+            || self.unacked.is_some()
+            || self.retry.is_some();
+        if self.phase != Phase::Up || busy {
+            return Err(LegError::State);
+        }
+        let body = body.map(|body| (SDP.to_owned(), Bytes::from(body)));
+        let draft = Draft { method: Method::Invite, custom: Custom::new(), body };
+        if self.send_reinvite(cx, draft) { Ok(()) } else { Err(LegError::State) }
+    }
+
+    fn send_reinvite(&mut self, cx: &mut Context<'_>, draft: Draft) -> bool {
+        let Some(tag) = self.branches.main_tag().map(str::to_owned) else { return false };
+        self.send_inside(cx, &tag, Purpose::ReInvite, draft)
+    }
+
+    pub(super) fn retry_reinvite(&mut self, cx: &mut Context<'_>) {
+        let Some(retry) = self.retry.take() else { return };
+        if self.phase != Phase::Up {
+            return;
+        }
+        if self.peer_offer.is_some() || self.unacked.is_some() {
+            let at = cx.now + cx.timers.t1;
+            self.retry = Some(Retry { at, ..retry });
+        } else if !self.send_reinvite(cx, retry.draft) {
+            self.lose_dialog(cx);
+        }
+    }
+
+    /// The final response to our re-INVITE, refusals acknowledged already.
+    pub(super) fn on_reinvite_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        sent: Sent,
+        response: &Response,
+        flow: &Flow,
+    ) {
+        let Some((txn, tag, request, draft)) = sent.into_acknowledged() else { return };
+        match response.status.code() {
+            200..300 => {
+                if let Some(dialog) = self.branches.get(&tag) {
+                    dialog.refresh_target(response.headers.contact().ok(), flow);
+                }
+                let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
+                self.acknowledge(cx, txn, &tag, &request, number);
+            }
+            491 if self.phase == Phase::Up => {
+                // RFC 3261 §14.1: who made the Call-ID waits longer, so that one of the two comes first.
+                let (from, to) = if self.calling.is_some() { (2100, 4000) } else { (0, 2000) };
+                let at = cx.after_random_ms(from, to);
+                self.retry = draft.map(|draft| Retry { at, draft });
+                return;
+            }
+            _ => {}
+        }
+        if self.phase == Phase::Up {
+            self.tell(cx, LegEvent::ReInviteAnswered { response: response.into() });
+            if matches!(response.status.code(), 481 | 408) {
+                self.lose_dialog(cx);
+            }
+        }
+    }
+}
