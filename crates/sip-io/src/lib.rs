@@ -1,1 +1,29 @@
-//! Sockets, name resolution and timers under the sip core.
+//! Sockets, name resolution and timers under the [`sip`] core (RFC 3261 §18, RFC 3263 in part).
+//!
+//! [`Stack::bind`] opens one UDP socket and one TCP listener on the same port and starts the one task that owns the
+//! [`sip::Agent`]: it feeds what arrives, sends what comes out, and wakes it when a timer is due. Calls are placed
+//! with [`Stack::call`]; each is a [`LegHandle`]. Calls that come in are handed out by [`Incoming`].
+//!
+//! It never looks into a call's meaning, never logs a body or credentials, and waits for nobody: every queue has a
+//! limit, and who does not drain theirs loses their call, not their neighbour's.
+
+mod config;
+mod driver;
+mod error;
+mod leg;
+mod probe;
+mod resolve;
+mod socket;
+mod stack;
+mod stats;
+mod target;
+mod tcp;
+mod trace;
+
+pub use config::StackConfig;
+pub use error::{BindError, CallError, ResolveError};
+pub use leg::{Incoming, LegControl, LegHandle};
+pub use stack::Stack;
+pub use stats::StackStats;
+pub use target::Target;
+pub use trace::{Direction, Traced};

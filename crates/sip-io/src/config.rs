@@ -1,0 +1,40 @@
+//! What a stack is told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::AgentConfig;
+use sip::msg::Host;
+
+/// Where a stack listens, how it announces itself and what it holds at most.
+#[derive(Debug, Clone)]
+pub struct StackConfig {
+    /// UDP and TCP alike. Port 0 takes any that is free for both.
+    pub listen: SocketAddr,
+    /// The host that peers reach us by: printed in Via and Contact with the port listened on. Needed when `listen`
+    /// names no address (0.0.0.0); else that address.
+    pub announced: Option<Host>,
+    /// The agent. Its `contacts` are replaced by `announced` and the port.
+    pub agent: AgentConfig,
+    /// TCP connections at once. Beyond it the longest quiet one makes room.
+    pub max_connections: usize,
+    /// How long an attempt to connect may take.
+    pub connect_timeout: Duration,
+    /// How long finding a name's addresses may take altogether.
+    pub resolve_timeout: Duration,
+}
+
+impl StackConfig {
+    /// With usual limits: 1024 connections, 4 s to connect, 4 s to resolve.
+    #[must_use]
+    pub fn new(listen: SocketAddr, agent: AgentConfig) -> Self {
+        Self {
+            listen,
+            announced: None,
+            agent,
+            max_connections: 1024,
+            connect_timeout: Duration::from_secs(4),
+            resolve_timeout: Duration::from_secs(4),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Doing what the agent says.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use sip::msg::StatusCode;
+use sip::{Destination, LegEvent, LegId, Output, Transmit, Transport, TransportError};
+use tracing::{debug, warn};
+
+use super::Driver;
+use super::legs::Delivered;
+use crate::stats::Counters;
+use crate::trace::Direction;
+
+impl Driver {
+    /// Until the agent has nothing more to say.
+    pub(super) fn pump(&mut self, now: Instant) {
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                Output::Transmit(transmit) => self.transmit(now, transmit),
+                Output::Event { leg, event } => self.on_event(now, leg, event),
+                _ => {}
+            }
+        }
+    }
+
+    /// Calls whose owner is gone are hung up.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        for leg in self.legs.orphans() {
+            self.agent.hangup(now, leg, &[]);
+        }
+    }
+
+    fn transmit(&mut self, now: Instant, transmit: Transmit) {
+        let Transmit { destination, flow, bytes } = transmit;
+        // A response goes back over the connection that its request came by.
+        let addr = flow.map_or(destination.addr, |flow| flow.remote);
+        self.tap.report(Direction::Sent, destination.transport, addr, &bytes);
+        let outcome = match destination.transport {
+            Transport::Udp => self.send_datagram(now, destination.addr, &bytes),
+            Transport::Tcp => self.pool.send(now, addr, bytes),
+            Transport::Tls => Err(TransportError::Unavailable { destination }),
+        };
+        match outcome {
+            Ok(()) => Counters::add(&self.counters.sent),
+            Err(error) => {
+                Counters::add(&self.counters.send_failures);
+                debug!(%error, "sending a SIP message failed");
+                self.agent.transport_failed(now, destination, &error);
+            }
+        }
+    }
+
+    fn send_datagram(&mut self, now: Instant, addr: SocketAddr, bytes: &[u8]) -> Result<(), TransportError> {
+        if bytes.starts_with(b"INVITE ") {
+            self.probes.sending(now, addr);
+        }
+        match self.udp.try_send_to(bytes, addr) {
+            Ok(_) => Ok(()),
+            // As good as lost on the way: its transaction sends it again.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Counters::add(&self.counters.send_failures);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Err(TransportError::Refused { destination: udp(addr) })
+            }
+            Err(error) => Err(TransportError::Io { destination: udp(addr), detail: error.to_string() }),
+        }
+    }
+
+    fn on_event(&mut self, now: Instant, leg: LegId, event: LegEvent) {
+        if let LegEvent::Incoming { request } = event {
+            self.on_incoming(now, leg, request);
+            return;
+        }
+        match self.legs.deliver(leg, event) {
+            Delivered::Yes => {}
+            Delivered::Overrun => {
+                Counters::add(&self.counters.legs_overrun);
+                warn!(?leg, "a call is hung up: its events are not taken");
+                self.agent.hangup(now, leg, &[]);
+            }
+        }
+    }
+
+    fn on_incoming(&mut self, now: Instant, leg: LegId, request: Box<sip::msg::Request>) {
+        let place = self.incoming.try_reserve().ok().zip(self.commands.upgrade());
+        match place {
+            Some((place, commands)) if self.shutdown.is_none() => {
+                place.send((self.legs.add(leg, commands), request))
+            }
+            _ => {
+                let refused = self.agent.reject(now, leg, StatusCode::SERVICE_UNAVAILABLE, None, &[]);
+                if let Err(error) = refused {
+                    debug!(?leg, %error, "an incoming call could not be refused");
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn tcp(addr: SocketAddr) -> Destination {
+    Destination { transport: Transport::Tcp, addr }
+}
+
+pub(super) fn udp(addr: SocketAddr) -> Destination {
+    Destination { transport: Transport::Udp, addr }
+}

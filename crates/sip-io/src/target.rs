@@ -1,0 +1,40 @@
+//! The next hop of a call, before its name is resolved (RFC 3263 §4.1).
+
+use sip::msg::{Host, NameAddr, Uri};
+use sip::{Invite, Transport};
+
+use crate::error::CallError;
+
+/// A host to call through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// A name or an address.
+    pub host: Host,
+    /// The port, if one is named: then no SRV records are asked for.
+    pub port: Option<u16>,
+    /// How to reach it.
+    pub transport: Transport,
+}
+
+impl Target {
+    /// The hop a URI leads to: its `maddr` or host, its port, its transport, else UDP.
+    pub fn of_uri(uri: &Uri) -> Result<Self, CallError> {
+        let host = uri.host().ok_or(CallError::NotSip)?;
+        let host = uri.param("maddr").and_then(|maddr| maddr.parse().ok()).unwrap_or_else(|| host.clone());
+        let transport = match uri.transport() {
+            Some(Ok(transport)) => transport,
+            Some(Err(token)) => return Err(CallError::Transport { transport: token.to_owned() }),
+            None => Transport::Udp,
+        };
+        Ok(Self { host, port: uri.port(), transport })
+    }
+
+    /// The hop of a call: its first `Route` header field, if one is given, else its Request-URI.
+    pub fn of_invite(invite: &Invite) -> Result<Self, CallError> {
+        let route = invite.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Route"));
+        match route.and_then(|(_, value)| value.parse::<NameAddr>().ok()) {
+            Some(route) => Self::of_uri(&route.uri),
+            None => Self::of_uri(&invite.request_uri),
+        }
+    }
+}
