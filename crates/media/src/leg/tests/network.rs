@@ -133,7 +133,7 @@ proptest! {
         by_place.sort_unstable();
         for pair in by_place.windows(2) {
             let step = pair[1].1.wrapping_sub(pair[0].1);
-            prop_assert!(step >= 160 && step < 160 * 60, "seed {}: {:?}", seed, pair);
+            prop_assert!((160..160 * 60).contains(&step), "seed {}: {:?}", seed, pair);
         }
     }
 
