@@ -90,6 +90,14 @@ fn a_new_source_goes_on_where_the_old_one_stopped() {
 }
 
 #[test]
+fn a_new_source_in_the_same_moment_still_takes_a_frame_of_its_own() {
+    let (mut leg, now) = leg();
+    let (old, new) = (voice(0), packet(0, 9, 9, 78, &SILENCE));
+    let places = [old, new].map(|data| heard(leg.handle_rtp(now, phone_addr(), &data)));
+    assert_eq!(timestamps(&places), [0, 160]);
+}
+
+#[test]
 fn a_sequence_that_starts_anew_costs_one_packet() {
     let (mut leg, now) = leg();
     let anew = |n: u16| packet(0, 40_000 + n, u32::from(n) * 160, 77, &SILENCE);

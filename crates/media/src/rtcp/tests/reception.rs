@@ -27,6 +27,8 @@ fn overtaken_packets_count_once_and_are_not_lost() {
     assert_eq!(arrivals[3..5], [Arrival::Duplicate, Arrival::Duplicate]);
     assert_eq!(arrivals[5], Arrival::Late { sequence: at(9) });
     assert_eq!((reception.stats().received, reception.stats().lost), (5, 0));
+    reception.packet(15);
+    assert_eq!(reception.stats().lost, 1, "one that is missing is not hidden by one before the first");
 }
 
 #[test]
