@@ -1,5 +1,6 @@
 //! The trunkline program.
 
+mod api;
 mod calls;
 mod config;
 mod metrics;

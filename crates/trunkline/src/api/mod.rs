@@ -1,0 +1,105 @@
+//! The HTTP side: Twirp API, signalling WebSocket, health.
+//!
+//! Routes, statuses and bodies are LiveKit's. Requests are decoded, checked and handed on; nothing here holds a room
+//! or a call.
+
+mod auth;
+mod cors;
+mod health;
+mod serve;
+mod signal;
+#[cfg(test)]
+mod tests;
+mod twirp;
+
+use std::{sync::Arc, time::SystemTime};
+
+pub(crate) use auth::sign;
+use axum::{
+    Router,
+    extract::Request,
+    middleware,
+    routing::{any, get},
+};
+use pbjson_types::Timestamp;
+pub(crate) use serve::{ApiService, serve};
+use tower::util::MapRequest;
+
+use crate::{calls::Calls, config::Config, metrics::Metrics, store::Store, worker::Workers};
+
+/// What every request handler can reach. Clones share it.
+#[derive(Clone)]
+pub(crate) struct State(Arc<Parts>);
+
+/// The parts of the program that the API hands requests to.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) workers: Workers,
+    pub(crate) calls: Calls,
+    pub(crate) metrics: Metrics,
+    /// The From host and codecs of calls that do not name their own.
+    pub(crate) plan_defaults: call::PlanDefaults,
+}
+
+impl State {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for State {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The whole HTTP service.
+pub(crate) fn service(state: State) -> ApiService {
+    MapRequest::new(router(state), collapse_slashes as fn(Request) -> Request)
+}
+
+fn router(state: State) -> Router {
+    Router::new()
+        .route("/", get(health::ok))
+        .route("/rtc", any(signal::connect))
+        .route("/rtc/v1", any(signal::connect_v1))
+        .route("/rtc/validate", any(signal::validate))
+        .route("/rtc/v1/validate", any(signal::validate_v1))
+        .route("/twirp/{service}/{*method}", any(twirp::handle))
+        .fallback(health::not_found)
+        .layer(middleware::from_fn(cors::apply))
+        .with_state(state)
+}
+
+/// `//rtc` is `/rtc`: clients that were given a URL with a trailing slash ask for it.
+fn collapse_slashes(mut request: Request) -> Request {
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+    if let Some(rest) = path.strip_prefix("//")
+        && let Ok(uri) = format!("/{rest}").parse()
+    {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// Seconds since 1970.
+fn unix_now() -> i64 {
+    unix_now_millis() / 1000
+}
+
+/// Milliseconds since 1970.
+fn unix_now_millis() -> i64 {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn timestamp_now() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp {
+        seconds: i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(elapsed.subsec_nanos()).unwrap_or(0),
+    }
+}

@@ -1,0 +1,99 @@
+//! Accepting connections: HTTP/1.1 with bounded headers and waits.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use axum::{Router, extract::Request};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+};
+use tower::util::MapRequest;
+
+/// The HTTP service as a whole.
+pub(crate) type ApiService = MapRequest<Router, fn(Request) -> Request>;
+
+/// Request line and headers together: a browser's join request carries its SDP in the URL.
+const MAX_HEAD: usize = 1024 * 1024;
+/// How long a client may take to send them.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections at a time; more wait in the listener's backlog.
+const MAX_CONNECTIONS: usize = 16 * 1024;
+/// After an accept that failed, for example without a free file descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long answers under way may take once the server stops.
+const FINISH: Duration = Duration::from_secs(2);
+
+/// Serves `service` on `listener` until `stop` is ready, then lets what is under way finish for a moment.
+pub(crate) async fn serve(listener: TcpListener, service: ApiService, stop: impl Future<Output = ()>) {
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (stopping, stopped) = watch::channel(());
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &connections) => accepted,
+        };
+        if let Some((stream, permit)) = accepted {
+            let (service, stopped) = (service.clone(), stopped.clone());
+            tokio::spawn(async move {
+                run(connection(stream, service), stopped).await;
+                drop(permit);
+            });
+        }
+    }
+    drop((listener, stopping));
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+    drop(tokio::time::timeout(FINISH, connections.acquire_many(all)).await);
+}
+
+/// Runs one connection; once the server stops it ends after the answer under way.
+async fn run(connection: Connection, mut stopped: watch::Receiver<()>) {
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = &mut connection => result,
+        // The other end of the channel is dropped: that is the signal.
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "HTTP connection ended");
+    }
+}
+
+type Permit = tokio::sync::OwnedSemaphorePermit;
+
+async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> Option<(TcpStream, Permit)> {
+    let permit = connections.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // Signalling messages are small and urgent. Without the option they only arrive later.
+            drop(stream.set_nodelay(true));
+            Some((stream, permit))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept an HTTP connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+type Connection = http1::UpgradeableConnection<TokioIo<TcpStream>, TowerToHyperService<IncomingService>>;
+type IncomingService = MapRequest<ApiService, fn(hyper::Request<Incoming>) -> Request>;
+
+fn connection(stream: TcpStream, service: ApiService) -> Connection {
+    let convert: fn(hyper::Request<Incoming>) -> Request = |request| request.map(axum::body::Body::new);
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(MapRequest::new(service, convert)))
+        .with_upgrades()
+}

@@ -1,0 +1,134 @@
+//! Signalling: the WebSocket of a room participant, and the routes that tell why it was refused.
+//!
+//! LiveKit signalling protocol 17 over `/rtc` and `/rtc/v1`. A session exists before the connection is upgraded, so
+//! that a refusal is an HTTP status. What the messages mean is the room's business.
+
+mod admit;
+mod join_request;
+mod pump;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use admit::{Admission, Refusal};
+use axum::{
+    extract::{FromRequestParts, Request, State as Extract, ws::WebSocketUpgrade},
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+
+use super::{State, auth};
+use crate::worker::{JoinError, SignalJoin};
+
+/// One signalling message, packed or not.
+const MAX_FRAME: usize = 2 * 1024 * 1024;
+
+/// Which of the two routes is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    /// `/rtc`: plain parameters, or a join request.
+    V0,
+    /// `/rtc/v1`: a join request.
+    V1,
+}
+
+pub(super) async fn validate(Extract(state): Extract<State>, request: Request) -> Response {
+    answer(check(&state, Route::V0, &request.into_parts().0).await)
+}
+
+pub(super) async fn validate_v1(Extract(state): Extract<State>, request: Request) -> Response {
+    answer(check(&state, Route::V1, &request.into_parts().0).await)
+}
+
+fn answer(checked: Result<Admission, Box<Response>>) -> Response {
+    match checked {
+        Ok(_) => "success".into_response(),
+        Err(refused) => *refused,
+    }
+}
+
+pub(super) async fn connect(Extract(state): Extract<State>, request: Request) -> Response {
+    upgrade(state, Route::V0, request).await
+}
+
+pub(super) async fn connect_v1(Extract(state): Extract<State>, request: Request) -> Response {
+    upgrade(state, Route::V1, request).await
+}
+
+/// Everything that can be refused before a session exists.
+async fn check(state: &State, route: Route, parts: &Parts) -> Result<Admission, Box<Response>> {
+    let query = parts.uri.query();
+    let claims = auth::authenticate(&parts.headers, query, &state.config.keys, super::unix_now());
+    let claims = claims.map_err(|refused| {
+        state.metrics.bad_input("token");
+        refused.into_response()
+    })?;
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let admission =
+        admit::admit(route, claims, query.unwrap_or(""), agent).map_err(IntoResponse::into_response)?;
+    if !state.config.room.auto_create && !exists(state, &admission.room).await {
+        return Err(Box::new(Refusal::NoSuchRoom.into_response()));
+    }
+    Ok(admission)
+}
+
+async fn exists(state: &State, room: &str) -> bool {
+    state.workers.list_rooms(vec![room.to_owned()]).await.is_ok_and(|rooms| !rooms.is_empty())
+}
+
+async fn upgrade(state: State, route: Route, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if !is_upgrade(&parts) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let admission = match check(&state, route, &parts).await {
+        Ok(admission) => admission,
+        Err(refused) => return *refused,
+    };
+    let socket = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(socket) => socket.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME),
+        Err(refused) => return refused.into_response(),
+    };
+    if admission.resumes {
+        return socket.on_upgrade(pump::refuse_resume);
+    }
+    let Admission { room, join, key, .. } = admission;
+    let (room_name, identity) = (room.clone(), join.identity.clone());
+    match state.workers.join(SignalJoin { room, join: *join }).await {
+        Ok(session) => {
+            tracing::debug!(
+                room = room_name,
+                participant = identity,
+                sid = session.participant_sid,
+                "joined"
+            );
+            socket.on_upgrade(move |socket| pump::run(socket, session, state, key))
+        }
+        Err(error) => {
+            tracing::info!(room = room_name, participant = identity, %error, "join refused");
+            join_refusal(&error).into_response()
+        }
+    }
+}
+
+fn is_upgrade(parts: &Parts) -> bool {
+    let says = |name: header::HeaderName, token: &str| {
+        let values = parts.headers.get_all(name);
+        values
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+    };
+    says(header::CONNECTION, "upgrade") && says(header::UPGRADE, "websocket")
+}
+
+fn join_refusal(error: &JoinError) -> (StatusCode, String) {
+    let status = match error {
+        JoinError::Busy | JoinError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+        JoinError::Room(room::JoinError::NoIdentity) => StatusCode::BAD_REQUEST,
+        JoinError::Room(room::JoinError::DualNotBuilt) => StatusCode::NOT_IMPLEMENTED,
+        // What clients of a full room get, and try again on.
+        JoinError::Room(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, error.to_string())
+}
