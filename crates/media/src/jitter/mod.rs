@@ -7,13 +7,25 @@
 //! It never asks a clock, mixes no talkers, and knows nothing of RTP beyond sequence number and timestamp.
 
 mod buffer;
+mod conceal;
+mod delay;
+
+mod player;
+mod shelf;
+mod stretch;
+mod timeline;
 
 pub use buffer::PlayoutBuffer;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 /// Samples in one 20 ms frame at 8 kHz.
 pub const FRAME: usize = 160;
+/// The longest payload taken: what fits into one UDP datagram on the usual path.
+const MAX_PAYLOAD: usize = 1_500;
 
 /// What a talker's packets are coded in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

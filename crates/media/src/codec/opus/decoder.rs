@@ -1,9 +1,10 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use opus_pure::{OpusDecoder, OpusMode, packet};
+use opus_pure::OpusDecoder;
 
-use super::{OpusError, RTP_CLOCK};
+use super::OpusError;
+use super::packet::{carries_fec, frame_samples, samples};
 
 /// The longest packet RFC 6716 §3.2.5 allows, in the shortest frames concealment works in (2.5 ms).
 const STEPS_PER_SECOND: usize = 400;
@@ -84,9 +85,8 @@ impl Decoder {
     }
 
     fn recover(&mut self, next: &[u8], out: &mut [i16]) -> Result<usize, OpusError> {
-        let whole = samples(next, self.rate)?;
-        let frame = whole / packet::frame_count(next).map_err(|e| OpusError::from_codec(&e))?;
-        if !may_carry_fec(next) || out.len() < frame {
+        let frame = frame_samples(next, self.rate)?;
+        if !carries_fec(next) || out.len() < frame {
             return self.conceal(out);
         }
         // The redundancy tells of the one frame right before the packet: what lies ahead of that is concealed.
@@ -124,27 +124,4 @@ impl Decoder {
 fn fresh(rate: u32) -> Result<OpusDecoder, OpusError> {
     let hertz = i32::try_from(rate).map_err(|_| OpusError::Rate(rate))?;
     OpusDecoder::new(hertz, 1).map_err(|_| OpusError::Rate(rate))
-}
-
-fn samples(packet: &[u8], rate: u32) -> Result<usize, OpusError> {
-    let hertz = i32::try_from(rate).map_err(|_| OpusError::Rate(rate))?;
-    match packet::samples(packet, hertz) {
-        Ok(0) => Err(OpusError::Packet("no audio in it")),
-        Ok(samples) => Ok(samples),
-        Err(error) => Err(OpusError::from_codec(&error)),
-    }
-}
-
-/// How much audio a packet holds, in steps of the RTP clock (48 kHz), read from its first two bytes.
-///
-/// # Errors
-/// [`OpusError::Packet`] if these bytes are no Opus header.
-pub fn duration_48k(packet: &[u8]) -> Result<u32, OpusError> {
-    let samples = samples(packet, RTP_CLOCK)?;
-    u32::try_from(samples).map_err(|_| OpusError::Packet("too long"))
-}
-
-/// Whether a packet is of a kind that can carry the frame before it (SILK and hybrid can, CELT cannot).
-pub fn may_carry_fec(packet: &[u8]) -> bool {
-    packet::mode(packet).is_ok_and(|mode| mode != OpusMode::CeltOnly)
 }

@@ -6,9 +6,11 @@
 
 mod decoder;
 mod encoder;
+mod packet;
 
-pub use decoder::{Decoder, duration_48k, may_carry_fec};
+pub use decoder::Decoder;
 pub use encoder::{Encoder, MAX_PACKET};
+pub use packet::{carries_fec, duration_48k};
 
 #[cfg(test)]
 mod tests;

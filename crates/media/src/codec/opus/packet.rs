@@ -1,0 +1,84 @@
+//! What a packet tells of itself before it is decoded (RFC 6716 §3.1, §3.2 and §4.2.3).
+
+use opus_pure::{OpusMode, packet};
+
+use super::{OpusError, RTP_CLOCK};
+
+/// How much audio a packet holds, in steps of the RTP clock (48 kHz), read from its first two bytes.
+///
+/// # Errors
+/// [`OpusError::Packet`] if these bytes are no Opus header.
+pub fn duration_48k(packet: &[u8]) -> Result<u32, OpusError> {
+    let samples = samples(packet, RTP_CLOCK)?;
+    u32::try_from(samples).map_err(|_| OpusError::Packet("too long"))
+}
+
+/// Whether a packet carries a copy of the frame before it. Only speech does, and only where the sender meant it to.
+pub fn carries_fec(packet: &[u8]) -> bool {
+    if !packet::mode(packet).is_ok_and(|mode| mode != OpusMode::CeltOnly) {
+        return false;
+    }
+    let Ok(frame) = frame_samples(packet, RTP_CLOCK) else { return false };
+    let Some(first) = first_frame(packet).and_then(|frame| frame.first()) else { return false };
+    // The frame begins with one voice flag for each 20 ms of the mid channel, then says whether a copy follows; then
+    // the same for the side channel.
+    let parts = frame.div_ceil(960);
+    let flag = |bit: usize| bit < 8 && first & (0x80 >> bit) != 0;
+    let stereo = packet::channels(packet).is_ok_and(|channels| channels == 2);
+    flag(parts) || (stereo && flag(2 * parts + 1))
+}
+
+/// Samples of the whole packet at `rate`.
+pub(super) fn samples(packet: &[u8], rate: u32) -> Result<usize, OpusError> {
+    match packet::samples(packet, hertz(rate)?) {
+        Ok(0) => Err(OpusError::Packet("no audio in it")),
+        Ok(samples) => Ok(samples),
+        Err(error) => Err(OpusError::from_codec(&error)),
+    }
+}
+
+/// Samples of one of its frames.
+pub(super) fn frame_samples(packet: &[u8], rate: u32) -> Result<usize, OpusError> {
+    samples(packet, rate)?;
+    packet::samples_per_frame(packet, hertz(rate)?).map_err(|error| OpusError::from_codec(&error))
+}
+
+fn hertz(rate: u32) -> Result<i32, OpusError> {
+    i32::try_from(rate).map_err(|_| OpusError::Rate(rate))
+}
+
+/// From the first frame on, behind the header and the lengths of the frames.
+fn first_frame(packet: &[u8]) -> Option<&[u8]> {
+    let (toc, rest) = packet.split_first()?;
+    match toc & 3 {
+        0 | 1 => Some(rest),
+        2 => skip_length(rest),
+        _ => {
+            let (count, mut rest) = rest.split_first()?;
+            if count & 0x40 != 0 {
+                rest = skip_padding_length(rest)?;
+            }
+            if count & 0x80 != 0 {
+                for _ in 1..count & 0x3f {
+                    rest = skip_length(rest)?;
+                }
+            }
+            Some(rest)
+        }
+    }
+}
+
+fn skip_length(bytes: &[u8]) -> Option<&[u8]> {
+    let (first, rest) = bytes.split_first()?;
+    if *first < 252 { Some(rest) } else { rest.get(1..) }
+}
+
+fn skip_padding_length(mut bytes: &[u8]) -> Option<&[u8]> {
+    loop {
+        let (length, rest) = bytes.split_first()?;
+        bytes = rest;
+        if *length != 255 {
+            return Some(bytes);
+        }
+    }
+}

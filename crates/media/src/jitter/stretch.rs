@@ -1,0 +1,74 @@
+//! Playing a little faster or slower without changing the pitch: one pitch period is left out or played twice, with
+//! the ends faded into one another (overlap-add).
+
+/// The shortest and longest period that is looked for, in samples at 8 kHz: 400 to 66 Hz.
+pub(super) const SHORTEST: usize = 20;
+pub(super) const LONGEST: usize = 120;
+/// Samples over which two periods are compared.
+const COMPARED: usize = 100;
+/// Samples that must be there for a period of `longest`.
+pub(super) const fn needed(longest: usize) -> usize {
+    longest + COMPARED
+}
+/// How alike two periods must be, unless the sound is faint anyway.
+const ALIKE: f32 = 0.6;
+/// Mean square below which nobody hears a seam: -55 dB of full scale.
+const FAINT: f32 = 60.0 * 60.0;
+
+/// Leaves out one period at the start of `pcm`, of `longest` samples at most. Returns how many samples went: none
+/// if the sound is not periodic enough, or too short.
+pub(super) fn shorten(pcm: &mut Vec<i16>, longest: usize) -> usize {
+    let Some(period) = find_period(pcm, longest) else {
+        return 0;
+    };
+    for n in 0..period {
+        pcm[n] = blend(pcm[n], pcm[period + n], n, period);
+    }
+    pcm.drain(period..2 * period);
+    period
+}
+
+/// Plays one period at the start of `pcm` twice. Returns how many samples were put in.
+pub(super) fn lengthen(pcm: &mut Vec<i16>) -> usize {
+    let Some(period) = find_period(pcm, LONGEST) else {
+        return 0;
+    };
+    let end = pcm.len();
+    pcm.resize(end + period, 0);
+    pcm.copy_within(period..end, 2 * period);
+    for n in 0..period {
+        pcm[period + n] = blend(pcm[2 * period + n], pcm[n], n, period);
+    }
+    period
+}
+
+/// From `a` to `b`, step `n` of `length`.
+fn blend(a: i16, b: i16, n: usize, length: usize) -> i16 {
+    let (n, length) = (n as i32, length as i32);
+    ((i32::from(a) * (length - n) + i32::from(b) * n) / length) as i16
+}
+
+fn find_period(pcm: &[i16], longest: usize) -> Option<usize> {
+    let longest = longest.min(LONGEST).min(pcm.len().saturating_sub(COMPARED)).min(pcm.len() / 2);
+    if longest < SHORTEST {
+        return None;
+    }
+    let here = energy(&pcm[..COMPARED]);
+    if here / (COMPARED as f32) < FAINT
+        && energy(&pcm[longest..longest + COMPARED]) / (COMPARED as f32) < FAINT
+    {
+        return Some(longest);
+    }
+    let likeness = |lag: usize| {
+        let there = &pcm[lag..lag + COMPARED];
+        let product: f32 =
+            pcm[..COMPARED].iter().zip(there).map(|(a, b)| f32::from(*a) * f32::from(*b)).sum();
+        product / (here * energy(there)).sqrt().max(1.0)
+    };
+    let best = (SHORTEST..=longest).map(|lag| (lag, likeness(lag))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (best.1 > ALIKE).then_some(best.0)
+}
+
+fn energy(pcm: &[i16]) -> f32 {
+    pcm.iter().map(|s| f32::from(*s) * f32::from(*s)).sum()
+}
