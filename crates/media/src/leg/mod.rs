@@ -2,7 +2,7 @@
 //!
 //! One source of ours for the whole call: audio and telephone-events share its SSRC and its unbroken sequence, and its
 //! timestamp follows the time of day through pauses, holds and digits. What arrives is checked, latched to one sender
-//! ([`latch`]), counted, and laid on one unbroken line of sequence numbers and timestamps ([`timeline`]), whatever the
+//! (`latch`), counted, and laid on one unbroken line of sequence numbers and timestamps (`timeline`), whatever the
 //! phone does with its own. Never opens a socket, asks a clock or draws randomness but from its constructor's.
 
 mod latch;
