@@ -10,10 +10,15 @@ pub mod peer;
 pub mod signal;
 
 mod config;
+mod data;
 mod error;
 mod ids;
 mod lifecycle;
 mod output;
+mod participant;
+mod speaker;
+mod subscription;
+mod track;
 
 pub use config::{Env, Join, JoinMode, LocalJoin, LocalTrack, RoomConfig};
 pub use error::{JoinError, PublishError};

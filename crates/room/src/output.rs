@@ -174,11 +174,6 @@ pub enum LocalEvent {
         /// The new state.
         muted: bool,
     },
-    /// The participant's own track was muted or unmuted by the server's API.
-    Muted {
-        /// The new state.
-        muted: bool,
-    },
     /// A data packet for it.
     Data {
         /// The packet, sender fields filled in.

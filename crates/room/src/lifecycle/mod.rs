@@ -1,113 +1,143 @@
-//! The room itself: who is in it and how long it lives.
+//! The room itself: who is in it and how long it lives (LiveKit rooms: auto-created, empty and departure timeouts).
 
-use std::collections::VecDeque;
+mod clock;
+mod end;
+mod join;
+mod pump;
+mod tell;
+mod timers;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use livekit_protocol as proto;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use str0m::crypto::CryptoProvider;
 
-use crate::config::{Env, Join, LocalJoin, LocalTrack, RoomConfig};
-use crate::error::{JoinError, PublishError};
-use crate::ids::{ParticipantId, TrackSid};
-use crate::output::{AudioPacket, Codec, Output, Receive};
+use crate::config::{Env, RoomConfig};
+use crate::ids::{ParticipantId, new_sid};
+use crate::output::Output;
+use crate::participant::{Participant, Participants, Remote};
+use clock::Clock;
 
 /// A LiveKit room.
 pub struct Room {
-    out: VecDeque<Output>,
+    pub(crate) config: RoomConfig,
+    pub(crate) sid: String,
+    pub(crate) env: Env,
+    pub(crate) clock: Clock,
+    pub(crate) rng: StdRng,
+    crypto: Arc<CryptoProvider>,
+    created_at_ms: i64,
+    pub(crate) participants: Participants,
+    by_identity: HashMap<String, ParticipantId>,
+    next_id: u32,
+    pub(crate) out: VecDeque<Output>,
+    /// Clients with something queued in their peer connections.
+    pub(crate) dirty: Vec<ParticipantId>,
+    pub(crate) speakers_due: Option<Instant>,
+    /// When to tell everybody of new counts and new participants' connection quality.
+    tick_due: Option<Instant>,
+    told_counts: (u32, u32),
+    /// When the room closes if nobody comes.
+    empty_due: Option<Instant>,
+    closed: bool,
 }
 
 impl Room {
     /// An empty room. `wallclock` is the time of day at `now`.
     #[must_use]
-    pub fn new(_config: RoomConfig, _env: Env, _seed: u64, _now: Instant, _wallclock: SystemTime) -> Self {
-        Self { out: VecDeque::new() }
+    pub fn new(config: RoomConfig, env: Env, seed: u64, now: Instant, wallclock: SystemTime) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let sid = config.sid.clone().unwrap_or_else(|| new_sid("RM_", &mut rng));
+        let clock = Clock::new(now, wallclock);
+        let empty_due = (!config.empty_timeout.is_zero()).then(|| now + config.empty_timeout);
+        Self {
+            config,
+            sid,
+            env,
+            clock,
+            rng,
+            crypto: Arc::new(str0m::crypto::from_feature_flags()),
+            created_at_ms: clock.ms(now),
+            participants: BTreeMap::new(),
+            by_identity: HashMap::new(),
+            next_id: 1,
+            out: VecDeque::new(),
+            dirty: Vec::new(),
+            speakers_due: None,
+            tick_due: None,
+            told_counts: (0, 0),
+            empty_due,
+            closed: false,
+        }
     }
-    /// Adds a client. The signals of its join (join, answer ...) are among the outputs.
-    ///
-    /// # Errors
-    /// When it cannot join: see [`JoinError`].
-    pub fn join(
-        &mut self,
-        _now: Instant,
-        _wallclock: SystemTime,
-        _join: Join,
-    ) -> Result<ParticipantId, JoinError> {
-        Err(JoinError::Closed)
-    }
-    /// A message on the participant's signalling connection.
-    pub fn handle_signal(&mut self, _now: Instant, _from: ParticipantId, _request: proto::SignalRequest) {}
-    /// The participant's signalling connection is closed, by whomever.
-    pub fn signal_closed(&mut self, _now: Instant, _from: ParticipantId) {}
-    /// A datagram for the participant's peer connection.
-    pub fn handle_packet(&mut self, _now: Instant, _to: ParticipantId, _packet: Receive<'_>) {}
-    /// Time has passed; to be called at [`Room::next_timeout`].
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-    /// When [`Room::handle_timeout`] wants to be called.
-    #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
-        None
-    }
+
     /// The next thing to do; to be called after every other call, until it gives `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.out.pop_front()
     }
-    /// Adds a participant inside the server. It is ACTIVE at once.
-    ///
-    /// # Errors
-    /// When it cannot join: see [`JoinError`].
-    pub fn join_local(
-        &mut self,
-        _now: Instant,
-        _wallclock: SystemTime,
-        _join: LocalJoin,
-    ) -> Result<ParticipantId, JoinError> {
-        Err(JoinError::Closed)
-    }
-    /// Publishes a local participant's one audio track.
-    ///
-    /// # Errors
-    /// When there is no such participant, or it has published already.
-    pub fn publish_audio(
-        &mut self,
-        _now: Instant,
-        _id: ParticipantId,
-        _track: LocalTrack,
-    ) -> Result<TrackSid, PublishError> {
-        Err(PublishError::NotLocal)
-    }
-    /// Sends a packet of a local participant's track to those who listen in this codec.
-    pub fn write_audio(&mut self, _now: Instant, _id: ParticipantId, _codec: Codec, _packet: &AudioPacket) {}
-    /// Whether a local participant wants every audio track of the others.
-    pub fn subscribe_all(&mut self, _now: Instant, _id: ParticipantId, _wanted: bool) {}
-    /// Sets attributes of a participant; an empty value deletes the key.
-    pub fn set_attributes(&mut self, _now: Instant, _id: ParticipantId, _attributes: &[(String, String)]) {}
-    /// Sends a data packet of a local participant; reliably or not as its `kind` says.
-    pub fn send_data(&mut self, _now: Instant, _id: ParticipantId, _packet: &proto::DataPacket) {}
-    /// A local participant leaves; it is told nothing more but `Removed`.
-    pub fn leave(&mut self, _now: Instant, _id: ParticipantId, _reason: proto::DisconnectReason) {}
+
     /// The room as RoomService shows it.
     #[must_use]
     pub fn info(&self) -> proto::Room {
-        proto::Room::default()
+        let (num_participants, num_publishers) = self.counts();
+        proto::Room {
+            sid: self.sid.clone(),
+            name: self.config.name.clone(),
+            empty_timeout: seconds(self.config.empty_timeout),
+            departure_timeout: seconds(self.config.departure_timeout),
+            max_participants: self.config.max_participants,
+            creation_time: self.created_at_ms.div_euclid(1000),
+            creation_time_ms: self.created_at_ms,
+            enabled_codecs: crate::signal::join::enabled_codecs(),
+            metadata: self.config.metadata.clone(),
+            num_participants,
+            num_publishers,
+            ..Default::default()
+        }
     }
+
     /// The room's participants, in the order they joined, hidden ones included.
     #[must_use]
     pub fn participants(&self) -> Vec<proto::ParticipantInfo> {
-        Vec::new()
+        self.participants.values().map(Participant::info).collect()
     }
+
     /// The participant of this identity.
     #[must_use]
-    pub fn participant(&self, _identity: &str) -> Option<proto::ParticipantInfo> {
-        None
+    pub fn participant(&self, identity: &str) -> Option<proto::ParticipantInfo> {
+        self.participants.get(self.by_identity.get(identity)?).map(Participant::info)
     }
+
     /// The sid of a participant.
     #[must_use]
-    pub fn participant_sid(&self, _id: ParticipantId) -> Option<&str> {
-        None
+    pub fn participant_sid(&self, id: ParticipantId) -> Option<&str> {
+        self.participants.get(&id).map(|participant| participant.sid.as_str())
     }
-    /// Removes a participant; false when nobody has this identity.
-    pub fn remove(&mut self, _now: Instant, _identity: &str, _reason: proto::DisconnectReason) -> bool {
-        false
+
+    /// Participants and publishers, without agents and recorders.
+    fn counts(&self) -> (u32, u32) {
+        let counted = || self.participants.values().filter(|participant| !participant.is_dependent());
+        let publishers = counted().filter(|participant| participant.is_publisher).count();
+        (u32::try_from(counted().count()).unwrap_or(u32::MAX), u32::try_from(publishers).unwrap_or(u32::MAX))
     }
-    /// Ends the room for everybody.
-    pub fn close(&mut self, _now: Instant, _reason: proto::DisconnectReason) {}
+
+    pub(crate) fn remote_mut(&mut self, id: ParticipantId) -> Option<&mut Remote> {
+        self.participants.get_mut(&id).and_then(Participant::remote_mut)
+    }
+
+    pub(crate) fn everybody(&self) -> Vec<ParticipantId> {
+        self.participants.keys().copied().collect()
+    }
+
+    pub(crate) fn others(&self, than: ParticipantId) -> Vec<ParticipantId> {
+        self.participants.keys().copied().filter(|id| *id != than).collect()
+    }
+}
+
+fn seconds(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,394 @@
-//! A participant's peer connection.
+//! A participant's peer connection: ICE, DTLS, SRTP and SCTP by str0m in RTP mode, answered in LiveKit's terms.
+//!
+//! The client offers, we answer (RFC 8829; LiveKit signalling v1). What str0m cannot be told (whose track a
+//! section carries, that a section is free) is written into the answer's text: see `answer`. Nothing here knows
+//! who is in the room.
 
+mod answer;
+mod offer;
+mod sections;
+mod stream;
 mod stun;
+mod transport;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::change::SdpOffer;
+use str0m::channel::ChannelId;
+use str0m::crypto::CryptoProvider;
+use str0m::media::Mid;
+use str0m::net::Transmit;
+use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use thiserror::Error;
+
+use crate::config::Env;
+use crate::ids::TrackSid;
+use crate::output::{Codec, Receive};
+
+pub(crate) use offer::Kind;
+use sections::Sections;
+pub(crate) use stream::Rebase;
 pub use stun::stun_username_ufrag;
+pub(crate) use transport::Transport;
+
+/// Larger offers are refused; a browser's with a hundred sections has 300 KB.
+const MAX_OFFER: usize = 1 << 20;
+const MAX_REMOTE_CANDIDATES: usize = 64;
+const MAX_ROUTES: usize = 64;
+
+/// Why an offer was not answered; always the client's fault.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum OfferError {
+    #[error("the offer is too long")]
+    TooLong,
+    #[error("the offer is no SDP")]
+    Unparsable,
+    #[error("the offer was refused: {0}")]
+    Refused(String),
+    #[error("the peer connection is gone")]
+    Gone,
+}
+
+/// What came out of a peer connection.
+pub(crate) enum Polled {
+    Transmit(Transmit),
+    Event(PeerEvent),
+    /// Nothing more before this time; `None`: nothing more at all.
+    Idle(Option<Instant>),
+}
+
+#[derive(Debug)]
+pub(crate) enum PeerEvent {
+    /// ICE and DTLS are up for the first time.
+    Connected,
+    /// The path works, or works no longer.
+    Path {
+        works: bool,
+    },
+    Audio(AudioIn),
+    Data {
+        reliable: bool,
+        data: Vec<u8>,
+    },
+    /// The channels for data to the client are there, or have room again.
+    Writable,
+    /// The client closed the connection.
+    Closed,
+    /// The connection cannot be used any more, through no fault of the client.
+    Broken,
+}
+
+/// An audio packet from a client.
+#[derive(Debug)]
+pub(crate) struct AudioIn {
+    pub(crate) mid: Mid,
+    pub(crate) codec: Codec,
+    pub(crate) seq: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) payload: Arc<[u8]>,
+    /// -dBov, RFC 6464.
+    pub(crate) level: Option<u8>,
+}
+
+/// An audio packet to a client.
+pub(crate) struct AudioOut<'a> {
+    pub(crate) ssrc: Ssrc,
+    pub(crate) payload_type: u8,
+    pub(crate) seq: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) payload: &'a Arc<[u8]>,
+}
+
+/// What became of data handed to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Yes,
+    /// The channel is not open yet, or its buffer is full.
+    NotNow,
+    Never,
+}
+
+pub(crate) struct Peer {
+    rtc: Rtc,
+    pub(crate) sections: Sections,
+    offer: Option<SdpOffer>,
+    /// Which section an SSRC belongs to; clients leave out the MID extension after the first seconds.
+    routes: Vec<(Ssrc, Mid)>,
+    reliable: Option<ChannelId>,
+    lossy: Option<ChannelId>,
+    ufrag: String,
+    remote_candidates: usize,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Working,
+    /// Broken, and nobody was told.
+    Breaking,
+    Broken,
+}
+
+impl Peer {
+    pub(crate) fn new(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant) -> Self {
+        // No transport-wide congestion control: audio needs none, and it costs a quarter of the CPU.
+        let mut config = RtcConfig::new()
+            .set_crypto_provider(Arc::clone(crypto))
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_pcmu(true, false)
+            .enable_pcma(true, false)
+            .clear_extension_map()
+            .set_extension(1, Extension::AudioLevel)
+            .set_extension(4, Extension::RtpMid);
+        if let Some(certificate) = &env.certificate {
+            config = config.set_dtls_cert(certificate.clone());
+        }
+        let mut rtc = config.build(now);
+        // Before the offer, so that every answer carries them and none need trickle.
+        for address in &env.candidates {
+            match Candidate::host(*address, "udp") {
+                Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
+                Err(error) => tracing::warn!(%address, %error, "not usable as an ICE candidate"),
+            }
+        }
+        let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        Self {
+            rtc,
+            sections: Sections::default(),
+            offer: None,
+            routes: Vec::new(),
+            reliable: None,
+            lossy: None,
+            ufrag,
+            remote_candidates: 0,
+            state: State::Working,
+        }
+    }
+
+    /// The user fragment that packets for this connection name.
+    pub(crate) fn ufrag(&self) -> &str {
+        &self.ufrag
+    }
+
+    /// Takes in an offer, to be followed by [`Peer::answer`] once its sections have got their tracks. Returns the
+    /// published tracks that ended with it.
+    pub(crate) fn offered(&mut self, offer: &str) -> Result<Vec<TrackSid>, OfferError> {
+        if offer.len() > MAX_OFFER {
+            return Err(OfferError::TooLong);
+        }
+        let parsed = catch_unwind(|| SdpOffer::from_sdp_string(&offer::without_sctp_init(offer)));
+        let parsed = parsed.ok().and_then(Result::ok).ok_or(OfferError::Unparsable)?;
+        self.offer = Some(parsed);
+        Ok(self.sections.offered(&offer::sections(offer)))
+    }
+
+    /// Answers the offer taken in last.
+    pub(crate) fn answer(&mut self) -> Result<String, OfferError> {
+        let offer = self.offer.take().ok_or(OfferError::Gone)?;
+        let accepted = self.guarded(|rtc| rtc.sdp_api().accept_offer(offer)).ok_or(OfferError::Gone)?;
+        let answer = accepted.map_err(|error| OfferError::Refused(error.to_string()))?.to_sdp_string();
+        let ssrcs: Vec<_> = self.sections.carried().map(|(mid, _)| mid).collect();
+        let ssrcs: Vec<_> = ssrcs.into_iter().filter_map(|mid| Some((mid, self.ssrc(mid)?))).collect();
+        let (text, answered) = answer::write(&answer, |mid| {
+            let ssrc = ssrcs.iter().find(|(of, _)| *of == mid).map(|(_, ssrc)| **ssrc);
+            self.sections.plan(mid, ssrc)
+        });
+        self.sections.answered(answered);
+        if let Some(creds) = self.guarded(|rtc| rtc.direct_api().local_ice_credentials()) {
+            self.ufrag = creds.ufrag;
+        }
+        Ok(text)
+    }
+
+    /// The SSRC we send with on a section.
+    pub(crate) fn ssrc(&mut self, mid: Mid) -> Option<Ssrc> {
+        self.guarded(|rtc| rtc.direct_api().stream_tx_by_mid(mid, None).map(|tx| tx.ssrc())).flatten()
+    }
+
+    /// Frees a section. Its next track gets an SSRC of its own: with the old one libwebrtc would count packets
+    /// and play nothing.
+    pub(crate) fn free(&mut self, mid: Mid) {
+        self.sections.free(mid);
+        self.guarded(|rtc| {
+            let ssrc = rtc.direct_api().new_ssrc();
+            rtc.direct_api().reset_stream_tx(mid, None, ssrc, None).is_some()
+        });
+    }
+
+    /// A candidate the client trickled, in SDP's form. Those that cannot be used are ignored.
+    pub(crate) fn remote_candidate(&mut self, candidate: &str) {
+        if self.remote_candidates == MAX_REMOTE_CANDIDATES {
+            return;
+        }
+        let parsed = catch_unwind(|| Candidate::from_sdp_string(candidate)).ok().and_then(Result::ok);
+        if let Some(candidate) = parsed {
+            self.remote_candidates += 1;
+            self.guarded(|rtc| rtc.add_remote_candidate(candidate));
+        }
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>) {
+        let Ok(parsed) = str0m::net::Receive::new(packet.proto, packet.src, packet.dst, packet.data) else {
+            return;
+        };
+        let result = self.guarded(|rtc| rtc.handle_input(Input::Receive(now, parsed)));
+        self.note(result);
+    }
+
+    pub(crate) fn timeout(&mut self, now: Instant) {
+        let result = self.guarded(|rtc| rtc.handle_input(Input::Timeout(now)));
+        self.note(result);
+    }
+
+    /// Queues an audio packet; [`Peer::timeout`] sends it.
+    pub(crate) fn send_audio(&mut self, now: Instant, packet: &AudioOut<'_>) {
+        self.guarded(|rtc| {
+            let mut direct = rtc.direct_api();
+            if let Some(tx) = direct.stream_tx(&packet.ssrc) {
+                let (pt, seq) = (packet.payload_type.into(), packet.seq.into());
+                let payload = Arc::clone(packet.payload);
+                tx.write_rtp(RtpWrite::new(pt, seq, packet.timestamp, now, payload).marker(packet.marker));
+            }
+        });
+    }
+
+    /// Queues data; [`Peer::timeout`] sends it.
+    pub(crate) fn send_data(&mut self, reliable: bool, data: &[u8]) -> Sent {
+        let Some(channel) = (if reliable { self.reliable } else { self.lossy }) else { return Sent::NotNow };
+        let written = self.guarded(|rtc| rtc.channel(channel).map(|mut channel| channel.write(true, data)));
+        match written.flatten() {
+            Some(Ok(true)) => Sent::Yes,
+            Some(Ok(false)) => Sent::NotNow,
+            Some(Err(_)) | None => Sent::Never,
+        }
+    }
+
+    /// Says goodbye; what is to be sent for it comes out of [`Peer::poll`].
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.guarded(Rtc::close);
+        self.timeout(now);
+    }
+
+    pub(crate) fn poll(&mut self) -> Polled {
+        loop {
+            if self.state == State::Breaking {
+                self.state = State::Broken;
+                return Polled::Event(PeerEvent::Broken);
+            }
+            match self.guarded(Rtc::poll_output) {
+                Some(Ok(Output::Timeout(at))) => return Polled::Idle(Some(at)),
+                Some(Ok(Output::Transmit(transmit))) => return Polled::Transmit(transmit),
+                Some(Ok(Output::Event(event))) => {
+                    if let Some(event) = self.event(event) {
+                        return Polled::Event(event);
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "peer connection failed");
+                    self.break_down();
+                }
+                None if self.state == State::Broken => {
+                    return Polled::Idle(None);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Option<PeerEvent> {
+        match event {
+            Event::Connected => Some(PeerEvent::Connected),
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                Some(PeerEvent::Path { works: false })
+            }
+            Event::IceConnectionStateChange(state) if state.is_connected() => {
+                Some(PeerEvent::Path { works: true })
+            }
+            Event::RtpPacket(packet) => self.audio(packet).map(PeerEvent::Audio),
+            Event::ChannelOpen(id, label) => self.channel_open(id, &label),
+            Event::ChannelClose(id) => {
+                self.reliable = self.reliable.filter(|channel| *channel != id);
+                self.lossy = self.lossy.filter(|channel| *channel != id);
+                None
+            }
+            Event::ChannelBufferedAmountLow(_) => Some(PeerEvent::Writable),
+            Event::ChannelData(data) => {
+                let reliable = Some(data.id) == self.reliable;
+                (reliable || Some(data.id) == self.lossy)
+                    .then_some(PeerEvent::Data { reliable, data: data.data })
+            }
+            Event::Closed => Some(PeerEvent::Closed),
+            _ => None,
+        }
+    }
+
+    fn channel_open(&mut self, id: ChannelId, label: &str) -> Option<PeerEvent> {
+        match label {
+            "_reliable" => self.reliable = Some(id),
+            "_lossy" => self.lossy = Some(id),
+            _ => return None,
+        }
+        Some(PeerEvent::Writable)
+    }
+
+    fn audio(&mut self, packet: RtpPacket) -> Option<AudioIn> {
+        let mid = self.route(packet.header.ssrc)?;
+        let codec = self.sections.codec_of(mid, *packet.header.payload_type)?;
+        Some(AudioIn {
+            mid,
+            codec,
+            seq: *packet.seq_no,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload: packet.payload,
+            level: packet.header.ext_vals.audio_level.map(|level| level.unsigned_abs().min(127)),
+        })
+    }
+
+    fn route(&mut self, ssrc: Ssrc) -> Option<Mid> {
+        if let Some((_, mid)) = self.routes.iter().find(|(known, _)| *known == ssrc) {
+            return Some(*mid);
+        }
+        let mid = self.guarded(|rtc| rtc.direct_api().stream_rx(&ssrc).map(|rx| rx.mid()))??;
+        if self.routes.len() == MAX_ROUTES {
+            self.routes.remove(0);
+        }
+        self.routes.push((ssrc, mid));
+        Some(mid)
+    }
+
+    fn note(&mut self, result: Option<Result<(), RtcError>>) {
+        if let Some(Err(error)) = result {
+            tracing::debug!(%error, "peer connection input");
+            if !self.rtc.is_alive() {
+                self.break_down();
+            }
+        }
+    }
+
+    fn break_down(&mut self) {
+        if self.state == State::Working {
+            self.state = State::Breaking;
+        }
+    }
+
+    /// Calls str0m. A panic in there is a bug of its state: this connection ends, no other does.
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut Rtc) -> T) -> Option<T> {
+        if self.state != State::Working {
+            return None;
+        }
+        let result = catch_unwind(AssertUnwindSafe(|| call(&mut self.rtc)));
+        if result.is_err() {
+            tracing::error!("panic in a peer connection; dropping it");
+            self.break_down();
+        }
+        result.ok()
+    }
+}

@@ -1,0 +1,163 @@
+//! Data packets between participants (LiveKit's `_reliable` and `_lossy` channels).
+
+mod outbox;
+mod wire;
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use livekit_protocol as proto;
+use prost::Message;
+
+use crate::ids::ParticipantId;
+use crate::lifecycle::Room;
+use crate::output::{LocalEvent, Output};
+use crate::participant::{Link, Participant};
+use crate::peer::Sent;
+use wire::{Content, Envelope, Sender};
+
+pub(crate) use outbox::Outbox;
+
+impl Room {
+    /// A data packet from a client's channel.
+    pub(crate) fn data_from_client(
+        &mut self,
+        now: Instant,
+        from: ParticipantId,
+        reliable: bool,
+        packet: &[u8],
+    ) {
+        let Some(envelope) = wire::read(packet) else {
+            tracing::debug!("a data packet that is none");
+            return;
+        };
+        let Some(sender) = self.participants.get_mut(&from) else { return };
+        if !may_send(sender, &envelope) || (reliable && is_repeated(sender, envelope.sequence)) {
+            return;
+        }
+        self.route(now, from, reliable, packet, &envelope);
+    }
+
+    /// Sends a data packet of a local participant; reliably or not as its `kind` says.
+    #[allow(deprecated, reason = "the packet's own kind is how local senders choose the channel")]
+    pub fn send_data(&mut self, now: Instant, id: ParticipantId, packet: &proto::DataPacket) {
+        let reliable = packet.kind != i32::from(proto::data_packet::Kind::Lossy);
+        let bytes = packet.encode_to_vec();
+        if let Some(envelope) = wire::read(&bytes) {
+            self.route(now, id, reliable, &bytes, &envelope);
+            self.flush(now);
+        }
+    }
+
+    fn route(
+        &mut self,
+        now: Instant,
+        from: ParticipantId,
+        reliable: bool,
+        packet: &[u8],
+        envelope: &Envelope<'_>,
+    ) {
+        let Some(sender) = self.participants.get(&from) else { return };
+        let (sid, identity) = (sender.sid.clone(), shown_identity(sender, envelope));
+        let out = wire::rewrite(packet, envelope, Sender { identity: &identity, sid: &sid, reliable });
+        let out = Bytes::from(out);
+        let mut decoded = None;
+        for to in self.others(from) {
+            let Some(recipient) = self.participants.get_mut(&to) else { continue };
+            if !is_addressed(recipient, envelope) {
+                continue;
+            }
+            match &mut recipient.link {
+                Link::Remote(_) => self.data_to_client(now, to, reliable, &out),
+                Link::Local(_) => {
+                    let packet = decoded.get_or_insert_with(|| proto::DataPacket::decode(&*out).ok());
+                    if let Some(packet) = packet.clone().map(Box::new) {
+                        let event = LocalEvent::Data { packet, from: identity.clone() };
+                        self.out.push_back(Output::Local { to, event });
+                    }
+                }
+            }
+        }
+    }
+
+    fn data_to_client(&mut self, now: Instant, to: ParticipantId, reliable: bool, packet: &Bytes) {
+        let Some(remote) = self.remote_mut(to) else { return };
+        let sent = match (reliable, remote.outbox.is_empty()) {
+            (true, false) => Sent::NotNow,
+            _ => remote.transport.subscriber().send_data(reliable, packet),
+        };
+        match sent {
+            Sent::Yes => self.touch(to),
+            Sent::NotNow if reliable => {
+                if !remote.outbox.push(now, packet.clone()) {
+                    tracing::warn!("a client does not take its data; dropping a reliable packet");
+                }
+            }
+            Sent::NotNow | Sent::Never => {}
+        }
+    }
+
+    /// A client's channels opened, or have room again.
+    pub(crate) fn flush_outbox(&mut self, now: Instant, to: ParticipantId) {
+        let Some(remote) = self.remote_mut(to) else { return };
+        if !remote.connected {
+            remote.outbox.expire(now);
+        }
+        let mut sent = false;
+        while let Some(packet) = remote.outbox.front() {
+            match remote.transport.subscriber().send_data(true, packet) {
+                Sent::NotNow => break,
+                Sent::Yes | Sent::Never => {}
+            }
+            remote.outbox.pop();
+            sent = true;
+        }
+        if sent {
+            self.touch(to);
+        }
+    }
+}
+
+fn may_send(sender: &Participant, envelope: &Envelope<'_>) -> bool {
+    sender.permission.can_publish_data
+        && match envelope.content {
+            Content::Metrics => false,
+            Content::Transcription => is_agent(sender),
+            Content::User | Content::Attributable | Content::Other => true,
+        }
+}
+
+/// Senders number their reliable packets from 1; what comes again after a reconnect was forwarded already.
+fn is_repeated(sender: &mut Participant, sequence: u32) -> bool {
+    if sequence == 0 {
+        return false;
+    }
+    let repeated = sequence <= sender.last_sequence;
+    sender.last_sequence = sender.last_sequence.max(sequence);
+    repeated
+}
+
+fn is_agent(participant: &Participant) -> bool {
+    participant.kind == proto::participant_info::Kind::Agent
+}
+
+/// Whom recipients see as the sender: agents may speak for others in chat and text streams.
+fn shown_identity(sender: &Participant, envelope: &Envelope<'_>) -> String {
+    match () {
+        () if sender.is_hidden() => String::new(),
+        () if is_agent(sender)
+            && envelope.content == Content::Attributable
+            && !envelope.identity.is_empty() =>
+        {
+            envelope.identity.to_owned()
+        }
+        () => sender.identity.clone(),
+    }
+}
+
+fn is_addressed(recipient: &Participant, envelope: &Envelope<'_>) -> bool {
+    let to_all = envelope.destination_identities.is_empty() && envelope.destination_sids.is_empty();
+    to_all
+        || envelope.destination_identities.contains(&recipient.identity.as_str())
+        || envelope.destination_sids.contains(&recipient.sid.as_str())
+}

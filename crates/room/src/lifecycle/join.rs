@@ -1,0 +1,178 @@
+//! Joining: clients with their first messages, and participants inside the server.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Instant, SystemTime};
+
+use livekit_protocol as proto;
+use proto::participant_info::{Kind, State};
+
+use super::{Clock, Room};
+use crate::config::{Join, JoinMode, LocalJoin};
+use crate::error::JoinError;
+use crate::grants::VideoGrant;
+use crate::ids::{ParticipantId, new_sid};
+use crate::output::Output;
+use crate::participant::{Link, Local, Participant, Remote, TOKEN_REFRESH};
+use crate::peer::{Peer, Transport};
+
+impl Room {
+    /// Adds a client. The signals of its join (join, answer ...) are among the outputs.
+    ///
+    /// # Errors
+    /// When it cannot join: see [`JoinError`].
+    pub fn join(
+        &mut self,
+        now: Instant,
+        wallclock: SystemTime,
+        join: Join,
+    ) -> Result<ParticipantId, JoinError> {
+        let JoinMode::Single { offer } = join.mode else { return Err(JoinError::DualNotBuilt) };
+        let dependent =
+            matches!(join.kind, Kind::Agent | Kind::Egress) || join.grants.agent || join.grants.recorder;
+        self.check_join(&join.identity, dependent)?;
+        self.clock = Clock::new(now, wallclock);
+        let replaced = self.replace(now, &join.identity);
+        let peer = Peer::new(&self.env, &self.crypto, now);
+        let ufrag = peer.ufrag().to_owned();
+        let remote = new_remote(now, Transport::Single(peer), join.auto_subscribe);
+        let mut participant = self.new_participant(now, join.identity, join.kind, join.grants);
+        participant.name = join.name;
+        participant.metadata = join.metadata;
+        participant.attributes = without_empty(join.attributes);
+        participant.client = join.client;
+        participant.link = Link::Remote(Box::new(remote));
+        let id = self.admit(now, participant);
+        self.out.push_back(Output::PeerUfrag { peer: id, ufrag });
+        self.send_join(id);
+        self.joined(id, replaced);
+        self.offer_all(now, id);
+        self.refresh_token(id);
+        for track in join.add_tracks {
+            self.add_track(now, id, track);
+        }
+        if let Some(offer) = offer {
+            self.handle_offer(now, id, &offer);
+        }
+        self.flush(now);
+        Ok(id)
+    }
+
+    /// Adds a participant inside the server. It is ACTIVE at once.
+    ///
+    /// # Errors
+    /// When it cannot join: see [`JoinError`].
+    pub fn join_local(
+        &mut self,
+        now: Instant,
+        wallclock: SystemTime,
+        join: LocalJoin,
+    ) -> Result<ParticipantId, JoinError> {
+        self.check_join(&join.identity, matches!(join.kind, Kind::Agent | Kind::Egress))?;
+        self.clock = Clock::new(now, wallclock);
+        self.replace(now, &join.identity);
+        let mut participant = self.new_participant(now, join.identity, join.kind, VideoGrant::default());
+        participant.name = join.name;
+        participant.metadata = join.metadata;
+        participant.attributes = without_empty(join.attributes);
+        participant.state = State::Active;
+        let id = self.admit(now, participant);
+        self.announce(id);
+        self.flush(now);
+        Ok(id)
+    }
+
+    fn check_join(&self, identity: &str, dependent: bool) -> Result<(), JoinError> {
+        let full = self.config.max_participants > 0 && self.counts().0 >= self.config.max_participants;
+        match () {
+            () if self.closed => Err(JoinError::Closed),
+            () if identity.is_empty() => Err(JoinError::NoIdentity),
+            () if full && !dependent && !self.by_identity.contains_key(identity) => Err(JoinError::RoomFull),
+            () => Ok(()),
+        }
+    }
+
+    /// The newcomer takes the place of whoever has its identity.
+    fn replace(&mut self, now: Instant, identity: &str) -> bool {
+        let Some(old) = self.by_identity.get(identity).copied() else { return false };
+        self.end(now, old, proto::DisconnectReason::DuplicateIdentity, false);
+        true
+    }
+
+    fn new_participant(
+        &mut self,
+        now: Instant,
+        identity: String,
+        kind: Kind,
+        grants: VideoGrant,
+    ) -> Participant {
+        Participant {
+            sid: new_sid("PA_", &mut self.rng),
+            identity,
+            name: String::new(),
+            metadata: String::new(),
+            attributes: HashMap::new(),
+            kind,
+            permission: grants.permission(),
+            grants,
+            state: State::Joined,
+            joined_at_ms: self.clock.ms(now),
+            version: 0,
+            client: proto::ClientInfo::default(),
+            tracks: Vec::new(),
+            is_publisher: false,
+            subscribers_allowed: None,
+            last_sequence: 0,
+            told_level: 0.0,
+            link: Link::Local(Local::default()),
+        }
+    }
+
+    fn admit(&mut self, now: Instant, participant: Participant) -> ParticipantId {
+        let id = ParticipantId(self.next_id);
+        self.next_id += 1;
+        if !participant.is_dependent() {
+            self.empty_due = None;
+        }
+        self.by_identity.insert(participant.identity.clone(), id);
+        self.participants.insert(id, participant);
+        self.counts_changed(now);
+        id
+    }
+
+    /// JOINED is told only of one who takes another's place: everybody else hears of it when it is ACTIVE, about
+    /// 100 ms later.
+    fn joined(&mut self, id: ParticipantId, replaced: bool) {
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        participant.version += 1;
+        let (info, hidden) = (participant.info(), participant.is_hidden());
+        if replaced && !hidden {
+            self.publish_info(info, |to| to != id);
+        }
+    }
+}
+
+fn new_remote(now: Instant, transport: Transport, auto_subscribe: bool) -> Remote {
+    Remote {
+        transport,
+        signalling: true,
+        auto_subscribe,
+        wishes: BTreeMap::new(),
+        subscriptions: BTreeMap::new(),
+        requirement: crate::subscription::Requirement::default(),
+        pending: Vec::new(),
+        outbox: crate::data::Outbox::default(),
+        connected: false,
+        closed: false,
+        path_lost: None,
+        joined: now,
+        token_due: now + TOKEN_REFRESH,
+        peer_due: Some(now),
+        dirty: false,
+        quality_told: HashSet::new(),
+    }
+}
+
+fn without_empty(mut attributes: HashMap<String, String>) -> HashMap<String, String> {
+    attributes.retain(|_, value| !value.is_empty());
+    attributes
+}

@@ -1,0 +1,105 @@
+//! Moving packets: into the peer connections, and whatever comes out of them to where it belongs.
+
+use std::time::Instant;
+
+use livekit_protocol as proto;
+use proto::participant_info::State;
+use str0m::net::Transmit;
+
+use super::Room;
+use crate::ids::ParticipantId;
+use crate::output::{Output, Receive};
+use crate::peer::{PeerEvent, Polled};
+
+impl Room {
+    /// A datagram for the participant's peer connection.
+    pub fn handle_packet(&mut self, now: Instant, to: ParticipantId, packet: Receive<'_>) {
+        let Some(remote) = self.remote_mut(to) else { return };
+        remote.transport.publisher().receive(now, packet);
+        self.drain(now, to);
+        self.flush(now);
+    }
+
+    /// Something was queued in a client's peer connection: it is sent by the next [`Room::flush`].
+    pub(crate) fn touch(&mut self, id: ParticipantId) {
+        if let Some(remote) = self.remote_mut(id)
+            && !std::mem::replace(&mut remote.dirty, true)
+        {
+            self.dirty.push(id);
+        }
+    }
+
+    /// Sends what is queued in the peer connections, and what comes of it.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        while let Some(id) = self.dirty.pop() {
+            if let Some(remote) = self.remote_mut(id) {
+                remote.dirty = false;
+                remote.transport.subscriber().timeout(now);
+                self.drain(now, id);
+            }
+        }
+    }
+
+    /// Takes everything out of a client's peer connection.
+    pub(super) fn drain(&mut self, now: Instant, id: ParticipantId) {
+        loop {
+            // An event may have ended the participant.
+            let Some(remote) = self.remote_mut(id) else { return };
+            match remote.transport.publisher().poll() {
+                Polled::Transmit(transmit) => self.transmit(id, transmit),
+                Polled::Event(event) => self.peer_event(now, id, event),
+                Polled::Idle(due) => {
+                    remote.peer_due = due;
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn transmit(&mut self, peer: ParticipantId, transmit: Transmit) {
+        self.out.push_back(Output::Transmit {
+            peer,
+            proto: transmit.proto,
+            src: transmit.source,
+            dst: transmit.destination,
+            data: transmit.contents.into(),
+        });
+    }
+
+    fn peer_event(&mut self, now: Instant, id: ParticipantId, event: PeerEvent) {
+        match event {
+            PeerEvent::Audio(packet) => self.forward_from_client(now, id, &packet),
+            PeerEvent::Data { reliable, data } => self.data_from_client(now, id, reliable, &data),
+            PeerEvent::Writable => self.flush_outbox(now, id),
+            PeerEvent::Connected => self.activate(now, id),
+            PeerEvent::Path { works } => {
+                if let Some(remote) = self.remote_mut(id) {
+                    remote.path_lost = (!works).then_some(remote.path_lost.unwrap_or(now));
+                }
+            }
+            PeerEvent::Closed => self.peer_closed(now, id),
+            PeerEvent::Broken => self.end(now, id, proto::DisconnectReason::StateMismatch, true),
+        }
+    }
+
+    /// Media flows: the participant is ACTIVE.
+    fn activate(&mut self, now: Instant, id: ParticipantId) {
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        participant.state = State::Active;
+        if let Some(remote) = participant.remote_mut() {
+            remote.connected = true;
+        }
+        self.announce(id);
+        self.flush_outbox(now, id);
+    }
+
+    /// A client that leaves says so on its signalling connection as well, sooner or later.
+    fn peer_closed(&mut self, now: Instant, id: ParticipantId) {
+        let Some(remote) = self.remote_mut(id) else { return };
+        remote.closed = true;
+        remote.path_lost.get_or_insert(now);
+        if !remote.signalling {
+            self.end(now, id, proto::DisconnectReason::ConnectionTimeout, true);
+        }
+    }
+}

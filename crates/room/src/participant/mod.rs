@@ -1,0 +1,131 @@
+//! Who is in the room: state, version, attributes, permission, and how it is connected.
+
+mod info;
+mod limits;
+mod remote;
+
+use std::collections::{BTreeMap, HashMap};
+
+use livekit_protocol as proto;
+
+use crate::grants::VideoGrant;
+use crate::ids::{ParticipantId, TrackSid};
+use crate::output::Codec;
+use crate::track::Track;
+
+pub(crate) use limits::{check_own_update, merge_attributes};
+pub(crate) use remote::{JOIN_TIMEOUT, PATH_TIMEOUT, Remote, Subscription, TOKEN_REFRESH};
+
+/// A participant of the room.
+pub(crate) struct Participant {
+    pub(crate) sid: String,
+    pub(crate) identity: String,
+    pub(crate) name: String,
+    pub(crate) metadata: String,
+    pub(crate) attributes: HashMap<String, String>,
+    pub(crate) kind: proto::participant_info::Kind,
+    pub(crate) grants: VideoGrant,
+    pub(crate) permission: proto::ParticipantPermission,
+    pub(crate) state: proto::participant_info::State,
+    /// Milliseconds since 1970.
+    pub(crate) joined_at_ms: i64,
+    /// Counts every change others are told; must never go back.
+    pub(crate) version: u32,
+    pub(crate) client: proto::ClientInfo,
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) is_publisher: bool,
+    /// Who may subscribe to its tracks; `None`: everybody.
+    pub(crate) subscribers_allowed: Option<proto::SubscriptionPermission>,
+    /// The last `sequence` of its reliable data packets.
+    pub(crate) last_sequence: u32,
+    /// The speaking level others were told last; 0: not speaking.
+    pub(crate) told_level: f32,
+    pub(crate) link: Link,
+}
+
+/// How a participant is connected.
+pub(crate) enum Link {
+    /// Over signalling and WebRTC.
+    Remote(Box<Remote>),
+    /// By function call.
+    Local(Local),
+}
+
+/// A participant inside the server.
+#[derive(Default)]
+pub(crate) struct Local {
+    /// Subscribed to all audio.
+    pub(crate) wants_all: bool,
+    /// The demand it was told last: PCMU, PCMA, Opus.
+    pub(crate) demand: [bool; 3],
+}
+
+impl Participant {
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        match &self.link {
+            Link::Remote(remote) => Some(remote),
+            Link::Local(_) => None,
+        }
+    }
+
+    pub(crate) fn remote_mut(&mut self) -> Option<&mut Remote> {
+        match &mut self.link {
+            Link::Remote(remote) => Some(remote),
+            Link::Local(_) => None,
+        }
+    }
+
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.permission.hidden
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.state == proto::participant_info::State::Active
+    }
+
+    /// Agents and recorders neither count as participants nor keep a room open.
+    pub(crate) fn is_dependent(&self) -> bool {
+        use proto::participant_info::Kind;
+        matches!(self.kind, Kind::Agent | Kind::Egress) || self.grants.agent || self.grants.recorder
+    }
+
+    pub(crate) fn track(&self, sid: &str) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.sid.as_str() == sid)
+    }
+
+    pub(crate) fn track_mut(&mut self, sid: &str) -> Option<&mut Track> {
+        self.tracks.iter_mut().find(|track| track.sid.as_str() == sid)
+    }
+
+    /// Whether it lets `subscriber` have this track of its own.
+    pub(crate) fn allows(&self, track: &TrackSid, subscriber: &Participant) -> bool {
+        let Some(permission) = &self.subscribers_allowed else { return true };
+        permission.all_participants
+            || permission.track_permissions.iter().any(|granted| {
+                let who = granted.participant_sid == subscriber.sid
+                    || (!granted.participant_identity.is_empty()
+                        && granted.participant_identity == subscriber.identity);
+                who && (granted.all_tracks || granted.track_sids.iter().any(|sid| sid == track.as_str()))
+            })
+    }
+}
+
+impl Local {
+    /// Takes in who listens in which codec; returns it if it is news.
+    pub(crate) fn set_demand(&mut self, codecs: impl Iterator<Item = Codec>) -> Option<[bool; 3]> {
+        let mut demand = [false; 3];
+        for codec in codecs {
+            match codec {
+                Codec::Pcmu => demand[0] = true,
+                Codec::Pcma => demand[1] = true,
+                Codec::Opus => demand[2] = true,
+            }
+        }
+        let news = demand != self.demand;
+        self.demand = demand;
+        news.then_some(demand)
+    }
+}
+
+/// Everybody in the room, in the order they joined.
+pub(crate) type Participants = BTreeMap<ParticipantId, Participant>;

@@ -1,0 +1,94 @@
+//! The sequence numbers of one stream towards one subscriber (RFC 3550 §5.1, RFC 3711 §3.3.1).
+//!
+//! A subscriber's stream starts at a sequence number below 65536 of its own, since its receiver cannot know how
+//! often the source has wrapped. Gaps in the source stay gaps; timestamps pass unchanged.
+
+/// A source that jumps further than this has restarted: the numbers go on without a gap.
+const MAX_GAP: u64 = 3000;
+
+/// Maps a source's extended sequence numbers to a subscriber's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rebase {
+    /// The first number sent.
+    first: u64,
+    /// Added to the source's number (wrapping); `None`: the next packet continues after `highest`.
+    offset: Option<u64>,
+    /// Highest number sent.
+    highest: u64,
+}
+
+impl Rebase {
+    /// Starts at `first`, which must lie below 65536.
+    pub(crate) fn new(first: u16) -> Self {
+        Self { first: u64::from(first), offset: None, highest: u64::from(first).wrapping_sub(1) }
+    }
+
+    /// The next packet, whatever its number, continues without a gap: the stream was paused.
+    pub(crate) fn resume(&mut self) {
+        self.offset = None;
+    }
+
+    /// The subscriber's number for the source's; `None` for a packet from before the subscriber's first.
+    pub(crate) fn map(&mut self, source: u64) -> Option<u64> {
+        let next = self.highest.wrapping_add(1);
+        let mapped = match self.offset {
+            Some(offset) => source.wrapping_add(offset),
+            None => next,
+        };
+        let mapped = if mapped.abs_diff(next) > MAX_GAP { next } else { mapped };
+        if mapped < self.first {
+            return None;
+        }
+        self.offset = Some(mapped.wrapping_sub(source));
+        if mapped >= next {
+            self.highest = mapped;
+        }
+        Some(mapped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_running_source_starts_below_the_wrap_and_keeps_its_gaps() {
+        let mut rebase = Rebase::new(1000);
+        let out: Vec<_> =
+            [5_000_000, 5_000_001, 5_000_004, 5_000_003, 5_000_005].map(|s| rebase.map(s)).into();
+        assert_eq!(out, [1000, 1001, 1004, 1003, 1005].map(Some));
+    }
+
+    #[test]
+    fn a_restarted_source_goes_on_without_a_gap() {
+        let mut rebase = Rebase::new(10);
+        assert_eq!(rebase.map(70_000), Some(10));
+        assert_eq!(rebase.map(5), Some(11));
+        assert_eq!(rebase.map(6), Some(12));
+        assert_eq!(rebase.map(1 << 40), Some(13));
+    }
+
+    #[test]
+    fn a_paused_stream_goes_on_without_a_gap() {
+        let mut rebase = Rebase::new(10);
+        assert_eq!(rebase.map(100), Some(10));
+        rebase.resume();
+        assert_eq!(rebase.map(150), Some(11));
+        assert_eq!(rebase.map(151), Some(12));
+    }
+
+    #[test]
+    fn a_packet_from_before_the_first_is_dropped() {
+        let mut rebase = Rebase::new(10);
+        assert_eq!(rebase.map(100), Some(10));
+        assert_eq!(rebase.map(99), None);
+        assert_eq!(rebase.map(101), Some(11));
+    }
+
+    #[test]
+    fn a_stream_that_starts_at_zero_counts_up() {
+        let mut rebase = Rebase::new(0);
+        assert_eq!(rebase.map(7), Some(0));
+        assert_eq!(rebase.map(8), Some(1));
+    }
+}

@@ -1,0 +1,57 @@
+//! The first message of a session: all a client must know.
+
+use livekit_protocol as proto;
+use proto::signal_response::Message as Response;
+
+use crate::ids::ParticipantId;
+use crate::lifecycle::Room;
+use crate::output::Codec;
+
+/// The signalling protocol spoken. Not 18: newer clients would take the data channels' ids for agreed on.
+const PROTOCOL: i32 = 17;
+const AGENT_PROTOCOL: i32 = 1;
+/// Seconds; clients take zeros badly.
+const PING_INTERVAL: i32 = 5;
+const PING_TIMEOUT: i32 = 15;
+
+impl Room {
+    /// Sends the join response. `subscriber_primary` is false: there is one peer connection, the publisher's.
+    #[allow(deprecated, reason = "older clients read server_version")]
+    pub(crate) fn send_join(&mut self, to: ParticipantId) {
+        let Some(participant) = self.participants.get(&to) else { return };
+        let others = self.participants.iter().filter(|(id, other)| **id != to && !other.is_hidden());
+        let join = proto::JoinResponse {
+            room: Some(self.info()),
+            participant: Some(proto::ParticipantInfo {
+                state: proto::participant_info::State::Joining.into(),
+                version: 0,
+                ..participant.info()
+            }),
+            other_participants: others.map(|(_, other)| other.info()).collect(),
+            server_version: self.env.version.clone(),
+            ice_servers: self.env.ice_servers.clone(),
+            subscriber_primary: false,
+            ping_timeout: PING_TIMEOUT,
+            ping_interval: PING_INTERVAL,
+            server_info: Some(proto::ServerInfo {
+                version: self.env.version.clone(),
+                protocol: PROTOCOL,
+                node_id: self.env.node_id.clone(),
+                agent_protocol: AGENT_PROTOCOL,
+                ..Default::default()
+            }),
+            enabled_publish_codecs: enabled_codecs(),
+            fast_publish: participant.permission.can_publish,
+            ..Default::default()
+        };
+        self.send(to, Response::Join(join));
+    }
+}
+
+/// The codecs that are negotiated.
+pub(crate) fn enabled_codecs() -> Vec<proto::Codec> {
+    [Codec::Pcmu, Codec::Pcma, Codec::Opus]
+        .into_iter()
+        .map(|codec| proto::Codec { mime: codec.mime_type().to_owned(), fmtp_line: String::new() })
+        .collect()
+}

@@ -1,0 +1,164 @@
+//! Active speakers, LiveKit's way: every 400 ms, who was loud for at least 40 % of the time.
+
+mod g711;
+
+use std::time::{Duration, Instant};
+
+use livekit_protocol as proto;
+use proto::signal_response::Message as Response;
+
+use crate::ids::ParticipantId;
+use crate::lifecycle::Room;
+use crate::participant::Participant;
+
+pub(crate) use g711::g711_level;
+
+/// How often speakers are looked at, and over what time.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(400);
+/// A track without packets for so long is silent.
+const STALE: Duration = Duration::from_millis(800);
+/// Packets at least this loud count (-dBov).
+const ACTIVE_LEVEL: u8 = 35;
+/// 10^(-35/20): below, nobody speaks.
+const THRESHOLD: f32 = 0.017_782_794;
+const PACKET_MS: u32 = 20;
+/// 40 % of the interval.
+const MIN_ACTIVE_MS: u32 = 160;
+/// EMA over two intervals.
+const SMOOTHING: f32 = 2.0 / 3.0;
+/// Levels are told in steps of 1/8.
+const STEPS: f32 = 8.0;
+
+/// The loudness of one track.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    active_ms: u32,
+    /// Loudest packet of the interval, in -dBov.
+    loudest: Option<u8>,
+    smoothed: f32,
+    last_packet: Option<Instant>,
+}
+
+impl Meter {
+    /// A packet of 20 ms at `level` -dBov.
+    pub(crate) fn observe(&mut self, now: Instant, level: u8) {
+        self.last_packet = Some(now);
+        if level <= ACTIVE_LEVEL {
+            self.active_ms += PACKET_MS;
+            self.loudest = Some(self.loudest.map_or(level, |loudest| loudest.min(level)));
+        }
+    }
+
+    /// The interval is over: the level others are told, 0 for silence.
+    fn close_interval(&mut self, now: Instant) -> f32 {
+        if self.last_packet.is_none_or(|last| now > last + STALE) {
+            *self = Self::default();
+            return 0.0;
+        }
+        let active_ms = std::mem::take(&mut self.active_ms).min(INTERVAL.as_millis() as u32);
+        let linear = match self.loudest.take() {
+            Some(loudest) if active_ms >= MIN_ACTIVE_MS => {
+                let share = active_ms as f32 / INTERVAL.as_millis() as f32;
+                10f32.powf(-(f32::from(loudest) - 20.0 * share.log10()) / 20.0)
+            }
+            _ => 0.0,
+        };
+        self.smoothed += (linear - self.smoothed) * SMOOTHING;
+        if self.smoothed > THRESHOLD { (self.smoothed * STEPS).ceil().min(STEPS) / STEPS } else { 0.0 }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.last_packet.is_none()
+    }
+}
+
+impl Room {
+    /// The interval is over: tells what changed to the speakers and their subscribers.
+    pub(crate) fn update_speakers(&mut self, now: Instant) {
+        if self.speakers_due.is_none_or(|due| now < due) {
+            return;
+        }
+        let mut changed = Vec::new();
+        let mut listening = false;
+        for (id, participant) in &mut self.participants {
+            let level = participant
+                .tracks
+                .iter_mut()
+                .map(|track| track.meter.close_interval(now))
+                .fold(0.0, f32::max);
+            listening |= participant.tracks.iter().any(|track| !track.meter.is_idle());
+            if (level - participant.told_level).abs() > f32::EPSILON {
+                participant.told_level = level;
+                changed.push((*id, speaker_info(participant)));
+            }
+        }
+        self.speakers_due = listening.then_some(now + INTERVAL);
+        self.tell_speakers(&changed);
+    }
+
+    fn tell_speakers(&mut self, changed: &[(ParticipantId, proto::SpeakerInfo)]) {
+        if changed.is_empty() {
+            return;
+        }
+        for to in self.everybody() {
+            let Some(remote) = self.participants.get(&to).and_then(Participant::remote) else { continue };
+            let hears = |id: &ParticipantId| remote.subscriptions.values().any(|s| s.publisher == *id);
+            let speakers: Vec<_> = changed
+                .iter()
+                .filter(|(id, _)| *id == to || hears(id))
+                .map(|(_, info)| info.clone())
+                .collect();
+            if !speakers.is_empty() {
+                self.send(to, Response::SpeakersChanged(proto::SpeakersChanged { speakers }));
+            }
+        }
+    }
+}
+
+fn speaker_info(participant: &Participant) -> proto::SpeakerInfo {
+    let level = participant.told_level;
+    proto::SpeakerInfo { sid: participant.sid.clone(), level, active: level > 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(meter: &mut Meter, now: &mut Instant, levels: impl IntoIterator<Item = u8>) -> f32 {
+        for level in levels {
+            meter.observe(*now, level);
+            *now += Duration::from_millis(20);
+        }
+        meter.close_interval(*now)
+    }
+
+    #[test]
+    fn a_loud_talker_speaks_within_one_interval_and_stops_within_three() {
+        let (mut meter, mut now) = (Meter::default(), Instant::now());
+        assert!(interval(&mut meter, &mut now, [10; 20]) > 0.0);
+        let after: Vec<_> = (0..4).map(|_| interval(&mut meter, &mut now, [127; 20])).collect();
+        assert_eq!(after[3], 0.0, "{after:?}");
+    }
+
+    #[test]
+    fn quiet_sound_and_short_clicks_are_no_speech() {
+        let (mut meter, mut now) = (Meter::default(), Instant::now());
+        assert_eq!(interval(&mut meter, &mut now, [40; 20]), 0.0);
+        assert_eq!(interval(&mut meter, &mut now, [5; 7].into_iter().chain([127; 13])), 0.0);
+    }
+
+    #[test]
+    fn a_track_that_stops_sending_is_silent() {
+        let (mut meter, mut now) = (Meter::default(), Instant::now());
+        assert!(interval(&mut meter, &mut now, [10; 20]) > 0.0);
+        assert_eq!(meter.close_interval(now + Duration::from_secs(1)), 0.0);
+        assert!(meter.is_idle());
+    }
+
+    #[test]
+    fn levels_come_in_eighths() {
+        let (mut meter, mut now) = (Meter::default(), Instant::now());
+        let level = interval(&mut meter, &mut now, [20; 20]);
+        assert_eq!(level * 8.0, (level * 8.0).round());
+    }
+}

@@ -1,0 +1,176 @@
+//! Who gets which track, and on which media section.
+//!
+//! In the single peer-connection mode a client must offer the sections it receives on: a subscription waits until
+//! an offer has a free one, and `media_sections_requirement` asks for such an offer.
+
+mod place;
+mod requests;
+mod requirement;
+
+use std::time::Instant;
+
+use livekit_protocol as proto;
+use proto::signal_response::Message as Response;
+
+use crate::ids::{ParticipantId, TrackSid};
+use crate::lifecycle::Room;
+use crate::output::{Codec, LocalEvent, Output};
+use crate::participant::{Link, Participant, Subscription};
+
+pub(crate) use requirement::Requirement;
+
+/// Subscriptions and wishes a client may have at a time.
+const MAX_SUBSCRIPTIONS: usize = 1000;
+
+impl Room {
+    /// A new track: everybody who wants it gets it.
+    pub(crate) fn offer_to_all(&mut self, now: Instant, publisher: ParticipantId, track: &TrackSid) {
+        for subscriber in self.others(publisher) {
+            self.reconcile(now, subscriber, publisher, track);
+        }
+    }
+
+    /// A new subscriber, or one with other permissions: it gets every track it wants.
+    pub(crate) fn offer_all(&mut self, now: Instant, subscriber: ParticipantId) {
+        let tracks: Vec<_> = self
+            .participants
+            .iter()
+            .filter(|(id, _)| **id != subscriber)
+            .flat_map(|(id, publisher)| publisher.tracks.iter().map(|track| (*id, track.sid.clone())))
+            .collect();
+        for (publisher, track) in tracks {
+            self.reconcile(now, subscriber, publisher, &track);
+        }
+    }
+
+    /// Makes a subscription be there exactly if it is wanted and allowed.
+    pub(crate) fn reconcile(
+        &mut self,
+        now: Instant,
+        subscriber: ParticipantId,
+        publisher: ParticipantId,
+        track: &TrackSid,
+    ) {
+        let (Some(to), Some(from)) = (self.participants.get(&subscriber), self.participants.get(&publisher))
+        else {
+            return;
+        };
+        let Some(published) = from.track(track.as_str()) else { return };
+        let may = to.permission.can_subscribe && from.allows(track, to) && !from.is_hidden();
+        match &to.link {
+            Link::Local(local) => {
+                let has = published.listeners.contains(&subscriber);
+                self.set_listening(subscriber, publisher, track, has, local.wants_all && may);
+            }
+            Link::Remote(remote) => {
+                match (remote.subscriptions.contains_key(track), remote.wishes_for(track) && may) {
+                    (false, true) => self.subscribe(now, subscriber, publisher, track),
+                    (true, false) => self.unsubscribe(now, subscriber, track),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn set_listening(
+        &mut self,
+        to: ParticipantId,
+        from: ParticipantId,
+        track: &TrackSid,
+        has: bool,
+        wanted: bool,
+    ) {
+        if has == wanted {
+            return;
+        }
+        let Some(publisher) = self.participants.get_mut(&from) else { return };
+        let identity = publisher.identity.clone();
+        let Some(published) = publisher.track_mut(track.as_str()) else { return };
+        let track = track.clone();
+        let event = if wanted {
+            published.listeners.push(to);
+            LocalEvent::TrackAdded { track, from, identity }
+        } else {
+            published.listeners.retain(|listener| *listener != to);
+            LocalEvent::TrackRemoved { track, from }
+        };
+        self.out.push_back(Output::Local { to, event });
+        self.update_demand(from);
+    }
+
+    fn subscribe(&mut self, now: Instant, to: ParticipantId, publisher: ParticipantId, track: &TrackSid) {
+        let Some(remote) = self.remote_mut(to) else { return };
+        if remote.subscriptions.len() >= MAX_SUBSCRIPTIONS {
+            return;
+        }
+        remote.subscriptions.insert(track.clone(), Subscription { publisher, section: None, paused: false });
+        remote.requirement.added(now);
+        self.tell_allowed(to, publisher, track, true);
+    }
+
+    /// Ends a client's subscription: its section is free again.
+    pub(crate) fn unsubscribe(&mut self, now: Instant, to: ParticipantId, track: &TrackSid) {
+        let Some(remote) = self.remote_mut(to) else { return };
+        let Some(subscription) = remote.subscriptions.remove(track) else { return };
+        if let Some(section) = subscription.section {
+            remote.transport.subscriber().free(section);
+            remote.requirement.freed(now);
+        }
+        let Some(publisher) = self.participants.get_mut(&subscription.publisher) else { return };
+        if let Some(published) = publisher.track_mut(track.as_str()) {
+            published.downlinks.retain(|downlink| downlink.to != to);
+            self.update_demand(subscription.publisher);
+        }
+    }
+
+    pub(crate) fn tell_allowed(
+        &mut self,
+        to: ParticipantId,
+        publisher: ParticipantId,
+        track: &TrackSid,
+        allowed: bool,
+    ) {
+        let Some(publisher) = self.participants.get(&publisher) else { return };
+        let update = proto::SubscriptionPermissionUpdate {
+            participant_sid: publisher.sid.clone(),
+            track_sid: track.to_string(),
+            allowed,
+        };
+        self.send(to, Response::SubscriptionPermissionUpdate(update));
+    }
+
+    /// A track ends: everybody who has it loses it.
+    pub(crate) fn withdraw(&mut self, now: Instant, publisher: ParticipantId, track: &TrackSid) {
+        let Some(published) = self.participants.get_mut(&publisher).and_then(|p| p.track_mut(track.as_str()))
+        else {
+            return;
+        };
+        for to in std::mem::take(&mut published.listeners) {
+            let event = LocalEvent::TrackRemoved { track: track.clone(), from: publisher };
+            self.out.push_back(Output::Local { to, event });
+        }
+        for subscriber in self.others(publisher) {
+            self.unsubscribe(now, subscriber, track);
+            if let Some(remote) = self.remote_mut(subscriber) {
+                remote.wishes.remove(track);
+            }
+        }
+    }
+
+    /// Tells a local publisher in which codecs somebody listens, when that changed.
+    pub(crate) fn update_demand(&mut self, publisher: ParticipantId) {
+        let Some(Participant { link: Link::Local(local), tracks, .. }) =
+            self.participants.get_mut(&publisher)
+        else {
+            return;
+        };
+        let heard = |track: &crate::track::Track| -> Vec<Codec> {
+            let local = (!track.listeners.is_empty()).then_some(track.codec);
+            track.downlinks.iter().map(|downlink| downlink.codec).chain(local).collect()
+        };
+        if let Some([pcmu, pcma, opus]) = local.set_demand(tracks.iter().flat_map(heard)) {
+            self.out
+                .push_back(Output::Local { to: publisher, event: LocalEvent::Demand { pcmu, pcma, opus } });
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Putting subscriptions on the sections of an offer, and starting to send once it is answered.
+
+use std::time::Instant;
+
+use livekit_protocol as proto;
+use proto::signal_response::Message as Response;
+use rand::Rng;
+use str0m::media::Mid;
+
+use crate::ids::{ParticipantId, TrackSid};
+use crate::lifecycle::Room;
+use crate::participant::{Link, Participant};
+use crate::peer::Rebase;
+use crate::track::Downlink;
+
+/// Subscribers' streams start somewhere here: below 65536, since their receivers know nothing of earlier wraps, and
+/// high enough for packets from before the first.
+const FIRST_SEQUENCE: std::ops::Range<u16> = 4096..32768;
+
+impl Room {
+    /// Puts waiting subscriptions on the offer's free sections; returns what was placed.
+    pub(crate) fn place(&mut self, to: ParticipantId) -> Vec<(TrackSid, Mid)> {
+        let waiting: Vec<_> = self
+            .participants
+            .get(&to)
+            .and_then(Participant::remote)
+            .map(|remote| remote.subscriptions.iter().filter(|(_, s)| s.section.is_none()))
+            .into_iter()
+            .flatten()
+            .filter_map(|(track, s)| Some((track.clone(), self.participants.get(&s.publisher)?.sid.clone())))
+            .collect();
+        let Some(remote) = self.remote_mut(to) else { return Vec::new() };
+        let mut placed = Vec::new();
+        for (track, publisher) in waiting {
+            let stream = format!("{publisher}|{track}");
+            let Some(mid) = remote.transport.subscriber().sections.assign(stream, track.clone()) else {
+                break;
+            };
+            if let Some(subscription) = remote.subscriptions.get_mut(&track) {
+                subscription.section = Some(mid);
+            }
+            placed.push((track, mid));
+        }
+        placed
+    }
+
+    /// The answer that names these tracks is out: they may flow.
+    pub(crate) fn start(&mut self, now: Instant, to: ParticipantId, placed: &[(TrackSid, Mid)]) {
+        for (track, mid) in placed {
+            if self.start_one(to, track, *mid).is_none() {
+                self.refuse(now, to, track);
+            }
+        }
+    }
+
+    fn start_one(&mut self, to: ParticipantId, track: &TrackSid, mid: Mid) -> Option<()> {
+        let subscription = self.participants.get(&to)?.remote()?.subscriptions.get(track)?;
+        let (publisher, paused) = (subscription.publisher, subscription.paused);
+        let codecs = self.participants.get(&publisher)?.track(track.as_str())?.codecs_for_subscribers();
+        let peer = self.remote_mut(to)?.transport.subscriber();
+        let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
+        let ssrc = peer.ssrc(mid)?;
+        let rebase = Rebase::new(self.rng.random_range(FIRST_SEQUENCE));
+        let from = self.participants.get_mut(&publisher)?;
+        let remote_publisher = matches!(from.link, Link::Remote(_));
+        let published = from.track_mut(track.as_str())?;
+        published.downlinks.push(Downlink { to, ssrc, codec, payload_type, rebase, paused });
+        let first = !std::mem::replace(&mut published.subscribed_told, true);
+        if first && remote_publisher {
+            let track_sid = track.to_string();
+            self.send(publisher, Response::TrackSubscribed(proto::TrackSubscribed { track_sid }));
+        }
+        self.update_demand(publisher);
+        Some(())
+    }
+
+    /// The client cannot decode this track.
+    fn refuse(&mut self, now: Instant, to: ParticipantId, track: &TrackSid) {
+        self.unsubscribe(now, to, track);
+        if let Some(remote) = self.remote_mut(to) {
+            remote.wishes.insert(track.clone(), false);
+        }
+        self.send(
+            to,
+            Response::SubscriptionResponse(proto::SubscriptionResponse {
+                track_sid: track.to_string(),
+                err: proto::SubscriptionError::SeCodecUnsupported.into(),
+            }),
+        );
+    }
+}

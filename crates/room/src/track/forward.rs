@@ -1,0 +1,107 @@
+//! Audio on its way: from a client or a local participant to everybody who subscribed.
+//!
+//! The payload is shared, never copied; each client has its own sequence numbers; timestamps pass unchanged.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::ids::ParticipantId;
+use crate::lifecycle::Room;
+use crate::output::{AudioPacket, Codec, LocalEvent, Output};
+use crate::participant::{Link, Participants};
+use crate::peer::{AudioIn, AudioOut};
+use crate::speaker;
+use crate::track::Downlink;
+
+/// A packet of a track, wherever it came from.
+struct Packet<'a> {
+    codec: Codec,
+    seq: u64,
+    timestamp: u32,
+    marker: bool,
+    payload: &'a Arc<[u8]>,
+    level: Option<u8>,
+}
+
+impl Room {
+    /// Sends a packet of a local participant's track to those who listen in this codec.
+    pub fn write_audio(&mut self, now: Instant, id: ParticipantId, codec: Codec, packet: &AudioPacket) {
+        let AudioPacket { seq, timestamp, marker, ref payload } = *packet;
+        if self.participants.get(&id).is_some_and(|participant| matches!(participant.link, Link::Local(_))) {
+            let level = speaker::g711_level(codec, payload);
+            self.forward(now, id, 0, &Packet { codec, seq, timestamp, marker, payload, level });
+            self.flush(now);
+        }
+    }
+
+    /// A packet from a client. Without a track for its section it is dropped.
+    pub(crate) fn forward_from_client(&mut self, now: Instant, from: ParticipantId, packet: &AudioIn) {
+        let AudioIn { mid, codec, seq, timestamp, marker, ref payload, level } = *packet;
+        let Some(participant) = self.participants.get(&from) else { return };
+        if let Some(track) = participant.tracks.iter().position(|track| track.mid == Some(mid)) {
+            self.forward(now, from, track, &Packet { codec, seq, timestamp, marker, payload, level });
+        }
+    }
+
+    fn forward(&mut self, now: Instant, from: ParticipantId, index: usize, packet: &Packet<'_>) {
+        let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) else {
+            return;
+        };
+        if track.info.muted {
+            track.downlinks.iter_mut().for_each(|downlink| downlink.rebase.resume());
+            return;
+        }
+        if let Some(level) = packet.level {
+            track.meter.observe(now, level);
+            self.speakers_due.get_or_insert(now + speaker::INTERVAL);
+        }
+        for listener in &track.listeners {
+            let event = LocalEvent::Audio {
+                track: track.sid.clone(),
+                from,
+                codec: packet.codec,
+                seq: packet.seq as u16,
+                timestamp: packet.timestamp,
+                marker: packet.marker,
+                payload: Arc::clone(packet.payload),
+                audio_level: packet.level,
+            };
+            self.out.push_back(Output::Local { to: *listener, event });
+        }
+        // Taken out of the map while the subscribers' entries in it are written to.
+        let mut downlinks = std::mem::take(&mut track.downlinks);
+        for downlink in downlinks.iter_mut().filter(|downlink| downlink.codec == packet.codec) {
+            send(now, &mut self.participants, &mut self.dirty, downlink, packet);
+        }
+        if let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) {
+            track.downlinks = downlinks;
+        }
+    }
+}
+
+fn send(
+    now: Instant,
+    participants: &mut Participants,
+    dirty: &mut Vec<ParticipantId>,
+    downlink: &mut Downlink,
+    packet: &Packet<'_>,
+) {
+    let Some(remote) = participants.get_mut(&downlink.to).and_then(|to| to.remote_mut()) else { return };
+    if downlink.paused || !remote.connected {
+        downlink.rebase.resume();
+        return;
+    }
+    let Some(seq) = downlink.rebase.map(packet.seq) else { return };
+    let out = AudioOut {
+        ssrc: downlink.ssrc,
+        payload_type: downlink.payload_type,
+        seq,
+        timestamp: packet.timestamp,
+        marker: packet.marker,
+        payload: packet.payload,
+    };
+    remote.transport.subscriber().send_audio(now, &out);
+    if !std::mem::replace(&mut remote.dirty, true) {
+        dirty.push(downlink.to);
+    }
+}

@@ -1,0 +1,105 @@
+//! Published tracks: their TrackInfo, who receives them, and the packets that pass.
+
+mod forward;
+mod publish;
+
+use livekit_protocol as proto;
+use rand::Rng;
+use str0m::media::Mid;
+use str0m::rtp::Ssrc;
+
+use crate::ids::{ParticipantId, TrackSid, new_sid};
+use crate::output::Codec;
+use crate::peer::Rebase;
+use crate::speaker::Meter;
+
+/// A published track.
+pub(crate) struct Track {
+    pub(crate) sid: TrackSid,
+    pub(crate) info: proto::TrackInfo,
+    /// The publisher's section; `None` for a local track.
+    pub(crate) mid: Option<Mid>,
+    /// The codec it is published in, and first choice of its subscribers.
+    pub(crate) codec: Codec,
+    /// Clients it is sent to.
+    pub(crate) downlinks: Vec<Downlink>,
+    /// Local participants it is handed to.
+    pub(crate) listeners: Vec<ParticipantId>,
+    /// The publisher knows that somebody subscribed.
+    pub(crate) subscribed_told: bool,
+    pub(crate) meter: Meter,
+}
+
+/// A track on its way to one client.
+pub(crate) struct Downlink {
+    pub(crate) to: ParticipantId,
+    pub(crate) ssrc: Ssrc,
+    pub(crate) codec: Codec,
+    pub(crate) payload_type: u8,
+    pub(crate) rebase: Rebase,
+    pub(crate) paused: bool,
+}
+
+/// A track that was announced (`add_track`) and whose media section is not there yet.
+pub(crate) struct PendingTrack {
+    pub(crate) cids: Vec<String>,
+    pub(crate) info: proto::TrackInfo,
+    pub(crate) dtx: bool,
+}
+
+impl Track {
+    pub(crate) fn new(info: proto::TrackInfo, codec: Codec, mid: Option<Mid>) -> Self {
+        Self {
+            sid: TrackSid::from(info.sid.as_str()),
+            info,
+            mid,
+            codec,
+            downlinks: Vec::new(),
+            listeners: Vec::new(),
+            subscribed_told: false,
+            meter: Meter::default(),
+        }
+    }
+
+    /// The codecs a subscriber is given, best first. A local track is written in whatever its subscribers take; a
+    /// client's is passed on as it comes.
+    pub(crate) fn codecs_for_subscribers(&self) -> Vec<Codec> {
+        if self.mid.is_some() {
+            return vec![self.codec];
+        }
+        let mut codecs = vec![self.codec];
+        codecs
+            .extend([Codec::Pcmu, Codec::Pcma, Codec::Opus].into_iter().filter(|codec| *codec != self.codec));
+        codecs
+    }
+}
+
+/// A track's sid, LiveKit's way: its letters tell type and source.
+pub(crate) fn new_track_sid(
+    kind: proto::TrackType,
+    source: proto::TrackSource,
+    rng: &mut impl Rng,
+) -> String {
+    let kind = match kind {
+        proto::TrackType::Audio => "A",
+        proto::TrackType::Video => "V",
+        proto::TrackType::Data => "D",
+    };
+    let source = match source {
+        proto::TrackSource::Camera => "C",
+        proto::TrackSource::Microphone => "M",
+        proto::TrackSource::ScreenShare => "S",
+        proto::TrackSource::ScreenShareAudio => "s",
+        proto::TrackSource::Unknown => "",
+    };
+    new_sid(&format!("TR_{kind}{source}"), rng)
+}
+
+/// The group a track is played in sync with, unless its publisher names one.
+pub(crate) fn default_stream(source: proto::TrackSource) -> &'static str {
+    match source {
+        proto::TrackSource::Camera | proto::TrackSource::Microphone => "camera",
+        proto::TrackSource::ScreenShare | proto::TrackSource::ScreenShareAudio => "screen",
+        proto::TrackSource::Unknown => "unknown",
+    }
+}

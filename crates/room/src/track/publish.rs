@@ -1,0 +1,272 @@
+//! Publishing: a client announces a track, offers a section for it, mutes it, ends it (LiveKit `add_track`).
+
+use std::time::Instant;
+
+use livekit_protocol as proto;
+use proto::request_response::{Reason, Request};
+use proto::signal_response::Message as Response;
+use str0m::media::Mid;
+
+use crate::config::LocalTrack;
+use crate::error::PublishError;
+use crate::ids::{ParticipantId, TrackSid};
+use crate::lifecycle::Room;
+use crate::output::{Codec, LocalEvent, Output};
+use crate::participant::{Link, Participant};
+use crate::peer::Kind;
+use crate::track::{PendingTrack, Track, default_stream, new_track_sid};
+
+const MAX_PENDING: usize = 20;
+/// Tracks a client may publish at a time.
+const MAX_TRACKS: usize = 100;
+
+impl Room {
+    /// A client announces a track. It is answered at once, before any media.
+    pub(crate) fn add_track(&mut self, now: Instant, from: ParticipantId, request: proto::AddTrackRequest) {
+        let Some(participant) = self.participants.get(&from) else { return };
+        if let Some(refusal) = refusal(participant, &request) {
+            self.respond(from, 0, refusal, String::new(), Request::AddTrack(request));
+            return;
+        }
+        let source = proto::TrackSource::try_from(request.source).unwrap_or(proto::TrackSource::Unknown);
+        let kind = proto::TrackType::try_from(request.r#type).unwrap_or(proto::TrackType::Audio);
+        let sid = new_track_sid(kind, source, &mut self.rng);
+        let info = track_info(sid, source, &request);
+        let cids = std::iter::once(&request.cid)
+            .chain(request.simulcast_codecs.iter().map(|codec| &codec.cid))
+            .filter(|cid| !cid.is_empty())
+            .cloned()
+            .collect();
+        let pending = PendingTrack { cids, info: info.clone(), dtx: dtx_wanted(&request) };
+        let Some(remote) = self.remote_mut(from) else { return };
+        remote.pending.push(pending);
+        self.send(
+            from,
+            Response::TrackPublished(proto::TrackPublishedResponse { cid: request.cid, track: Some(info) }),
+        );
+        // The section may have been offered before: JS does both at the same time.
+        let published = self.match_published(from);
+        self.announce_published(now, from, &published);
+    }
+
+    /// Matches sections the client publishes on with the tracks it announced. The tracks are part of it from now
+    /// on, but nobody is told yet.
+    pub(crate) fn match_published(&mut self, from: ParticipantId) -> Vec<TrackSid> {
+        let mut published = Vec::new();
+        while let Some(sid) = self.match_one(from) {
+            published.push(sid);
+        }
+        published
+    }
+
+    fn match_one(&mut self, from: ParticipantId) -> Option<TrackSid> {
+        let participant = self.participants.get_mut(&from)?;
+        let Link::Remote(remote) = &mut participant.link else { return None };
+        let sections = &mut remote.transport.publisher().sections;
+        let (mid, index) = sections.unmatched().find_map(|(mid, kind, cid)| {
+            find_pending(&remote.pending, kind, cid).map(|index| (mid, index))
+        })?;
+        let pending = remote.pending.remove(index);
+        let sid = TrackSid::from(pending.info.sid.as_str());
+        let stereo = stereo(&pending.info);
+        sections.publish(mid, sid.clone(), pending.dtx, stereo);
+        participant.tracks.push(Track::new(pending.info, Codec::Opus, Some(mid)));
+        Some(sid)
+    }
+
+    /// The answer for these tracks' sections is out: tell everybody, and let them subscribe.
+    pub(crate) fn announce_published(&mut self, now: Instant, from: ParticipantId, published: &[TrackSid]) {
+        let version = self.clock.timed_version(now);
+        let Some(participant) = self.participants.get_mut(&from) else { return };
+        if published.is_empty() {
+            return;
+        }
+        let Link::Remote(remote) = &mut participant.link else { return };
+        for track in participant.tracks.iter_mut().filter(|track| published.contains(&track.sid)) {
+            let codec = track.mid.and_then(|mid| remote.transport.publisher().sections.first_codec(mid));
+            track.codec = codec.unwrap_or(track.codec);
+            describe(&mut track.info, track.codec, track.mid, version);
+        }
+        self.publisher_changed(now, from);
+        for track in published {
+            self.offer_to_all(now, from, track);
+        }
+    }
+
+    /// Publishes a local participant's one audio track.
+    ///
+    /// # Errors
+    /// When there is no such participant, or it has published already.
+    pub fn publish_audio(
+        &mut self,
+        now: Instant,
+        id: ParticipantId,
+        track: LocalTrack,
+    ) -> Result<TrackSid, PublishError> {
+        let version = self.clock.timed_version(now);
+        let participant = self.participants.get_mut(&id).ok_or(PublishError::NotLocal)?;
+        if !matches!(participant.link, Link::Local(_)) {
+            return Err(PublishError::NotLocal);
+        }
+        if !participant.tracks.is_empty() {
+            return Err(PublishError::AlreadyPublished);
+        }
+        let LocalTrack { name, source, stream, codec } = track;
+        let sid = new_track_sid(proto::TrackType::Audio, source, &mut self.rng);
+        let request = proto::AddTrackRequest {
+            cid: "audio".to_owned(),
+            name,
+            stream,
+            r#type: proto::TrackType::Audio.into(),
+            source: source.into(),
+            ..Default::default()
+        };
+        let mut info = track_info(sid, source, &request);
+        describe(&mut info, codec, None, version);
+        let track = Track::new(info, codec, None);
+        let sid = track.sid.clone();
+        participant.tracks.push(track);
+        self.publisher_changed(now, id);
+        self.offer_to_all(now, id, &sid);
+        self.flush(now);
+        Ok(sid)
+    }
+
+    fn publisher_changed(&mut self, now: Instant, id: ParticipantId) {
+        if let Some(participant) = self.participants.get_mut(&id) {
+            participant.is_publisher = true;
+        }
+        self.counts_changed(now);
+        self.announce(id);
+    }
+
+    /// Ends tracks: their subscribers lose them and everybody is told.
+    pub(crate) fn unpublish(&mut self, now: Instant, from: ParticipantId, ended: &[TrackSid]) {
+        for sid in ended {
+            self.withdraw(now, from, sid);
+            if let Some(participant) = self.participants.get_mut(&from) {
+                participant.tracks.retain(|track| track.sid != *sid);
+            }
+        }
+        if !ended.is_empty() {
+            self.announce(from);
+        }
+    }
+
+    /// A client mutes or unmutes its own track.
+    pub(crate) fn mute_own(&mut self, from: ParticipantId, request: proto::MuteTrackRequest) {
+        let Some(participant) = self.participants.get_mut(&from) else { return };
+        let muted = request.muted;
+        let pending = participant
+            .remote_mut()
+            .and_then(|remote| remote.pending.iter_mut().find(|pending| pending.info.sid == request.sid));
+        if let Some(pending) = pending {
+            pending.info.muted = muted;
+            return;
+        }
+        let Some(track) = participant.track_mut(&request.sid) else {
+            self.respond(from, 0, Reason::NotFound, "track not found".to_owned(), Request::Mute(request));
+            return;
+        };
+        if track.info.muted == muted {
+            return;
+        }
+        track.info.muted = muted;
+        let (sid, listeners) = (track.sid.clone(), track.listeners.clone());
+        for to in listeners {
+            let event = LocalEvent::TrackMuted { track: sid.clone(), muted };
+            self.out.push_back(Output::Local { to, event });
+        }
+        self.announce(from);
+    }
+
+    /// A client says how it makes its audio.
+    pub(crate) fn update_audio_track(&mut self, from: ParticipantId, update: proto::UpdateLocalAudioTrack) {
+        let Some(participant) = self.participants.get_mut(&from) else { return };
+        let Some(track) = participant.track_mut(&update.track_sid) else {
+            let text = "track not found".to_owned();
+            self.respond(from, 0, Reason::NotFound, text, Request::UpdateAudioTrack(update));
+            return;
+        };
+        if track.info.audio_features != update.features {
+            track.info.audio_features = update.features;
+            self.announce(from);
+        }
+    }
+}
+
+fn refusal(participant: &Participant, request: &proto::AddTrackRequest) -> Option<Reason> {
+    let permission = &participant.permission;
+    let sources = &permission.can_publish_sources;
+    let remote = participant.remote()?;
+    let known = |cid: &str| {
+        remote.pending.iter().any(|pending| pending.cids.iter().any(|known| known == cid))
+            || participant.tracks.iter().any(|track| track.info.codecs.iter().any(|codec| codec.cid == cid))
+    };
+    match () {
+        () if !permission.can_publish => Some(Reason::NotAllowed),
+        () if !sources.is_empty() && !sources.contains(&request.source) => Some(Reason::NotAllowed),
+        // A further codec for a track: only audio is forwarded, which has one.
+        () if !request.sid.is_empty() => Some(Reason::NotFound),
+        () if known(&request.cid) => Some(Reason::Queued),
+        () if remote.pending.len() >= MAX_PENDING || participant.tracks.len() >= MAX_TRACKS => {
+            Some(Reason::LimitExceeded)
+        }
+        () => None,
+    }
+}
+
+/// Browsers may change a track's id between `add_track` and the offer: then the first of its kind is meant.
+fn find_pending(pending: &[PendingTrack], kind: Kind, cid: &str) -> Option<usize> {
+    let of_kind = |pending: &PendingTrack| match kind {
+        Kind::Audio => pending.info.r#type == i32::from(proto::TrackType::Audio),
+        // Video sections are refused; a track for one stays announced and never starts.
+        Kind::Video | Kind::Data => false,
+    };
+    let by_cid = pending.iter().position(|p| of_kind(p) && p.cids.iter().any(|known| known == cid));
+    by_cid.or_else(|| pending.iter().position(of_kind))
+}
+
+fn dtx_wanted(request: &proto::AddTrackRequest) -> bool {
+    let no_dtx = i32::from(proto::AudioTrackFeature::TfNoDtx);
+    #[allow(deprecated, reason = "older clients say it here")]
+    let disabled = request.disable_dtx;
+    !disabled && !request.audio_features.contains(&no_dtx)
+}
+
+fn stereo(info: &proto::TrackInfo) -> bool {
+    info.audio_features.contains(&i32::from(proto::AudioTrackFeature::TfStereo))
+}
+
+#[allow(deprecated, reason = "older clients read disable_dtx and stereo here")]
+fn track_info(sid: String, source: proto::TrackSource, request: &proto::AddTrackRequest) -> proto::TrackInfo {
+    let stream = if request.stream.is_empty() { default_stream(source) } else { &request.stream };
+    proto::TrackInfo {
+        sid,
+        r#type: request.r#type,
+        name: request.name.clone(),
+        muted: request.muted,
+        width: request.width,
+        height: request.height,
+        disable_dtx: request.disable_dtx,
+        source: request.source,
+        codecs: vec![proto::SimulcastCodecInfo { cid: request.cid.clone(), ..Default::default() }],
+        stereo: request.stereo,
+        disable_red: true,
+        encryption: request.encryption,
+        stream: stream.to_owned(),
+        audio_features: request.audio_features.clone(),
+        ..Default::default()
+    }
+}
+
+fn describe(info: &mut proto::TrackInfo, codec: Codec, mid: Option<Mid>, version: proto::TimedVersion) {
+    let mid = mid.map(|mid| mid.to_string()).unwrap_or_default();
+    info.mime_type = codec.mime_type().to_owned();
+    info.mid.clone_from(&mid);
+    info.version = Some(version);
+    for described in &mut info.codecs {
+        described.mime_type = codec.mime_type().to_owned();
+        described.mid.clone_from(&mid);
+    }
+}

@@ -1,0 +1,274 @@
+//! A room and its clients in simulated time: signals and packets travel in memory, 1 ms each way.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the failure")]
+
+pub(crate) mod client;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use prost::Message;
+use room::grants::VideoGrant;
+use room::proto::signal_response::Message as Response;
+use room::{
+    Env, Join, JoinError, JoinMode, LocalEvent, LocalJoin, Output, ParticipantId, Protocol, Receive, Room,
+    RoomConfig, proto,
+};
+
+use client::Client;
+
+const LATENCY: Duration = Duration::from_millis(1);
+const SERVER: &str = "10.0.0.1:7882";
+
+enum Travelling {
+    ToRoom(ParticipantId, SocketAddr, Vec<u8>),
+    ToClient(ParticipantId, Vec<u8>),
+}
+
+pub(crate) struct World {
+    pub(crate) room: Room,
+    pub(crate) now: Instant,
+    start: Instant,
+    pub(crate) clients: BTreeMap<ParticipantId, Client>,
+    pub(crate) local_events: Vec<(ParticipantId, LocalEvent)>,
+    pub(crate) left: Vec<(String, proto::DisconnectReason)>,
+    pub(crate) ufrags: Vec<(ParticipantId, String)>,
+    pub(crate) closed: bool,
+    in_flight: VecDeque<(Instant, Travelling)>,
+    /// Packets of these clients get lost.
+    pub(crate) cut: Vec<ParticipantId>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(RoomConfig { name: "r".into(), ..Default::default() })
+    }
+
+    pub(crate) fn with(config: RoomConfig) -> Self {
+        let env = Env {
+            node_id: "ND_test".into(),
+            version: "1.13.5".into(),
+            candidates: vec![SERVER.parse().unwrap()],
+            ..Default::default()
+        };
+        let now = Instant::now();
+        let room = Room::new(config, env, 7, now, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        Self {
+            room,
+            now,
+            start: now,
+            clients: BTreeMap::new(),
+            local_events: Vec::new(),
+            left: Vec::new(),
+            ufrags: Vec::new(),
+            closed: false,
+            in_flight: VecDeque::new(),
+            cut: Vec::new(),
+        }
+    }
+
+    pub(crate) fn wallclock(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_800_000_000) + (self.now - self.start)
+    }
+
+    pub(crate) fn join_with(&mut self, change: impl FnOnce(&mut Join)) -> Result<ParticipantId, JoinError> {
+        let number = u8::try_from(self.clients.len()).unwrap();
+        let address = SocketAddr::from(([10, 0, 1, number], 5000));
+        let mut client = Client::new(self.now, address);
+        let mut join = Join {
+            identity: "someone".into(),
+            name: String::new(),
+            kind: proto::participant_info::Kind::Standard,
+            metadata: String::new(),
+            attributes: Default::default(),
+            grants: VideoGrant { room_join: true, room: "r".into(), ..Default::default() },
+            client: proto::ClientInfo { client_protocol: 2, protocol: 17, ..Default::default() },
+            mode: JoinMode::Single { offer: Some(client.first_offer()) },
+            auto_subscribe: true,
+            add_tracks: Vec::new(),
+        };
+        change(&mut join);
+        let id = self.room.join(self.now, self.wallclock(), join)?;
+        self.clients.insert(id, client);
+        self.settle();
+        Ok(id)
+    }
+
+    /// A client joins, and is connected when this returns.
+    pub(crate) fn join(&mut self, identity: &str) -> ParticipantId {
+        let id = self.join_with(|join| join.identity = identity.into()).unwrap();
+        self.until(|world| world.clients[&id].has_channels() && world.state(identity) == "ACTIVE");
+        id
+    }
+
+    pub(crate) fn join_phone(&mut self, identity: &str) -> ParticipantId {
+        let join = LocalJoin {
+            identity: identity.into(),
+            name: "Phone".into(),
+            metadata: String::new(),
+            attributes: [("sip.callStatus".to_owned(), "dialing".to_owned())].into(),
+            kind: proto::participant_info::Kind::Sip,
+        };
+        let id = self.room.join_local(self.now, self.wallclock(), join).unwrap();
+        self.settle();
+        id
+    }
+
+    pub(crate) fn state(&self, identity: &str) -> &'static str {
+        self.room.participant(identity).map_or("GONE", |info| info.state().as_str_name())
+    }
+
+    pub(crate) fn client(&mut self, id: ParticipantId) -> &mut Client {
+        self.clients.get_mut(&id).unwrap()
+    }
+
+    /// Lets the client publish a microphone; returns its section and track sid once everybody could know.
+    pub(crate) fn publish(&mut self, id: ParticipantId, cid: &str) -> (str0m::media::Mid, String) {
+        let mid = self.client(id).publish(cid);
+        self.settle();
+        let published = self.signals(id, |signal| match signal {
+            Response::TrackPublished(published) if published.cid == cid => published.track.clone(),
+            _ => None,
+        });
+        self.run_for(Duration::from_millis(300));
+        (mid, published[0].sid.clone())
+    }
+
+    /// Signals a client got, as far as `pick` picks them.
+    pub(crate) fn signals<T>(&self, id: ParticipantId, pick: impl Fn(&Response) -> Option<T>) -> Vec<T> {
+        self.clients[&id].signals.iter().filter_map(pick).collect()
+    }
+
+    /// The updates a client got of a participant.
+    pub(crate) fn updates(&self, id: ParticipantId, of: &str) -> Vec<proto::ParticipantInfo> {
+        let updates = self.signals(id, |signal| match signal {
+            Response::Update(update) => Some(update.participants.clone()),
+            _ => None,
+        });
+        updates.into_iter().flatten().filter(|info| info.identity == of).collect()
+    }
+
+    pub(crate) fn request(&mut self, id: ParticipantId, message: proto::signal_request::Message) {
+        self.room.handle_signal(self.now, id, proto::SignalRequest { message: Some(message) });
+        self.settle();
+    }
+
+    /// Everything that happens now, and what follows from it at once.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            let mut quiet = self.drain_room();
+            for id in self.clients.keys().copied().collect::<Vec<_>>() {
+                quiet &= self.drain_client(id);
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn drain_room(&mut self) -> bool {
+        let mut quiet = true;
+        while let Some(output) = self.room.poll_output() {
+            quiet = false;
+            self.room_output(output);
+        }
+        quiet
+    }
+
+    fn room_output(&mut self, output: Output) {
+        assert!(!self.closed, "nothing may follow Closed: {output:?}");
+        match output {
+            Output::Signal { to, bytes } => {
+                let message = proto::SignalResponse::decode(bytes).unwrap().message.unwrap();
+                self.client(to).signal(message);
+            }
+            Output::RefreshToken { to, claims } => self.client(to).tokens.push(*claims),
+            Output::CloseSignal { to } => self.client(to).signal_closed = true,
+            Output::Transmit { peer, dst, data, .. } => {
+                if self.clients.get(&peer).is_some_and(|client| client.address == dst) {
+                    self.in_flight.push_back((self.now + LATENCY, Travelling::ToClient(peer, data)));
+                }
+            }
+            Output::PeerUfrag { peer, ufrag } => self.ufrags.push((peer, ufrag)),
+            Output::PeerGone { peer } => self.ufrags.retain(|(id, _)| *id != peer),
+            Output::Local { to, event } => self.local_events.push((to, event)),
+            Output::Left { identity, reason, .. } => self.left.push((identity, reason)),
+            Output::Closed => self.closed = true,
+        }
+    }
+
+    fn drain_client(&mut self, id: ParticipantId) -> bool {
+        let now = self.now;
+        let client = self.client(id);
+        if client.due <= now {
+            client.timeout(now);
+        }
+        let packets = client.poll();
+        let requests = std::mem::take(&mut client.outgoing);
+        let (quiet, address) = (packets.is_empty() && requests.is_empty(), client.address);
+        for packet in packets {
+            if !self.cut.contains(&id) {
+                let data = Vec::from(packet.contents);
+                self.in_flight.push_back((now + LATENCY, Travelling::ToRoom(id, address, data)));
+            }
+        }
+        for message in requests {
+            self.room.handle_signal(now, id, proto::SignalRequest { message: Some(message) });
+        }
+        quiet
+    }
+
+    /// Advances to the next thing that happens, but not beyond `limit`.
+    fn step(&mut self, limit: Instant) {
+        let packets = self.in_flight.front().map(|(at, _)| *at);
+        let clients = self.clients.values().map(|client| client.due).min();
+        let next = [packets, clients, self.room.next_timeout()].into_iter().flatten().min();
+        self.now = next.unwrap_or(limit).clamp(self.now, limit);
+        while self.in_flight.front().is_some_and(|(at, _)| *at <= self.now) {
+            if let Some((_, packet)) = self.in_flight.pop_front() {
+                self.deliver(packet);
+                self.drain_room();
+            }
+        }
+        if self.room.next_timeout().is_some_and(|due| due <= self.now) {
+            self.room.handle_timeout(self.now);
+        }
+        self.settle();
+    }
+
+    fn deliver(&mut self, packet: Travelling) {
+        let server: SocketAddr = SERVER.parse().unwrap();
+        match packet {
+            Travelling::ToRoom(id, src, data) => {
+                let packet = Receive { proto: Protocol::Udp, src, dst: server, data: &data };
+                self.room.handle_packet(self.now, id, packet);
+            }
+            Travelling::ToClient(id, data) => {
+                let now = self.now;
+                if !self.cut.contains(&id) {
+                    self.client(id).receive(now, server, &data);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.settle();
+        while self.now < end {
+            self.step(end);
+        }
+    }
+
+    /// Runs until `condition` holds, which it must within 10 s of simulated time.
+    pub(crate) fn until(&mut self, condition: impl Fn(&Self) -> bool) {
+        let end = self.now + Duration::from_secs(10);
+        self.settle();
+        while !condition(self) {
+            assert!(self.now < end, "nothing came of it within 10 s");
+            self.step(end);
+        }
+    }
+}
