@@ -96,7 +96,7 @@ pub(crate) struct AudioIn {
 
 /// An audio packet to a client.
 pub(crate) struct AudioOut<'a> {
-    pub(crate) ssrc: Ssrc,
+    pub(crate) mid: Mid,
     pub(crate) payload_type: u8,
     pub(crate) seq: u64,
     pub(crate) timestamp: u32,
@@ -208,7 +208,7 @@ impl Peer {
     }
 
     /// The SSRC we send with on a section.
-    pub(crate) fn ssrc(&mut self, mid: Mid) -> Option<Ssrc> {
+    fn ssrc(&mut self, mid: Mid) -> Option<Ssrc> {
         self.guarded(|rtc| rtc.direct_api().stream_tx_by_mid(mid, None).map(|tx| tx.ssrc())).flatten()
     }
 
@@ -251,7 +251,8 @@ impl Peer {
     pub(crate) fn send_audio(&mut self, now: Instant, packet: &AudioOut<'_>) {
         self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
-            if let Some(tx) = direct.stream_tx(&packet.ssrc) {
+            // By mid: str0m does not find a stream by the SSRC it was reset to.
+            if let Some(tx) = direct.stream_tx_by_mid(packet.mid, None) {
                 let (pt, seq) = (packet.payload_type.into(), packet.seq.into());
                 let payload = Arc::clone(packet.payload);
                 tx.write_rtp(RtpWrite::new(pt, seq, packet.timestamp, now, payload).marker(packet.marker));

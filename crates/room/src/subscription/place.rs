@@ -59,12 +59,11 @@ impl Room {
         let codecs = self.participants.get(&publisher)?.track(track.as_str())?.codecs_for_subscribers();
         let peer = self.remote_mut(to)?.transport.subscriber();
         let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
-        let ssrc = peer.ssrc(mid)?;
         let rebase = Rebase::new(self.rng.random_range(FIRST_SEQUENCE));
         let from = self.participants.get_mut(&publisher)?;
         let remote_publisher = matches!(from.link, Link::Remote(_));
         let published = from.track_mut(track.as_str())?;
-        published.downlinks.push(Downlink { to, ssrc, codec, payload_type, rebase, paused });
+        published.downlinks.push(Downlink { to, mid, codec, payload_type, rebase, paused });
         let first = !std::mem::replace(&mut published.subscribed_told, true);
         if first && remote_publisher {
             let track_sid = track.to_string();

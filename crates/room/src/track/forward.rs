@@ -93,7 +93,7 @@ fn send(
     }
     let Some(seq) = downlink.rebase.map(packet.seq) else { return };
     let out = AudioOut {
-        ssrc: downlink.ssrc,
+        mid: downlink.mid,
         payload_type: downlink.payload_type,
         seq,
         timestamp: packet.timestamp,

@@ -6,7 +6,6 @@ mod publish;
 use livekit_protocol as proto;
 use rand::Rng;
 use str0m::media::Mid;
-use str0m::rtp::Ssrc;
 
 use crate::ids::{ParticipantId, TrackSid, new_sid};
 use crate::output::Codec;
@@ -33,7 +32,7 @@ pub(crate) struct Track {
 /// A track on its way to one client.
 pub(crate) struct Downlink {
     pub(crate) to: ParticipantId,
-    pub(crate) ssrc: Ssrc,
+    pub(crate) mid: Mid,
     pub(crate) codec: Codec,
     pub(crate) payload_type: u8,
     pub(crate) rebase: Rebase,
