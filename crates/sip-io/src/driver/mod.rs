@@ -1,6 +1,7 @@
 //! The task that owns the agent: what arrives goes in, what comes out is done, and timers are kept.
 
 mod command;
+mod datagrams;
 mod legs;
 mod output;
 
@@ -24,6 +25,7 @@ use crate::probe::Probes;
 use crate::stats::Counters;
 use crate::tcp::{ConnectionId, Pool};
 use crate::trace::{Direction, Tap};
+use datagrams::Datagrams;
 use legs::Legs;
 
 /// Messages of connections, and their ends, on their way to the driver; connections wait when it is full.
@@ -58,6 +60,7 @@ pub(crate) enum NetEvent {
 struct Driver {
     agent: Agent,
     udp: Arc<UdpSocket>,
+    datagrams: Datagrams,
     local: SocketAddr,
     pool: Pool,
     probes: Probes,
@@ -77,6 +80,7 @@ struct Shutdown {
 /// What woke the driver.
 enum Wake {
     Readable,
+    Writable,
     Net(NetEvent),
     Command(Option<Command>),
     Connection(TcpConnection),
@@ -95,6 +99,7 @@ pub(crate) async fn run(
     let udp = Arc::new(udp);
     let mut driver = Driver {
         agent,
+        datagrams: Datagrams::new(udp.clone()),
         udp: udp.clone(),
         local,
         pool: Pool::new(config.max_connections, config.connect_timeout, events.clone()),
@@ -114,6 +119,7 @@ pub(crate) async fn run(
         let wake = tokio::select! {
             // A readiness error shows again, as itself, when the socket is read.
             _ = udp.readable() => Wake::Readable,
+            _ = udp.writable(), if driver.datagrams.is_waiting() => Wake::Writable,
             Some(event) = net.recv() => Wake::Net(event),
             command = commands.recv(), if open => Wake::Command(command),
             connection = tcp.accept() => Wake::Connection(connection),
@@ -134,6 +140,7 @@ impl Driver {
     fn on_wake(&mut self, now: Instant, wake: Wake, buffer: &mut [u8]) {
         match wake {
             Wake::Readable => self.read_datagrams(now, buffer),
+            Wake::Writable => self.flush_datagrams(now),
             Wake::Net(event) => self.on_net_event(now, event),
             Wake::Command(Some(command)) => self.on_command(now, command),
             Wake::Command(None) => self.begin_shutdown(now, None, Duration::from_secs(5)),

@@ -1,9 +1,9 @@
 //! Doing what the agent says.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use bytes::Bytes;
 use sip::msg::StatusCode;
 use sip::{Destination, LegEvent, LegId, Output, Transmit, Transport, TransportError};
 use tracing::{debug, warn};
@@ -38,36 +38,34 @@ impl Driver {
         let addr = flow.map_or(destination.addr, |flow| flow.remote);
         self.tap.report(Direction::Sent, destination.transport, addr, &bytes);
         let outcome = match destination.transport {
-            Transport::Udp => self.send_datagram(now, destination.addr, &bytes),
+            Transport::Udp => self.send_datagram(now, destination.addr, bytes),
             Transport::Tcp => self.pool.send(now, addr, bytes),
             Transport::Tls => Err(TransportError::Unavailable { destination }),
         };
         match outcome {
             Ok(()) => Counters::add(&self.counters.sent),
-            Err(error) => {
-                Counters::add(&self.counters.send_failures);
-                debug!(%error, "sending a SIP message failed");
-                self.agent.transport_failed(now, destination, &error);
-            }
+            Err(error) => self.on_send_failure(now, destination, &error),
         }
     }
 
-    fn send_datagram(&mut self, now: Instant, addr: SocketAddr, bytes: &[u8]) -> Result<(), TransportError> {
+    fn send_datagram(&mut self, now: Instant, addr: SocketAddr, bytes: Bytes) -> Result<(), TransportError> {
         if bytes.starts_with(b"INVITE ") {
             self.probes.sending(now, addr);
         }
-        match self.udp.try_send_to(bytes, addr) {
-            Ok(_) => Ok(()),
-            // As good as lost on the way: its transaction sends it again.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Counters::add(&self.counters.send_failures);
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                Err(TransportError::Refused { destination: udp(addr) })
-            }
-            Err(error) => Err(TransportError::Io { destination: udp(addr), detail: error.to_string() }),
+        self.datagrams.send(addr, bytes)
+    }
+
+    /// The socket takes datagrams again.
+    pub(super) fn flush_datagrams(&mut self, now: Instant) {
+        for (addr, error) in self.datagrams.flush() {
+            self.on_send_failure(now, udp(addr), &error);
         }
+    }
+
+    fn on_send_failure(&mut self, now: Instant, destination: Destination, error: &TransportError) {
+        Counters::add(&self.counters.send_failures);
+        debug!(%error, "sending a SIP message failed");
+        self.agent.transport_failed(now, destination, error);
     }
 
     fn on_event(&mut self, now: Instant, leg: LegId, event: LegEvent) {
