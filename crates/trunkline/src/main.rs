@@ -2,10 +2,16 @@
 
 mod api;
 mod calls;
+mod cli;
 mod config;
 mod metrics;
+mod serve;
 mod store;
 mod telemetry;
 mod worker;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ::media::dtmf::DialString;
 use livekit_protocol::{
     CreateSipParticipantRequest, Destination, SipHeaderOptions, SipOutboundConfig, SipOutboundTrunkInfo,
     sip_named_dest, sip_request_dest,
@@ -123,16 +124,10 @@ fn check_participant(request: &CreateSipParticipantRequest) -> Result<(), PlanEr
     Ok(())
 }
 
-/// Digits, `*`, `#`, A to D and pauses. What cannot be sent is refused: silence in its place would be a wrong
-/// extension.
+/// What cannot be sent is refused: silence in its place would be a wrong extension.
 fn check_dtmf(digits: &str) -> Result<(), PlanError> {
-    rules::length("dtmf", digits, 1024)?;
-    match digits.char_indices().find(|(_, c)| !"0123456789*#abcdABCDwW".contains(*c)) {
-        Some((at, c)) => Err(PlanError::Invalid(format!(
-            "dtmf: {c:?} at position {at} is neither a digit (0-9, *, #, A-D) nor a pause (w)"
-        ))),
-        None => Ok(()),
-    }
+    DialString::parse(digits).map_err(|error| PlanError::Invalid(format!("dtmf: {error}")))?;
+    Ok(())
 }
 
 fn check_destination(destination: &Destination) -> Result<(), PlanError> {

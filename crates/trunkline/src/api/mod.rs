@@ -86,7 +86,7 @@ fn collapse_slashes(mut request: Request) -> Request {
 }
 
 /// Seconds since 1970.
-fn unix_now() -> i64 {
+pub(crate) fn unix_now() -> i64 {
     unix_now_millis() / 1000
 }
 

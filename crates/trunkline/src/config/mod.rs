@@ -19,7 +19,7 @@ use std::{
 };
 
 pub(crate) use load::{LoadError, Loaded, dev, load};
-pub(crate) use values::PortRange;
+pub(crate) use values::{PortRange, parse_duration};
 
 /// API key and secret of `--dev`, as livekit-server's own development mode has them.
 pub(crate) const DEV_KEY: &str = "devkey";

@@ -68,3 +68,8 @@ fn unit(name: &str) -> Option<f64> {
 fn checked(seconds: f64) -> Option<Duration> {
     (seconds.is_finite() && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
 }
+
+/// A duration as an argument of a command.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "should be a duration, 80s or 1m30s".to_owned())
+}

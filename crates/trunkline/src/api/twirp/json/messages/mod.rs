@@ -15,7 +15,6 @@ pub(crate) use Kind::{
 #[derive(Debug)]
 pub(crate) struct Message {
     /// Full name, for example `livekit.SIPUri`.
-
     pub(crate) name: &'static str,
     /// In declaration order, which is the order of the JSON.
     pub(crate) fields: &'static [Field],

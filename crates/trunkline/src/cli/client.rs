@@ -1,0 +1,102 @@
+//! The API's client side (Twirp, protobuf), with the environment that LiveKit's tools read.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use anyhow::{Context, bail};
+use prost::Message;
+use room::grants::{Claims, SipGrant};
+use serde::Deserialize;
+
+use crate::api;
+
+/// Where the server is and who asks.
+#[derive(clap::Args, Clone)]
+pub(super) struct Server {
+    /// URL of the server
+    #[arg(long, global = true, env = "LIVEKIT_URL", default_value = "http://localhost:7880")]
+    url: String,
+    /// API key
+    #[arg(long, global = true, env = "LIVEKIT_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// API secret
+    #[arg(long, global = true, env = "LIVEKIT_API_SECRET", hide_env_values = true)]
+    api_secret: Option<String>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.url)
+    }
+}
+
+/// The server refused.
+#[derive(Debug, Clone, Deserialize, thiserror::Error)]
+#[error("{code}: {msg}")]
+pub(super) struct Refusal {
+    pub(super) code: String,
+    pub(super) msg: String,
+    #[serde(default)]
+    pub(super) meta: BTreeMap<String, String>,
+}
+
+/// How long a token is good: one request, however slow.
+const TOKEN_LIFETIME: i64 = 600;
+/// Beyond the server's own deadline, so that its answer is what is seen.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Server {
+    /// Calls a method of `livekit.SIP`; the server is told to answer within `timeout`.
+    pub(super) fn sip<Req: Message, Res: Message + Default>(
+        &self,
+        method: &str,
+        grant: SipGrant,
+        request: &Req,
+        timeout: Duration,
+    ) -> anyhow::Result<Res> {
+        let url = format!("{}/twirp/livekit.SIP/{method}", http_url(&self.url));
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout + PATIENCE))
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut response = agent
+            .post(&url)
+            .header("Authorization", format!("Bearer {}", self.token(grant)?))
+            .header("Content-Type", "application/protobuf")
+            .header("X-Twirp-Timeout-Ms", timeout.as_millis().to_string())
+            .send(request.encode_to_vec())
+            .with_context(|| format!("cannot reach {}", self.url))?;
+        let body = response.body_mut().read_to_vec().context("the answer broke off")?;
+        if response.status().is_success() {
+            return Res::decode(body.as_slice()).context("the answer is not the message that is expected");
+        }
+        match serde_json::from_slice::<Refusal>(&body) {
+            Ok(refusal) => Err(refusal.into()),
+            Err(_) => bail!("HTTP {}: {}", response.status(), String::from_utf8_lossy(&body).trim()),
+        }
+    }
+
+    fn token(&self, grant: SipGrant) -> anyhow::Result<String> {
+        let hint = "set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or give --api-key and --api-secret";
+        let key = self.api_key.as_deref().filter(|key| !key.is_empty()).context(hint)?;
+        let secret = self.api_secret.as_deref().filter(|secret| !secret.is_empty()).context(hint)?;
+        let now = api::unix_now();
+        let claims = Claims {
+            iss: key.to_owned(),
+            nbf: Some(now),
+            exp: Some(now + TOKEN_LIFETIME),
+            sip: Some(grant),
+            ..Claims::default()
+        };
+        Ok(api::sign(&claims, secret))
+    }
+}
+
+/// The environment often holds the WebSocket's URL.
+fn http_url(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    match url.strip_prefix("ws") {
+        Some(rest) => format!("http{rest}"),
+        None => url.to_owned(),
+    }
+}
