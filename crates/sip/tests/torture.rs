@@ -1,39 +1,55 @@
-//! The torture messages of RFC 4475: what becomes of each at the message layer, printed as one table.
+//! The torture messages of RFC 4475: what a user agent does with each, printed as one table.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::path::Path;
+use std::time::Instant;
 
-use sip::msg::{Message, ParseError};
+use sip::msg::Message;
+use sip::{Agent, AgentConfig, Contacts, Flow, Inbound, LegEvent, Limits, Output, Timers, Transport};
 
-/// What the message layer says.
+/// What a user agent that takes calls does with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// Read; the layers above decide, as noted.
-    Read,
-    /// Refused with this status.
+    /// The message is an INVITE that rings.
+    Rings,
+    /// It is understood and has this answer.
+    Answered(u16),
+    /// It is broken and has this answer.
     Refused(u16),
-    /// Dropped without an answer.
+    /// A response that is understood and belongs to nothing here.
+    Stray,
+    /// Broken and dropped without an answer.
     Dropped,
 }
 
-use Verdict::{Dropped, Read, Refused};
+use Verdict::{Answered, Dropped, Refused, Rings, Stray};
 
 /// Name, section, verdict, remark.
 const TABLE: &[(&str, &str, Verdict, &str)] = &[
-    ("wsinv", "3.1.1.1", Read, "folding, white space, compact forms, comma lists"),
-    ("intmeth", "3.1.1.2", Read, "every character a token, URI or quoted string may hold; then 405 or 501"),
-    ("esc01", "3.1.1.3", Read, "escapes in URIs stay as they are"),
-    ("escnull", "3.1.1.4", Read, "escaped NUL"),
-    ("esc02", "3.1.1.5", Read, "% in tokens is no escape: an unknown method, an unknown header field"),
-    ("lwsdisp", "3.1.1.6", Read, "display name right before <"),
-    ("longreq", "3.1.1.7", Read, "long values, 34 Vias"),
-    ("dblreq", "3.1.1.8", Read, "what follows the first message is ignored"),
-    ("semiuri", "3.1.1.9", Read, "; in a user part"),
-    ("transports", "3.1.1.10", Read, "unknown transports in lower Vias"),
-    ("mpart01", "3.1.1.11", Read, "binary multipart body"),
-    ("unreason", "3.1.1.12", Read, "UTF-8 in the reason phrase"),
-    ("noreason", "3.1.1.13", Read, "empty reason phrase"),
+    (
+        "wsinv",
+        "3.1.1.1",
+        Answered(481),
+        "folding, white space, compact forms, comma lists; inside a dialog that is not ours",
+    ),
+    ("intmeth", "3.1.1.2", Answered(501), "every character that a token, URI or quoted string may hold"),
+    ("esc01", "3.1.1.3", Rings, "escapes in URIs stay as they are"),
+    ("escnull", "3.1.1.4", Answered(405), "escaped NUL"),
+    (
+        "esc02",
+        "3.1.1.5",
+        Answered(501),
+        "% in tokens is no escape: an unknown method, an unknown header field",
+    ),
+    ("lwsdisp", "3.1.1.6", Answered(200), "display name right before <"),
+    ("longreq", "3.1.1.7", Rings, "long values, 34 Vias"),
+    ("dblreq", "3.1.1.8", Answered(405), "what follows the first message is ignored"),
+    ("semiuri", "3.1.1.9", Answered(200), "; in a user part"),
+    ("transports", "3.1.1.10", Answered(200), "unknown transports in lower Vias"),
+    ("mpart01", "3.1.1.11", Answered(405), "binary multipart body"),
+    ("unreason", "3.1.1.12", Stray, "UTF-8 in the reason phrase"),
+    ("noreason", "3.1.1.13", Stray, "empty reason phrase"),
     ("badinv01", "3.1.2.1", Refused(400), "empty elements in Via"),
     ("clerr", "3.1.2.2", Refused(400), "Content-Length beyond the datagram"),
     ("ncl", "3.1.2.3", Refused(400), "negative Content-Length"),
@@ -45,31 +61,31 @@ const TABLE: &[(&str, &str, Verdict, &str)] = &[
     ("lwsstart", "3.1.2.9", Refused(400), "two spaces in the request line"),
     ("trws", "3.1.2.10", Refused(400), "white space after the version"),
     ("escruri", "3.1.2.11", Refused(400), "header fields in the Request-URI"),
-    ("baddate", "3.1.2.12", Read, "Date is not GMT; it is never read here (liberal, as the RFC allows)"),
+    ("baddate", "3.1.2.12", Rings, "Date is not GMT; it is never read here (liberal, as the RFC allows)"),
     ("regbadct", "3.1.2.13", Refused(400), "? in a Contact without <>"),
-    ("badaspec", "3.1.2.14", Read, "spaces inside <> are passed over (liberal, as the RFC allows)"),
+    ("badaspec", "3.1.2.14", Answered(200), "spaces inside <> are passed over (liberal, as the RFC allows)"),
     ("baddn", "3.1.2.15", Refused(400), "comma in an unquoted display name"),
     ("badvers", "3.1.2.16", Refused(505), "SIP/7.0, in the Via too"),
     ("mismatch01", "3.1.2.17", Refused(400), "CSeq names another method"),
     ("mismatch02", "3.1.2.18", Refused(400), "CSeq names another method, the method is unknown"),
     ("bigcode", "3.1.2.19", Dropped, "status code out of range"),
-    ("badbranch", "3.2.1", Read, "branch is only the cookie: matched by RFC 2543 rules"),
+    ("badbranch", "3.2.1", Answered(200), "branch is only the cookie: matched by RFC 2543 rules"),
     ("insuf", "3.3.1", Refused(400), "no From, To, Call-ID"),
-    ("unkscm", "3.3.2", Read, "then 416"),
-    ("novelsc", "3.3.3", Read, "then 416"),
-    ("unksm2", "3.3.4", Read, "unknown schemes in To, From, Contact"),
-    ("bext01", "3.3.5", Read, "then 420"),
-    ("invut", "3.3.6", Read, "then 415"),
-    ("regaut01", "3.3.7", Read, "unknown scheme in Authorization"),
+    ("unkscm", "3.3.2", Answered(416), "unknown URI scheme"),
+    ("novelsc", "3.3.3", Answered(416), "unknown URI scheme"),
+    ("unksm2", "3.3.4", Answered(405), "unknown schemes in To, From, Contact"),
+    ("bext01", "3.3.5", Answered(420), "Require of an unknown extension"),
+    ("invut", "3.3.6", Answered(415), "unknown body type"),
+    ("regaut01", "3.3.7", Answered(405), "unknown scheme in Authorization"),
     ("multi01", "3.3.8", Refused(400), "two values where one may stand"),
     ("mcl01", "3.3.9", Refused(400), "two Content-Lengths"),
-    ("bcast", "3.3.10", Read, "then dropped: the response is not for us"),
-    ("zeromf", "3.3.11", Read, "for the server at the end of the way 0 is fine"),
-    ("cparam01", "3.3.12", Read, "unknown Contact parameter"),
-    ("cparam02", "3.3.13", Read, "unknown URI parameter"),
-    ("regescrt", "3.3.14", Read, "header fields in a Contact's URI"),
-    ("sdp01", "3.3.15", Read, "then 406 or as usual"),
-    ("inv2543", "3.4.1", Read, "RFC 2543: no branch, no tag, no Max-Forwards, no Content-Length"),
+    ("bcast", "3.3.10", Stray, "a response to somebody else"),
+    ("zeromf", "3.3.11", Answered(200), "for the server at the end of the way 0 is fine"),
+    ("cparam01", "3.3.12", Answered(405), "unknown Contact parameter"),
+    ("cparam02", "3.3.13", Answered(405), "unknown URI parameter"),
+    ("regescrt", "3.3.14", Answered(405), "header fields in a Contact's URI"),
+    ("sdp01", "3.3.15", Rings, "no offer and no acceptable type for ours; RFC 4475 would rather have 406"),
+    ("inv2543", "3.4.1", Rings, "RFC 2543: no branch, no tag, no Max-Forwards, no Content-Length"),
 ];
 
 fn message(name: &str) -> Vec<u8> {
@@ -77,15 +93,43 @@ fn message(name: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+fn agent() -> Agent {
+    let config = AgentConfig {
+        contacts: Contacts::udp_and_tcp("192.0.2.200:5060".parse().unwrap()),
+        user_agent: "test/1".into(),
+        timers: Timers::default(),
+        limits: Limits::default(),
+        inbound: Inbound::Offer,
+    };
+    Agent::new(config, 1)
+}
+
 fn verdict(bytes: &[u8]) -> (Verdict, String) {
-    match Message::parse(bytes) {
-        Ok(_) => (Read, String::new()),
-        Err(ParseError::BadRequest(bad)) => {
-            let response = bad.response().unwrap();
-            (Refused(response.status.code()), response.reason().to_owned())
+    let (mut agent, mut verdict) = (agent(), None);
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.200:5060".parse().unwrap(),
+        remote: "192.0.2.201:5060".parse().unwrap(),
+    };
+    agent.handle_message(Instant::now(), flow, bytes);
+    let broken = agent.stats().malformed > 0;
+    let mut why = String::new();
+    while let Some(output) = agent.poll_output() {
+        match output {
+            Output::Event { event: LegEvent::Incoming { .. }, .. } => verdict = Some(Rings),
+            Output::Transmit(transmit) => {
+                // The answer to a broken request may repeat what is broken: only its first line is read.
+                let text = String::from_utf8_lossy(&transmit.bytes).into_owned();
+                let (start, code) = (text.lines().next().unwrap(), text.get(8..11).unwrap().parse().unwrap());
+                why = start[12..].to_owned();
+                if code != 100 {
+                    verdict = Some(if broken { Refused(code) } else { Answered(code) });
+                }
+            }
+            other => panic!("{other:?}"),
         }
-        Err(ParseError::Malformed(why)) => (Dropped, why.to_string()),
     }
+    (verdict.unwrap_or(if broken { Dropped } else { Stray }), why)
 }
 
 #[test]

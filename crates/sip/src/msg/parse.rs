@@ -55,6 +55,7 @@ fn refuse(method: Option<Method>, mut headers: Headers, why: Malformed) -> Parse
     if method.is_none() || headers.via().is_err() {
         return why.into();
     }
+    drop_broken_vias(&mut headers);
     let status = match why {
         Malformed::Version => StatusCode::VERSION_NOT_SUPPORTED,
         _ => StatusCode::BAD_REQUEST,
@@ -71,6 +72,17 @@ fn speak_our_version(headers: &mut Headers) {
     });
     if let Some(ours) = ours {
         headers.replace_first(&HeaderName::Via, ours);
+    }
+}
+
+/// The answer must be readable on its way back.
+fn drop_broken_vias(headers: &mut Headers) {
+    if headers.vias().any(|via| via.is_err()) {
+        let sound: Vec<Via> = headers.vias().flatten().collect();
+        headers.remove(&HeaderName::Via);
+        for via in sound {
+            headers.push(HeaderName::Via, via);
+        }
     }
 }
 
