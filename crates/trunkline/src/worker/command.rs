@@ -1,10 +1,13 @@
 //! What the control plane asks of a worker. Each question carries the place for its answer.
 
+use call::bridge::BridgeCommand;
+use media::sdp::LocalAudio;
 use room::{ParticipantId, proto};
 use tokio::sync::{mpsc, oneshot};
 
 use super::JoinError;
 use super::directory::Placed;
+use super::media::{CallOpen, MediaEvent, OpenError};
 use super::session::{SignalJoin, SignalOut};
 
 /// One room on its worker. Never used again, even for a room of the same name.
@@ -40,8 +43,39 @@ pub(super) enum Command {
     GetParticipant { room: String, identity: String, reply: Reply<Option<proto::ParticipantInfo>> },
     /// Remove somebody; false when there is nobody.
     RemoveParticipant { room: String, identity: String, reply: Reply<bool> },
+    /// A phone joins; the room is made when there is none.
+    OpenCall {
+        placed: Placed,
+        open: Box<CallOpen>,
+        events: mpsc::Sender<MediaEvent>,
+        reply: Reply<Result<Opened, OpenError>>,
+    },
+    /// Something for a phone's participant or bridge.
+    Call { room: RoomKey, participant: ParticipantId, command: CallCommand },
     /// End every room, then the thread.
     Stop,
+}
+
+/// What a call's task asks.
+#[derive(Debug)]
+pub(super) enum CallCommand {
+    /// For the bridge.
+    Bridge(BridgeCommand),
+    /// Show these attributes.
+    Attributes(Vec<(String, String)>),
+    /// Send this into the room.
+    Data(Box<proto::DataPacket>),
+    /// Leave the room.
+    Leave(proto::DisconnectReason),
+}
+
+/// A phone is in.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) room: RoomKey,
+    pub(super) participant: ParticipantId,
+    pub(super) participant_sid: String,
+    pub(super) local: LocalAudio,
 }
 
 /// A client is in.

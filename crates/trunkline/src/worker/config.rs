@@ -1,6 +1,6 @@
 //! What the workers need to know of the configuration.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -73,13 +73,4 @@ impl WorkersConfig {
             seed: rand::random(),
         }
     }
-}
-
-/// A worker's socket with the address its candidate names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    /// Where the socket is bound.
-    pub(crate) local: SocketAddr,
-    /// What clients are told.
-    pub(crate) announced: SocketAddr,
 }

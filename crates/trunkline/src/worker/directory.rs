@@ -96,6 +96,11 @@ pub(super) struct Placed {
 }
 
 impl Placed {
+    /// The room's name.
+    pub(super) fn room(&self) -> &str {
+        &self.room
+    }
+
     /// Which worker.
     pub(super) fn worker(&self) -> usize {
         self.worker

@@ -16,6 +16,9 @@ pub(crate) enum StartError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// No port is left in the range.
+    #[error("no UDP port is left for WebRTC: rtc.udp_port needs one port per media worker")]
+    RtcPorts,
     /// A thread or its event queue could not be made.
     #[error("cannot start a media worker: {0}")]
     Thread(#[from] io::Error),

@@ -7,8 +7,9 @@ use crossbeam_channel::{Sender, TrySendError};
 use room::proto;
 use tokio::sync::{mpsc, oneshot};
 
-use super::command::{Command, Joined, Reply};
+use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
+use super::media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::session::{SignalJoin, SignalSender, SignalSession};
 use super::{JoinError, RoomError, SessionClosed};
 
@@ -18,6 +19,8 @@ pub(super) const QUEUE: usize = 4096;
 const QUEUE_FOR_NEW: usize = QUEUE / 2;
 /// Messages that may wait for a slow WebSocket.
 const SIGNALS: usize = 256;
+/// Events of a call that may wait for its task.
+const EVENTS: usize = 64;
 /// How long something that runs waits for a place in the queue, and between two looks.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(2);
@@ -90,6 +93,21 @@ impl Workers {
             outgoing: receiver,
             incoming: SignalSender { lane, room, participant },
         })
+    }
+
+    /// Puts a phone into its room, which is made when there is none.
+    ///
+    /// # Errors
+    /// When the room refuses, no port is free, or the server is busy or stopping.
+    pub(crate) async fn open_call(&self, open: CallOpen) -> Result<CallMedia, OpenError> {
+        let (sender, events) = mpsc::channel(EVENTS);
+        let room = open.room.clone();
+        let command =
+            |placed, reply| Command::OpenCall { placed, open: Box::new(open), events: sender, reply };
+        let (lane, opened) = self.ask_placed(&room, command).await?;
+        let Opened { room, participant, participant_sid, local } = opened?;
+        let commands = CallSender { lane, room, participant };
+        Ok(CallMedia { participant_sid, local, events, commands })
     }
 
     /// Makes a room, or tells of the one that has this name.

@@ -7,12 +7,24 @@
 
 mod command;
 mod config;
+mod demux;
 mod directory;
 mod error;
+mod execute;
 mod handle;
+mod media;
+mod phone;
+mod ports;
+mod rtc;
 mod session;
+mod slot;
+mod start;
+mod thread;
+mod timers;
 
-pub(crate) use config::WorkersConfig;
+pub(crate) use config::{RtcAddress, WorkersConfig};
 pub(crate) use error::{JoinError, RoomError, SessionClosed, StartError};
 pub(crate) use handle::Workers;
+pub(crate) use media::{CallMedia, CallOpen, CallSender, MediaEvent, OpenError};
 pub(crate) use session::{SignalJoin, SignalOut, SignalSender, SignalSession};
+pub(crate) use start::Threads;

@@ -1,0 +1,58 @@
+//! What a room sees of a call: the `sip.*` attributes of its participant.
+//!
+//! Keys, values and their order are a public interface: applications wait for `sip.callStatus` to pass through
+//! `dialing`, `ringing`, (`automation`), `active` and `hangup`. This module only computes attributes from SIP headers and
+//! headers from attributes; it never decides when they are shown (that is [`crate::states`]).
+
+mod headers;
+mod join;
+mod provider;
+
+pub use headers::{answered_attributes, headers_for_bye};
+pub use join::at_join;
+pub use provider::provider_attributes;
+
+/// Key of the call's public status.
+pub const CALL_STATUS: &str = "sip.callStatus";
+/// Key of the SIP Call-ID, known to watchers once the phone has answered.
+pub const CALL_ID_FULL: &str = "sip.callIDFull";
+/// Key of the phone's To tag, known to watchers once the phone has answered.
+pub const CALL_TAG: &str = "sip.callTag";
+
+/// The public status of a call, in the order in which watchers see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallStatus {
+    /// The participant is in the room, the INVITE is on its way.
+    Dialing,
+    /// The phone rings (180 to 199).
+    Ringing,
+    /// The phone has answered; the initial digits are being sent.
+    Automation,
+    /// Both sides hear each other.
+    Active,
+    /// The call is over.
+    Hangup,
+}
+
+impl CallStatus {
+    /// The attribute's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dialing => "dialing",
+            Self::Ringing => "ringing",
+            Self::Automation => "automation",
+            Self::Active => "active",
+            Self::Hangup => "hangup",
+        }
+    }
+
+    /// The attribute that shows this status.
+    #[must_use]
+    pub fn attribute(self) -> (String, String) {
+        (CALL_STATUS.to_owned(), self.as_str().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! A phone's packets, of whatever length, as 20 ms frames of samples, for what cannot pass a packet on as it is.
+//!
+//! Frames get sequence numbers of their own that step over what was lost, so that a gap stays a gap.
+
+use media::codec::{AudioCodec, g711};
+use media::jitter::FRAME;
+
+use super::timeline::FRAME_TICKS;
+
+/// A packet of the phone, as its leg gave it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SourcePacket<'a> {
+    pub(super) payload: &'a [u8],
+    pub(super) codec: AudioCodec,
+    /// Extended, without the packets that were no audio.
+    pub(super) seq: u64,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
+}
+
+/// Samples waiting to be a frame.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    samples: Vec<i16>,
+    /// Samples at the front that were popped already.
+    taken: usize,
+    /// Timestamp of the first sample that waits.
+    ticks: u32,
+    /// Number of the next frame.
+    seq: u64,
+    last_source_seq: Option<u64>,
+}
+
+impl Frames {
+    /// Forgets the source.
+    pub(super) fn clear(&mut self) {
+        self.samples.clear();
+        self.taken = 0;
+        self.last_source_seq = None;
+    }
+
+    /// Takes in a packet. One that is late or came twice is dropped: its frame has been made without it.
+    pub(super) fn push(&mut self, packet: &SourcePacket<'_>) {
+        self.samples.drain(..self.taken);
+        self.taken = 0;
+        let waiting = u32::try_from(self.samples.len()).unwrap_or(0);
+        let expected = self.ticks.wrapping_add(waiting);
+        match self.last_source_seq {
+            Some(last) if packet.seq <= last => return,
+            Some(last) if packet.seq == last + 1 && packet.timestamp == expected => {}
+            Some(last) => self.skip(packet, packet.seq - last - 1),
+            None => self.skip(packet, 0),
+        }
+        self.last_source_seq = Some(packet.seq);
+        let start = self.samples.len();
+        self.samples.resize(start + packet.payload.len(), 0);
+        match packet.codec {
+            AudioCodec::Pcma => g711::decode_alaw(packet.payload, &mut self.samples[start..]),
+            _ => g711::decode_ulaw(packet.payload, &mut self.samples[start..]),
+        };
+    }
+
+    /// The next whole frame: its number, its timestamp (8 kHz) and its samples.
+    pub(super) fn pop(&mut self) -> Option<(u64, u32, [i16; FRAME])> {
+        let frame = self.samples.get(self.taken..self.taken + FRAME)?;
+        let frame = <[i16; FRAME]>::try_from(frame).ok()?;
+        let at = (self.seq, self.ticks);
+        self.taken += FRAME;
+        self.seq += 1;
+        self.ticks = self.ticks.wrapping_add(FRAME_TICKS);
+        Some((at.0, at.1, frame))
+    }
+
+    /// A gap: what waits is too short to be a frame and is dropped; the numbers step over what was lost.
+    fn skip(&mut self, packet: &SourcePacket<'_>, lost: u64) {
+        self.samples.clear();
+        let frames_per_packet = (packet.payload.len() / FRAME).max(1) as u64;
+        self.seq += lost.saturating_mul(frames_per_packet);
+        self.ticks = packet.timestamp;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(seq: u64, timestamp: u32, payload: &[u8]) -> SourcePacket<'_> {
+        SourcePacket { payload, codec: AudioCodec::Pcmu, seq, timestamp, marker: false }
+    }
+
+    fn numbers(frames: &mut Frames) -> Vec<(u64, u32)> {
+        std::iter::from_fn(|| frames.pop()).map(|(seq, ticks, _)| (seq, ticks)).collect()
+    }
+
+    #[test]
+    fn packets_of_30_ms_become_frames_of_20() {
+        let mut frames = Frames::default();
+        frames.push(&packet(1, 1000, &[0xff; 240]));
+        assert_eq!(numbers(&mut frames), [(0, 1000)]);
+        frames.push(&packet(2, 1240, &[0xff; 240]));
+        assert_eq!(numbers(&mut frames), [(1, 1160), (2, 1320)]);
+    }
+
+    #[test]
+    fn a_lost_packet_leaves_a_gap_in_numbers_and_time() {
+        let mut frames = Frames::default();
+        frames.push(&packet(1, 0, &[0xff; 160]));
+        assert_eq!(numbers(&mut frames), [(0, 0)]);
+        frames.push(&packet(3, 320, &[0xff; 160]));
+        assert_eq!(numbers(&mut frames), [(2, 320)]);
+    }
+
+    #[test]
+    fn a_pause_is_a_step_in_time_only() {
+        let mut frames = Frames::default();
+        frames.push(&packet(1, 0, &[0xff; 160]));
+        assert_eq!(numbers(&mut frames), [(0, 0)]);
+        frames.push(&packet(2, 8_000, &[0xff; 160]));
+        assert_eq!(numbers(&mut frames), [(1, 8_000)]);
+    }
+
+    #[test]
+    fn a_packet_that_comes_twice_or_late_is_dropped() {
+        let mut frames = Frames::default();
+        frames.push(&packet(5, 0, &[0xff; 160]));
+        frames.push(&packet(5, 0, &[0xff; 160]));
+        frames.push(&packet(4, 0, &[0xff; 160]));
+        assert_eq!(numbers(&mut frames), [(0, 0)]);
+    }
+}

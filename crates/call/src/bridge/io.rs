@@ -1,0 +1,111 @@
+//! What goes into a [`Bridge`](super::Bridge) and what comes out.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use media::dtmf::{DialString, Digit};
+use media::jitter::PlayoutStats;
+use media::leg::LegStats;
+use media::sdp::Negotiated;
+
+/// What a bridge is made from.
+#[derive(Debug, Clone)]
+pub struct BridgeConfig {
+    /// Follow the address from which the phone really sends.
+    pub symmetric_rtp: bool,
+    /// How long an answered phone may stay silent before its first packet.
+    pub media_timeout_initial: Duration,
+    /// How long it may be silent later.
+    pub media_timeout: Duration,
+    /// Clean the phone's audio of noise.
+    pub voice_isolation: bool,
+    /// The canonical name in our RTCP reports; tells nothing about anybody.
+    pub cname: String,
+}
+
+/// What a call asks of its bridge.
+#[derive(Debug, Clone)]
+pub enum BridgeCommand {
+    /// Play the dial tone into the room, or stop it.
+    DialTone(bool),
+    /// The phone is up, or has moved: this is how it is spoken to. The room hears it from now on.
+    Connect(Negotiated),
+    /// Send these digits, then report [`BridgeEvent::DigitsSent`].
+    SendDigits(DialString),
+    /// Let the phone hear the room, and pass digits both ways.
+    Open,
+}
+
+/// What a bridge reports to its call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BridgeEvent {
+    /// The first packet has come from the phone.
+    MediaProven {
+        /// When.
+        at: Instant,
+    },
+    /// The phone's first audio has gone into the room.
+    FirstAudioToRoom {
+        /// When.
+        at: Instant,
+    },
+    /// The first frame in which somebody talks has gone to the phone.
+    FirstAudioToPhone {
+        /// When.
+        at: Instant,
+    },
+    /// All digits of [`BridgeCommand::SendDigits`] are through.
+    DigitsSent,
+    /// The phone has sent nothing for too long.
+    MediaTimeout,
+    /// The bridge cannot go on.
+    Failed(&'static str),
+}
+
+/// In which codecs somebody in the room listens to the phone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// PCMU.
+    pub pcmu: bool,
+    /// PCMA.
+    pub pcma: bool,
+    /// Opus.
+    pub opus: bool,
+}
+
+impl Demand {
+    /// Whether anybody listens at all.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.pcmu || self.pcma || self.opus
+    }
+}
+
+/// What a bridge measured, for the call's record.
+#[derive(Debug, Clone, Default)]
+pub struct BridgeReport {
+    /// The phone's side.
+    pub leg: LegStats,
+    /// All talkers together.
+    pub playout: PlayoutStats,
+    /// Packets and frames written into the room.
+    pub to_room: u64,
+    /// Digits the phone pressed.
+    pub digits_from_phone: u32,
+    /// Digits the room sent that could not be passed on.
+    pub digits_dropped: u32,
+}
+
+/// Where a bridge puts what it makes, by plain function call: no queue, no allocation on the way.
+pub trait Sink {
+    /// Send this packet from the call's RTP socket.
+    fn rtp(&mut self, to: SocketAddr, packet: &[u8]);
+    /// Send this packet from the call's RTCP socket.
+    fn rtcp(&mut self, to: SocketAddr, packet: &[u8]);
+    /// Write this packet of the phone's track into the room.
+    fn room_audio(&mut self, codec: room::Codec, packet: room::AudioPacket);
+    /// Tell the room that the phone pressed a key.
+    fn room_digit(&mut self, digit: Digit);
+    /// Tell the call.
+    fn event(&mut self, event: BridgeEvent);
+}

@@ -1,0 +1,271 @@
+//! The audio of one call: the phone's RTP session on one side, the room on the other.
+//!
+//! A bridge lives on the worker of its room. Packets, commands and `now` go in; packets, frames and events come out through
+//! a [`Sink`]. Once the phone is up there is one 20 ms clock per call: every tick sends the phone a frame or a digit's
+//! packet. It never opens a socket, asks a clock, or decides when a call ends.
+
+mod frames;
+mod io;
+mod timeline;
+mod to_phone;
+mod to_room;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime};
+
+use media::dtmf::DialString;
+use media::leg::{LegConfig, Received, RtpLeg};
+use media::sdp::Negotiated;
+use rand::RngCore;
+use room::TrackSid;
+
+use frames::SourcePacket;
+use to_phone::{Frame, TICK, ToPhone};
+use to_room::ToRoom;
+
+pub use io::{BridgeCommand, BridgeConfig, BridgeEvent, BridgeReport, Demand, Sink};
+pub use to_phone::TalkerPacket;
+
+/// A clock that is late by more than this has missed its frames: it starts over instead of sending them all at once.
+const MAX_LATE: u32 = 5;
+
+/// The audio of one call.
+pub struct Bridge {
+    leg: RtpLeg,
+    to_room: ToRoom,
+    to_phone: ToPhone,
+    /// The room is heard, digits pass.
+    open: bool,
+    /// [`BridgeCommand::SendDigits`] is to be reported.
+    dialing: bool,
+    next_tick: Option<Instant>,
+    seen: Seen,
+    digits_from_phone: u32,
+    digits_dropped: u32,
+    /// Packets are written here, one after the other.
+    packet: Vec<u8>,
+}
+
+/// What has been reported once.
+#[derive(Debug, Default)]
+struct Seen {
+    media: bool,
+    audio_to_room: bool,
+    audio_to_phone: bool,
+    timeout: bool,
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge").field("open", &self.open).field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+impl Bridge {
+    /// A bridge whose phone is not up yet.
+    #[must_use]
+    pub fn new(config: &BridgeConfig, rng: &mut impl RngCore, now: Instant) -> Self {
+        let leg = LegConfig {
+            symmetric: config.symmetric_rtp,
+            media_timeout_initial: config.media_timeout_initial,
+            media_timeout: config.media_timeout,
+            cname: config.cname.clone(),
+        };
+        Self {
+            leg: RtpLeg::new(leg, rng, now),
+            to_room: ToRoom::new(config.voice_isolation, rng),
+            to_phone: ToPhone::new(),
+            open: false,
+            dialing: false,
+            next_tick: None,
+            seen: Seen::default(),
+            digits_from_phone: 0,
+            digits_dropped: 0,
+            packet: Vec::with_capacity(256),
+        }
+    }
+
+    /// Does what the call asks.
+    pub fn command(&mut self, now: Instant, command: BridgeCommand) {
+        match command {
+            BridgeCommand::DialTone(on) => self.to_room.tone(on),
+            BridgeCommand::Connect(negotiated) => self.connect(now, &negotiated),
+            BridgeCommand::SendDigits(digits) => {
+                self.dialing = true;
+                self.dial(&digits);
+            }
+            BridgeCommand::Open => self.open = true,
+        }
+        self.schedule(now);
+    }
+
+    /// Somebody begins or ceases to listen to the phone.
+    pub fn demand(&mut self, now: Instant, demand: Demand) {
+        self.to_room.demand(demand);
+        self.schedule(now);
+    }
+
+    /// A packet on the call's RTP port.
+    pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
+        match self.leg.handle_rtp(now, from, packet) {
+            Received::Audio { payload, codec, seq, timestamp, marker, ssrc_changed: _ } => {
+                let source = SourcePacket { payload, codec, seq, timestamp, marker };
+                let written = self.to_room.phone(now, &source, sink);
+                self.heard(now, written, sink);
+            }
+            Received::Digit(event) => {
+                self.digits_from_phone += 1;
+                if self.open {
+                    sink.room_digit(event.digit);
+                }
+            }
+            Received::Nothing => {}
+        }
+    }
+
+    /// A packet on the call's RTCP port.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        self.leg.handle_rtcp(now, from, packet);
+    }
+
+    /// A packet of a talker in the room.
+    pub fn room_audio(&mut self, now: Instant, packet: &TalkerPacket<'_>) {
+        if self.open {
+            self.to_phone.insert(now, packet);
+        }
+    }
+
+    /// A talker's track has ended.
+    pub fn room_track_ended(&mut self, track: &TrackSid) {
+        self.to_phone.remove(track);
+    }
+
+    /// Digits that somebody in the room presses. What no telephone has is dropped and counted.
+    pub fn room_digits(&mut self, digits: &str) {
+        if !self.open {
+            return;
+        }
+        match DialString::parse(digits) {
+            Ok(digits) => self.dial(&digits),
+            Err(_) => self.digits_dropped += 1,
+        }
+    }
+
+    /// When [`Bridge::handle_timeout`] is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.next_tick
+    }
+
+    /// Sends what is due. `wallclock` is the time of day at `now`, for RTCP.
+    pub fn handle_timeout(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) {
+        let Some(due) = self.next_tick else { return };
+        if now < due {
+            return;
+        }
+        self.to_room.tick(now, sink);
+        if self.leg.codec().is_some() {
+            self.tick_phone(now, wallclock, sink);
+        }
+        let next = self.to_phone.after(due);
+        let late = now.saturating_duration_since(next) > TICK * MAX_LATE;
+        self.next_tick = Some(if late { now + TICK } else { next });
+        self.schedule(now);
+    }
+
+    /// The call is over: tells the phone's RTCP, and what was measured.
+    pub fn close(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) -> BridgeReport {
+        self.next_tick = None;
+        if let Some(to) = self.leg.goodbye(now, wallclock, &mut self.packet) {
+            self.send_rtcp(to, sink);
+        }
+        self.report()
+    }
+
+    /// What was measured so far.
+    #[must_use]
+    pub fn report(&self) -> BridgeReport {
+        BridgeReport {
+            leg: self.leg.stats(),
+            playout: self.to_phone.stats(),
+            to_room: self.to_room.written(),
+            digits_from_phone: self.digits_from_phone,
+            digits_dropped: self.digits_dropped,
+        }
+    }
+
+    fn connect(&mut self, now: Instant, negotiated: &Negotiated) {
+        self.leg.negotiate(negotiated, now);
+        self.to_room.tone(false);
+    }
+
+    fn dial(&mut self, digits: &DialString) {
+        if self.to_phone.dial(digits).is_err() {
+            self.digits_dropped += 1;
+        }
+    }
+
+    /// The clock runs while there is a frame to make.
+    fn schedule(&mut self, now: Instant) {
+        let wanted = self.leg.codec().is_some() || self.to_room.sounds();
+        if !wanted {
+            self.next_tick = None;
+        } else if self.next_tick.is_none() {
+            self.next_tick = Some(now);
+        }
+    }
+
+    fn tick_phone(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) {
+        let Some(law) = self.leg.codec() else { return };
+        let frame = self.to_phone.tick(now, law);
+        self.send(now, frame, sink);
+        if self.dialing && !self.to_phone.is_dialing() {
+            self.dialing = false;
+            sink.event(BridgeEvent::DigitsSent);
+        }
+        if let Some(to) = self.leg.poll_rtcp(now, wallclock, &mut self.packet) {
+            self.send_rtcp(to, sink);
+        }
+        if !self.seen.timeout && self.leg.media_timed_out(now) {
+            self.seen.timeout = true;
+            sink.event(BridgeEvent::MediaTimeout);
+        }
+    }
+
+    fn send(&mut self, now: Instant, frame: Frame, sink: &mut impl Sink) {
+        let (to, audible) = match frame {
+            Frame::Event(event) => (self.leg.send_event(now, &event, &mut self.packet), false),
+            Frame::Audio { audible } => {
+                (self.leg.send_audio(now, self.to_phone.coded(), &mut self.packet), audible)
+            }
+        };
+        let Some(to) = to else { return };
+        sink.rtp(to, &self.packet);
+        if audible && !self.seen.audio_to_phone {
+            self.seen.audio_to_phone = true;
+            sink.event(BridgeEvent::FirstAudioToPhone { at: now });
+        }
+    }
+
+    /// With rtcp-mux reports leave from the RTP port.
+    fn send_rtcp(&self, to: SocketAddr, sink: &mut impl Sink) {
+        if self.leg.negotiated().is_some_and(|terms| terms.rtcp_mux) {
+            sink.rtp(to, &self.packet);
+        } else {
+            sink.rtcp(to, &self.packet);
+        }
+    }
+
+    fn heard(&mut self, now: Instant, written: bool, sink: &mut impl Sink) {
+        if !self.seen.media {
+            self.seen.media = true;
+            sink.event(BridgeEvent::MediaProven { at: now });
+        }
+        if written && !self.seen.audio_to_room {
+            self.seen.audio_to_room = true;
+            sink.event(BridgeEvent::FirstAudioToRoom { at: now });
+        }
+    }
+}
+

@@ -1,0 +1,30 @@
+//! A plan's INVITE in the SIP core's terms.
+
+use sip::msg::{NameAddr, Uri};
+
+use crate::plan::{NamedUri, Plan};
+use crate::states::DialogIdentity;
+
+/// The INVITE that opens the call, or what is wrong with its addresses.
+pub(crate) fn invite(plan: &Plan, identity: &DialogIdentity, offer: String) -> Result<sip::Invite, String> {
+    let dial = &plan.dial;
+    let request_uri =
+        dial.request_uri.parse::<Uri>().map_err(|error| format!("invalid request URI: {error}"))?;
+    let credentials = dial.credentials.as_ref().map(|credentials| {
+        sip::auth::Credentials::new(credentials.username.as_str(), credentials.password.as_str())
+    });
+    Ok(sip::Invite {
+        request_uri,
+        to: name_addr(&dial.to).map_err(|error| format!("invalid To header: {error}"))?,
+        from: name_addr(&dial.from).map_err(|error| format!("invalid From header: {error}"))?,
+        call_id: identity.call_id.clone(),
+        from_tag: identity.from_tag.clone(),
+        headers: dial.headers.clone(),
+        body: Some(offer),
+        credentials,
+    })
+}
+
+fn name_addr(address: &NamedUri) -> Result<NameAddr, String> {
+    address.to_string().parse::<NameAddr>().map_err(|error| error.to_string())
+}

@@ -1,0 +1,90 @@
+//! Which peer a datagram on the WebRTC socket belongs to.
+//!
+//! The first packet of a peer is a STUN request that names our ICE user fragment; from then on its source address tells.
+//! A packet that is neither is dropped at the cost of one look-up.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use room::ParticipantId;
+use room::peer::stun_username_ufrag;
+
+use super::command::RoomKey;
+
+/// A peer connection in a room.
+pub(super) type Peer = (RoomKey, ParticipantId);
+
+/// Addresses that one peer may use at a time. A client with more interfaces than this loses its oldest paths.
+const MAX_ADDRESSES: usize = 16;
+
+#[derive(Debug, Default)]
+struct Names {
+    fragments: Vec<String>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// The peers of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Demux {
+    by_address: HashMap<SocketAddr, Peer>,
+    by_fragment: HashMap<String, Peer>,
+    names: HashMap<Peer, Names>,
+}
+
+impl Demux {
+    /// The peer answers to this user fragment.
+    pub(super) fn add(&mut self, peer: Peer, fragment: String) {
+        self.names.entry(peer).or_default().fragments.push(fragment.clone());
+        self.by_fragment.insert(fragment, peer);
+    }
+
+    /// The peer is gone.
+    pub(super) fn remove(&mut self, peer: Peer) {
+        let Some(names) = self.names.remove(&peer) else { return };
+        for fragment in names.fragments {
+            self.by_fragment.remove(&fragment);
+        }
+        for address in names.addresses {
+            // The address may be another peer's by now.
+            if self.by_address.get(&address) == Some(&peer) {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+
+    /// Every peer of a room is gone.
+    pub(super) fn remove_room(&mut self, room: RoomKey) {
+        let peers: Vec<Peer> = self.names.keys().filter(|(of, _)| *of == room).copied().collect();
+        for peer in peers {
+            self.remove(peer);
+        }
+    }
+
+    /// Whose packet this is.
+    pub(super) fn find(&mut self, from: SocketAddr, packet: &[u8]) -> Option<Peer> {
+        // STUN comes first: a client may use an address again for its next connection.
+        if packet.first().is_some_and(|byte| *byte < 4)
+            && let Some(peer) =
+                stun_username_ufrag(packet).and_then(|fragment| self.by_fragment.get(fragment))
+        {
+            let peer = *peer;
+            self.learn(from, peer);
+            return Some(peer);
+        }
+        self.by_address.get(&from).copied()
+    }
+
+    fn learn(&mut self, from: SocketAddr, peer: Peer) {
+        if self.by_address.insert(from, peer) == Some(peer) {
+            return;
+        }
+        let addresses = &mut self.names.entry(peer).or_default().addresses;
+        addresses.push(from);
+        if addresses.len() > MAX_ADDRESSES {
+            let oldest = addresses.remove(0);
+            if self.by_address.get(&oldest) == Some(&peer) {
+                self.by_address.remove(&oldest);
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Carrying out what the control plane asks.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use call::bridge::BridgeConfig;
+use media::sdp::{Direction, LocalAudio};
+use mio::Token;
+use rand::Rng;
+use room::proto::{self, DisconnectReason};
+use room::{LocalTrack, ParticipantId, Room, RoomConfig};
+use tokio::sync::mpsc;
+
+use super::JoinError;
+use super::command::{CallCommand, Command, Joined, Opened, Reply, RoomKey};
+use super::directory::Placed;
+use super::media::{CallOpen, MediaEvent, OpenError};
+use super::phone::{Phone, PhoneSockets};
+use super::session::{SignalJoin, SignalOut};
+use super::slot::{Now, RoomSlot};
+use super::thread::{PhoneAt, Worker};
+
+impl Worker {
+    pub(super) fn execute(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Join { placed, join, outgoing, reply } => {
+                self.join(now, &placed, *join, outgoing, reply)
+            }
+            Command::Signal { room, from, request } => {
+                self.with_room(room, |slot| slot.room.handle_signal(now.at, from, *request));
+            }
+            Command::SignalClosed { room, from } => self.signal_closed(now, room, from),
+            Command::CreateRoom { placed: _placed, request, reply } => {
+                let key = self.ensure_room(now, &request.name.clone(), Some(&request));
+                let info = self.rooms.get(&key).map(|slot| slot.room.info());
+                answer(reply, info.unwrap_or_default());
+            }
+            Command::ListRooms { names, reply } => answer(reply, self.list_rooms(&names)),
+            Command::DeleteRoom { name, reply } => answer(reply, self.delete_room(now, &name)),
+            Command::ListParticipants { room, reply } => {
+                answer(reply, self.named(&room).map(|slot| slot.room.participants()));
+            }
+            Command::GetParticipant { room, identity, reply } => {
+                answer(reply, self.named(&room).and_then(|slot| slot.room.participant(&identity)));
+            }
+            Command::RemoveParticipant { room, identity, reply } => {
+                answer(reply, self.remove_participant(now, &room, &identity));
+            }
+            Command::OpenCall { placed, open, events, reply } => {
+                self.open_call(now, &placed, *open, events, reply);
+            }
+            Command::Call { room, participant, command } => {
+                self.with_room(room, |slot| slot.call(now, participant, command));
+            }
+            Command::Stop => self.stop(now),
+        }
+    }
+
+    /// The room of this name, made if there is none.
+    fn ensure_room(&mut self, now: Now, name: &str, request: Option<&proto::CreateRoomRequest>) -> RoomKey {
+        if let Some(key) = self.names.get(name) {
+            return *key;
+        }
+        let key = RoomKey(self.next_room);
+        self.next_room += 1;
+        let config = self.room_config(name, request);
+        let room = Room::new(config, self.env.clone(), self.rng.random(), now.at, now.wallclock);
+        self.rooms.insert(key, RoomSlot::new(key, name.to_owned(), room));
+        self.names.insert(name.to_owned(), key);
+        self.directory.opened(name);
+        // Even an empty room wants to be called: it closes after a time.
+        self.with_room(key, |_| ());
+        key
+    }
+
+    fn room_config(&self, name: &str, request: Option<&proto::CreateRoomRequest>) -> RoomConfig {
+        let seconds =
+            |value: u32, default| if value == 0 { default } else { Duration::from_secs(value.into()) };
+        let default = proto::CreateRoomRequest::default();
+        let request = request.unwrap_or(&default);
+        RoomConfig {
+            name: name.to_owned(),
+            sid: None,
+            empty_timeout: seconds(request.empty_timeout, self.config.room_empty_timeout),
+            departure_timeout: seconds(request.departure_timeout, self.config.room_departure_timeout),
+            max_participants: match request.max_participants {
+                0 => self.config.room_max_participants,
+                most => most,
+            },
+            metadata: request.metadata.clone(),
+        }
+    }
+
+    fn join(
+        &mut self,
+        now: Now,
+        placed: &Placed,
+        join: SignalJoin,
+        outgoing: mpsc::Sender<SignalOut>,
+        reply: Reply<Result<Joined, JoinError>>,
+    ) {
+        let key = self.ensure_room(now, placed.room(), None);
+        let joined = self.with_room(key, |slot| {
+            let participant = slot.room.join(now.at, now.wallclock, join.join)?;
+            slot.sessions.insert(participant, outgoing);
+            let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
+            Ok(Joined { room: key, participant, participant_sid })
+        });
+        let joined = joined.unwrap_or(Err(JoinError::Stopped));
+        if let Err(Ok(joined)) = reply.send(joined) {
+            self.signal_closed(now, joined.room, joined.participant);
+        }
+    }
+
+    fn signal_closed(&mut self, now: Now, room: RoomKey, from: ParticipantId) {
+        self.with_room(room, |slot| {
+            slot.sessions.remove(&from);
+            slot.room.signal_closed(now.at, from);
+        });
+    }
+
+    fn open_call(
+        &mut self,
+        now: Now,
+        placed: &Placed,
+        open: CallOpen,
+        events: mpsc::Sender<MediaEvent>,
+        reply: Reply<Result<Opened, OpenError>>,
+    ) {
+        let opened = self.try_open_call(now, placed.room(), open, events);
+        if let Err(Ok(opened)) = reply.send(opened) {
+            let leave = CallCommand::Leave(DisconnectReason::ClientInitiated);
+            self.with_room(opened.room, |slot| slot.call(now, opened.participant, leave));
+        }
+    }
+
+    fn try_open_call(
+        &mut self,
+        now: Now,
+        room: &str,
+        open: CallOpen,
+        events: mpsc::Sender<MediaEvent>,
+    ) -> Result<Opened, OpenError> {
+        let ports = self.ports.lease(&mut self.rng, now.at).ok_or(OpenError::NoPort)?;
+        let local = self.local_audio(ports.port, open.codecs);
+        let token = Token(self.next_token);
+        self.next_token += 2;
+        let sockets = PhoneSockets::new(ports, self.registry(), token).map_err(|_| OpenError::NoPort)?;
+        let key = self.ensure_room(now, room, None);
+        let config = BridgeConfig {
+            symmetric_rtp: self.config.symmetric_rtp,
+            media_timeout_initial: self.config.media_timeout_initial,
+            media_timeout: open.media_timeout.unwrap_or(self.config.media_timeout),
+            voice_isolation: open.voice_isolation,
+            cname: format!("{:016x}", self.rng.random::<u64>()),
+        };
+        let track = LocalTrack {
+            name: open.join.identity.clone(),
+            source: proto::TrackSource::Microphone,
+            stream: String::new(),
+            codec: room::Codec::Pcmu,
+        };
+        let mut rng = self.rng.clone();
+        let opened = self.with_room(key, |slot| {
+            let participant = slot.room.join_local(now.at, now.wallclock, open.join)?;
+            let phone = Phone::new(participant, &config, sockets, events, &mut rng, now.at);
+            slot.phones.insert(participant, phone);
+            // A participant that has just joined has published nothing.
+            let _ = slot.room.publish_audio(now.at, participant, track);
+            let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
+            Ok(Opened { room: key, participant, participant_sid, local })
+        });
+        self.rng = rng;
+        let opened = opened.unwrap_or(Err(OpenError::Stopped))?;
+        self.phones.insert(token, PhoneAt { room: key, participant: opened.participant });
+        Ok(opened)
+    }
+
+    fn local_audio(&mut self, port: u16, codecs: Vec<media::codec::AudioCodec>) -> LocalAudio {
+        // Some phones read these as signed 32-bit numbers.
+        let session_id = u64::from(self.rng.random::<u32>() >> 1);
+        LocalAudio {
+            rtp: SocketAddr::new(self.config.rtp_announced, port),
+            session_id,
+            version: session_id,
+            codecs,
+            dtmf: true,
+            direction: Direction::SendRecv,
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<&RoomSlot> {
+        self.names.get(name).and_then(|key| self.rooms.get(key))
+    }
+
+    fn list_rooms(&self, names: &[String]) -> Vec<proto::Room> {
+        let wanted = |slot: &&RoomSlot| names.is_empty() || names.contains(&slot.name);
+        self.rooms.values().filter(wanted).map(|slot| slot.room.info()).collect()
+    }
+
+    fn delete_room(&mut self, now: Now, name: &str) -> bool {
+        let Some(key) = self.names.get(name).copied() else { return false };
+        self.with_room(key, |slot| slot.room.close(now.at, DisconnectReason::RoomDeleted)).is_some()
+    }
+
+    fn remove_participant(&mut self, now: Now, room: &str, identity: &str) -> bool {
+        let Some(key) = self.names.get(room).copied() else { return false };
+        let remove =
+            |slot: &mut RoomSlot| slot.room.remove(now.at, identity, DisconnectReason::ParticipantRemoved);
+        self.with_room(key, remove).unwrap_or(false)
+    }
+
+    fn stop(&mut self, now: Now) {
+        self.stopping = true;
+        let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
+        for key in keys {
+            self.with_room(key, |slot| slot.room.close(now.at, DisconnectReason::ServerShutdown));
+        }
+    }
+}
+
+/// Whoever asked may have gone meanwhile.
+fn answer<T>(reply: Reply<T>, value: T) {
+    let _ = reply.send(value);
+}

@@ -1,0 +1,256 @@
+//! One phone call on its worker: the bridge, its two sockets, and the queue back to the call's task.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime};
+
+use call::bridge::{
+    Bridge, BridgeCommand, BridgeConfig, BridgeEvent, BridgeReport, Demand, Sink, TalkerPacket,
+};
+use call::rpc::RpcCall;
+use media::dtmf::Digit;
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+use rand::RngCore;
+use room::proto::{self, data_packet};
+use room::{LocalEvent, ParticipantId, Room};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::media::MediaEvent;
+use super::ports::PortPair;
+use super::rtc::is_about_a_peer;
+
+/// Events that wait beside a full queue. Beyond, requests of the room are refused by silence; what the call must know is
+/// kept.
+const BACKLOG: usize = 64;
+/// Packets read from one socket before others have their turn.
+const READ_AT_ONCE: usize = 32;
+
+/// The sockets of one call.
+#[derive(Debug)]
+pub(super) struct PhoneSockets {
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    /// The token of the RTP socket; RTCP has the next.
+    pub(super) token: Token,
+    /// Keeps the ports while the sockets are open.
+    _ports: PortPair,
+}
+
+impl PhoneSockets {
+    /// Takes the sockets of a pair and watches them.
+    pub(super) fn new(mut ports: PortPair, registry: &Registry, token: Token) -> io::Result<Self> {
+        let (Some(rtp), Some(rtcp)) = (ports.rtp.take(), ports.rtcp.take()) else {
+            return Err(io::Error::other("the ports are not bound"));
+        };
+        let (mut rtp, mut rtcp) = (UdpSocket::from_std(rtp), UdpSocket::from_std(rtcp));
+        registry.register(&mut rtp, token, Interest::READABLE)?;
+        registry.register(&mut rtcp, Token(token.0 + 1), Interest::READABLE)?;
+        Ok(Self { rtp, rtcp, token, _ports: ports })
+    }
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Phone {
+    participant: ParticipantId,
+    bridge: Bridge,
+    pub(super) sockets: PhoneSockets,
+    pub(super) events: EventQueue,
+}
+
+impl Phone {
+    pub(super) fn new(
+        participant: ParticipantId,
+        config: &BridgeConfig,
+        sockets: PhoneSockets,
+        events: mpsc::Sender<MediaEvent>,
+        rng: &mut impl RngCore,
+        now: Instant,
+    ) -> Self {
+        let bridge = Bridge::new(config, rng, now);
+        Self { participant, bridge, sockets, events: EventQueue::new(events) }
+    }
+
+    /// Reads what has come. True when there may be more.
+    pub(super) fn receive(&mut self, now: Instant, rtcp: bool, room: &mut Room, buffer: &mut [u8]) -> bool {
+        for _ in 0..READ_AT_ONCE {
+            let socket = if rtcp { &self.sockets.rtcp } else { &self.sockets.rtp };
+            let (length, from) = match socket.recv_from(buffer) {
+                Ok(received) => received,
+                Err(error) if is_about_a_peer(&error) => continue,
+                Err(_) => return false,
+            };
+            let packet = &buffer[..length];
+            if rtcp {
+                self.bridge.handle_rtcp(now, from, packet);
+            } else {
+                let (bridge, mut sink) = self.parts(now, room);
+                bridge.handle_rtp(now, from, packet, &mut sink);
+            }
+        }
+        true
+    }
+
+    /// Does what the call asks of its bridge.
+    pub(super) fn command(&mut self, now: Instant, command: BridgeCommand, room: &mut Room) {
+        if matches!(command, BridgeCommand::Connect(_)) {
+            room.subscribe_all(now, self.participant, true);
+        }
+        self.bridge.command(now, command);
+    }
+
+    /// What the room tells the participant; `Removed` is its holder's affair.
+    pub(super) fn room_event(&mut self, now: Instant, event: LocalEvent) {
+        match event {
+            LocalEvent::Audio { track, codec, seq, timestamp, payload, .. } => {
+                let packet = TalkerPacket { track: &track, codec, seq, timestamp, payload: &payload };
+                self.bridge.room_audio(now, &packet);
+            }
+            LocalEvent::TrackRemoved { track, .. } => self.bridge.room_track_ended(&track),
+            LocalEvent::Demand { pcmu, pcma, opus } => self.bridge.demand(now, Demand { pcmu, pcma, opus }),
+            LocalEvent::Data { packet, from } => self.data(&packet, &from),
+            _ => {}
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.bridge.next_timeout()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, wallclock: SystemTime, room: &mut Room) {
+        let (bridge, mut sink) = self.parts(now, room);
+        bridge.handle_timeout(now, wallclock, &mut sink);
+    }
+
+    /// The participant is out of the room: the phone's side is closed, the call is told why and what was measured.
+    pub(super) fn close(
+        mut self,
+        now: Instant,
+        wallclock: SystemTime,
+        room: &mut Room,
+        reason: proto::DisconnectReason,
+    ) -> PhoneSockets {
+        let (bridge, mut sink) = self.parts(now, room);
+        let report: BridgeReport = bridge.close(now, wallclock, &mut sink);
+        self.events.push(MediaEvent::Removed(reason));
+        self.events.push(MediaEvent::Closed(Box::new(report)));
+        self.sockets
+    }
+
+    fn data(&mut self, packet: &proto::DataPacket, from: &str) {
+        if let Some(data_packet::Value::SipDtmf(dtmf)) = &packet.value {
+            self.bridge.room_digits(&digits(dtmf));
+        } else if let Some(request) = RpcCall::from_packet(packet, from) {
+            self.events.push(MediaEvent::Rpc(request));
+        }
+    }
+
+    fn parts<'a>(&'a mut self, now: Instant, room: &'a mut Room) -> (&'a mut Bridge, PhoneSink<'a>) {
+        let sink = PhoneSink {
+            now,
+            room,
+            participant: self.participant,
+            sockets: &self.sockets,
+            events: &mut self.events,
+        };
+        (&mut self.bridge, sink)
+    }
+}
+
+/// The digit is what counts; the code stands in for clients that send it alone.
+fn digits(dtmf: &proto::SipDtmf) -> String {
+    if !dtmf.digit.is_empty() {
+        return dtmf.digit.clone();
+    }
+    let code = u8::try_from(dtmf.code).ok().and_then(Digit::from_event_code);
+    code.map(|digit| digit.to_string()).unwrap_or_default()
+}
+
+/// Where the bridge's output goes.
+struct PhoneSink<'a> {
+    now: Instant,
+    room: &'a mut Room,
+    participant: ParticipantId,
+    sockets: &'a PhoneSockets,
+    events: &'a mut EventQueue,
+}
+
+impl Sink for PhoneSink<'_> {
+    fn rtp(&mut self, to: SocketAddr, packet: &[u8]) {
+        // What the network does not take is lost, as UDP is.
+        let _ = self.sockets.rtp.send_to(packet, to);
+    }
+
+    fn rtcp(&mut self, to: SocketAddr, packet: &[u8]) {
+        let _ = self.sockets.rtcp.send_to(packet, to);
+    }
+
+    fn room_audio(&mut self, codec: room::Codec, packet: room::AudioPacket) {
+        self.room.write_audio(self.now, self.participant, codec, &packet);
+    }
+
+    fn room_digit(&mut self, digit: Digit) {
+        let dtmf = proto::SipDtmf {
+            code: u32::from(digit.event_code()),
+            digit: digit.as_char().to_ascii_lowercase().to_string(),
+        };
+        let packet = proto::DataPacket {
+            value: Some(data_packet::Value::SipDtmf(dtmf)),
+            ..proto::DataPacket::default()
+        };
+        self.room.send_data(self.now, self.participant, &packet);
+    }
+
+    fn event(&mut self, event: BridgeEvent) {
+        self.events.push(MediaEvent::Bridge(event));
+    }
+}
+
+/// Events on their way to a call's task. Never waits: what does not fit is kept, up to a bound.
+#[derive(Debug)]
+pub(super) struct EventQueue {
+    sender: mpsc::Sender<MediaEvent>,
+    backlog: VecDeque<MediaEvent>,
+}
+
+impl EventQueue {
+    fn new(sender: mpsc::Sender<MediaEvent>) -> Self {
+        Self { sender, backlog: VecDeque::new() }
+    }
+
+    /// Nobody listens any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    pub(super) fn push(&mut self, event: MediaEvent) {
+        self.flush();
+        let refused = if self.backlog.is_empty() {
+            self.sender.try_send(event)
+        } else {
+            Err(TrySendError::Full(event))
+        };
+        if let Err(TrySendError::Full(event)) = refused {
+            // The bridge reports each thing once, so only the room's requests can be many.
+            if self.backlog.len() < BACKLOG || !matches!(event, MediaEvent::Rpc(_)) {
+                self.backlog.push_back(event);
+            }
+        }
+    }
+
+    /// Tries again what did not fit.
+    pub(super) fn flush(&mut self) {
+        while let Some(event) = self.backlog.pop_front() {
+            if let Err(TrySendError::Full(event)) = self.sender.try_send(event) {
+                return self.backlog.push_front(event);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The worker's WebRTC sockets: one per local address, all on the same port.
+//!
+//! Sockets are never bound to a wildcard: a client checks that the answer comes from the address it asked.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+
+use super::StartError;
+use super::config::{RtcAddress, WorkersConfig};
+
+/// A burst of a worker's peers must fit.
+const BUFFER: usize = 4 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct RtcSocket {
+    socket: UdpSocket,
+    /// What clients are told, and what the room knows as the destination.
+    pub(super) announced: SocketAddr,
+}
+
+/// All sockets of one worker.
+#[derive(Debug)]
+pub(super) struct RtcSockets(Vec<RtcSocket>);
+
+impl RtcSockets {
+    /// Binds the first port of the configured range that is free on every address; with several workers each gets its own.
+    pub(super) fn bind(config: &WorkersConfig, taken: &mut Vec<u16>) -> Result<Self, StartError> {
+        let mut refused = None;
+        for port in config.rtc_ports.clone() {
+            if port != 0 && taken.contains(&port) {
+                continue;
+            }
+            match Self::bind_port(&config.rtc_addresses, port) {
+                Ok(sockets) => {
+                    taken.push(port);
+                    return Ok(sockets);
+                }
+                Err(error) => {
+                    refused.get_or_insert(error);
+                }
+            }
+        }
+        Err(refused.unwrap_or(StartError::RtcPorts))
+    }
+
+    fn bind_port(addresses: &[RtcAddress], port: u16) -> Result<Self, StartError> {
+        let mut port = port;
+        let mut sockets = Vec::new();
+        for address in addresses {
+            let wanted = SocketAddr::new(address.bind, port);
+            let socket = open(wanted).map_err(|source| StartError::RtcPort { address: wanted, source })?;
+            // Port 0 takes a free one, the same on every address.
+            port = socket.local_addr()?.port();
+            sockets.push(RtcSocket { socket, announced: SocketAddr::new(address.announced, port) });
+        }
+        Ok(Self(sockets))
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, first: Token) -> io::Result<()> {
+        for (index, rtc) in self.0.iter_mut().enumerate() {
+            registry.register(&mut rtc.socket, Token(first.0 + index), Interest::READABLE)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The candidates' addresses.
+    pub(super) fn candidates(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|rtc| rtc.announced).collect()
+    }
+
+    /// Reads one datagram of a socket: its length, where it came from, and which address it was sent to.
+    pub(super) fn receive(&self, index: usize, buffer: &mut [u8]) -> Option<(usize, SocketAddr, SocketAddr)> {
+        let rtc = self.0.get(index)?;
+        loop {
+            match rtc.socket.recv_from(buffer) {
+                Ok((length, from)) => return Some((length, from, rtc.announced)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                // An ICMP error for something sent before: there may still be packets.
+                Err(error) if is_about_a_peer(&error) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends a datagram from the socket of this candidate. What the network does not take is lost, as UDP is.
+    pub(super) fn send(&self, from: SocketAddr, to: SocketAddr, data: &[u8]) {
+        let socket = self.0.iter().find(|rtc| rtc.announced == from).or_else(|| self.0.first());
+        if let Some(rtc) = socket {
+            let _ = rtc.socket.send_to(data, to);
+        }
+    }
+}
+
+/// Errors that tell of one peer, not of the socket.
+pub(super) fn is_about_a_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::Interrupted
+    )
+}
+
+fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+    let domain =
+        if matches!(address.ip(), IpAddr::V6(_)) { socket2::Domain::IPV6 } else { socket2::Domain::IPV4 };
+    let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    // As much as the system allows; a smaller buffer is no reason not to start.
+    let _ = socket.set_recv_buffer_size(BUFFER);
+    let _ = socket.set_send_buffer_size(BUFFER);
+    Ok(UdpSocket::from_std(socket.into()))
+}

@@ -1,0 +1,149 @@
+//! One room on its worker, with everything in it: the sessions of its clients and its phones.
+
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime};
+
+use room::proto::DisconnectReason;
+use room::{LocalEvent, Output, ParticipantId, Room};
+use tokio::sync::mpsc;
+
+use super::command::{CallCommand, RoomKey};
+use super::demux::Demux;
+use super::phone::{Phone, PhoneSockets};
+use super::rtc::RtcSockets;
+use super::session::SignalOut;
+use super::timers::SLACK;
+
+/// The time of one turn of the worker, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) at: Instant,
+    pub(super) wallclock: SystemTime,
+}
+
+impl Now {
+    pub(super) fn take() -> Self {
+        Self { at: Instant::now(), wallclock: SystemTime::now() }
+    }
+}
+
+/// A room.
+pub(super) struct RoomSlot {
+    pub(super) key: RoomKey,
+    pub(super) name: String,
+    pub(super) room: Room,
+    pub(super) sessions: HashMap<ParticipantId, mpsc::Sender<SignalOut>>,
+    pub(super) phones: HashMap<ParticipantId, Phone>,
+    /// Something happened since the outputs were drained last.
+    pub(super) dirty: bool,
+}
+
+/// What draining a room leaves to its worker.
+#[derive(Debug, Default)]
+pub(super) struct Drained {
+    /// The room is closed: it goes.
+    pub(super) closed: bool,
+    /// Sockets of phones that have gone.
+    pub(super) sockets: Vec<PhoneSockets>,
+}
+
+impl RoomSlot {
+    pub(super) fn new(key: RoomKey, name: String, room: Room) -> Self {
+        Self { key, name, room, sessions: HashMap::new(), phones: HashMap::new(), dirty: false }
+    }
+
+    /// When the room or one of its phones wants to be called.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let phones = self.phones.values().filter_map(Phone::next_timeout).min();
+        [self.room.next_timeout(), phones].into_iter().flatten().min()
+    }
+
+    /// Runs what is due, or as good as: it is then told the time it asked for.
+    pub(super) fn handle_timeout(&mut self, now: Now) {
+        let due = |at: &Instant| *at <= now.at + SLACK;
+        for phone in self.phones.values_mut() {
+            if let Some(at) = phone.next_timeout().filter(due) {
+                phone.handle_timeout(at.max(now.at), now.wallclock, &mut self.room);
+            }
+            if phone.events.has_backlog() {
+                phone.events.flush();
+            }
+        }
+        if let Some(at) = self.room.next_timeout().filter(due) {
+            self.room.handle_timeout(at.max(now.at));
+        }
+    }
+
+    /// Carries out everything the room wants done.
+    pub(super) fn drain(&mut self, now: Now, rtc: &RtcSockets, demux: &mut Demux) -> Drained {
+        let mut drained = Drained::default();
+        self.dirty = false;
+        while let Some(output) = self.room.poll_output() {
+            match output {
+                Output::Transmit { src, dst, data, .. } => rtc.send(src, dst, &data),
+                Output::Local { to, event } => self.local(now, to, event, &mut drained),
+                Output::Signal { to, bytes } => self.signal(now, to, SignalOut::Message(bytes)),
+                Output::RefreshToken { to, claims } => self.signal(now, to, SignalOut::RefreshToken(claims)),
+                Output::CloseSignal { to } => {
+                    self.signal(now, to, SignalOut::Close);
+                    self.sessions.remove(&to);
+                }
+                Output::PeerUfrag { peer, ufrag } => demux.add((self.key, peer), ufrag),
+                Output::PeerGone { peer } => demux.remove((self.key, peer)),
+                Output::Left { participant, reason, .. } => {
+                    tracing::debug!(room = %self.name, ?participant, reason = reason.as_str_name(), "left");
+                }
+                Output::Closed => drained.closed = true,
+            }
+        }
+        drained
+    }
+
+    /// Does what a call asks.
+    pub(super) fn call(&mut self, now: Now, id: ParticipantId, command: CallCommand) {
+        match command {
+            CallCommand::Bridge(command) => {
+                if let Some(phone) = self.phones.get_mut(&id) {
+                    phone.command(now.at, command, &mut self.room);
+                }
+            }
+            CallCommand::Attributes(attributes) => self.room.set_attributes(now.at, id, &attributes),
+            CallCommand::Data(packet) => self.room.send_data(now.at, id, &packet),
+            CallCommand::Leave(reason) => self.room.leave(now.at, id, reason),
+        }
+    }
+
+    /// Finds sessions and calls whose other end has gone without a word.
+    pub(super) fn sweep(&mut self, now: Now) {
+        let closed: Vec<_> =
+            self.sessions.iter().filter(|(_, session)| session.is_closed()).map(|(id, _)| *id).collect();
+        for id in closed {
+            self.sessions.remove(&id);
+            self.room.signal_closed(now.at, id);
+        }
+        let closed: Vec<_> =
+            self.phones.iter().filter(|(_, phone)| phone.events.is_closed()).map(|(id, _)| *id).collect();
+        for id in closed {
+            self.room.leave(now.at, id, DisconnectReason::ClientInitiated);
+        }
+    }
+
+    fn local(&mut self, now: Now, to: ParticipantId, event: LocalEvent, drained: &mut Drained) {
+        if let LocalEvent::Removed(reason) = event {
+            if let Some(phone) = self.phones.remove(&to) {
+                drained.sockets.push(phone.close(now.at, now.wallclock, &mut self.room, reason));
+            }
+        } else if let Some(phone) = self.phones.get_mut(&to) {
+            phone.room_event(now.at, event);
+        }
+    }
+
+    /// A WebSocket that does not take its messages in time is given up: the room must not wait for it.
+    fn signal(&mut self, now: Now, to: ParticipantId, message: SignalOut) {
+        let Some(session) = self.sessions.get(&to) else { return };
+        if session.try_send(message).is_err() {
+            self.sessions.remove(&to);
+            self.room.signal_closed(now.at, to);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The loop of one worker.
+//!
+//! One turn: wait for sockets, commands or the next deadline; read everything that is ready; carry out commands; run what is
+//! due; then let every room that was touched say what it wants done. Packets that arrive together are handled together.
+//! A panic in a room ends that room and nothing else.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use mio::{Events, Poll, Registry, Token};
+use rand::rngs::StdRng;
+use room::{Env, ParticipantId, Receive};
+
+use super::command::{Command, RoomKey};
+use super::config::WorkersConfig;
+use super::demux::Demux;
+use super::directory::Directory;
+use super::ports::PortPool;
+use super::rtc::RtcSockets;
+use super::slot::{Now, RoomSlot};
+use super::timers::Timers;
+
+/// The token of the command queue's waker.
+pub(super) const WAKER: Token = Token(0);
+/// The first WebRTC socket's token.
+pub(super) const RTC: Token = Token(1);
+/// The first phone's token; far above those of the WebRTC sockets.
+const PHONES: usize = 1024;
+/// Packets read from a WebRTC socket before phones and commands have their turn.
+const READ_AT_ONCE: usize = 256;
+/// Commands carried out before packets have their turn.
+const COMMANDS_AT_ONCE: usize = 128;
+/// How often sessions without another end are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+/// The largest datagram that is taken; media stays below an Ethernet frame.
+const DATAGRAM: usize = 2_048;
+
+/// A phone's socket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PhoneAt {
+    pub(super) room: RoomKey,
+    pub(super) participant: ParticipantId,
+}
+
+/// One worker.
+pub(super) struct Worker {
+    pub(super) config: Arc<WorkersConfig>,
+    pub(super) env: Env,
+    pub(super) directory: Directory,
+    pub(super) ports: PortPool,
+    pub(super) rng: StdRng,
+    poll: Poll,
+    commands: Receiver<Command>,
+    pub(super) rtc: RtcSockets,
+    demux: Demux,
+    pub(super) rooms: HashMap<RoomKey, RoomSlot>,
+    pub(super) names: HashMap<String, RoomKey>,
+    pub(super) phones: HashMap<Token, PhoneAt>,
+    timers: Timers,
+    /// Rooms to be drained in this turn.
+    touched: Vec<RoomKey>,
+    /// Sockets with more to read.
+    unread: Vec<Token>,
+    pub(super) next_room: u64,
+    pub(super) next_token: usize,
+    next_sweep: Instant,
+    pub(super) stopping: bool,
+}
+
+/// What a worker is given by whoever starts it.
+pub(super) struct Parts {
+    pub(super) config: Arc<WorkersConfig>,
+    pub(super) env: Env,
+    pub(super) directory: Directory,
+    pub(super) ports: PortPool,
+    pub(super) rng: StdRng,
+    pub(super) poll: Poll,
+    pub(super) commands: Receiver<Command>,
+    pub(super) rtc: RtcSockets,
+}
+
+impl Worker {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { config, env, directory, ports, rng, poll, commands, rtc } = parts;
+        Self {
+            config,
+            env,
+            directory,
+            ports,
+            rng,
+            poll,
+            commands,
+            rtc,
+            demux: Demux::default(),
+            rooms: HashMap::new(),
+            names: HashMap::new(),
+            phones: HashMap::new(),
+            timers: Timers::default(),
+            touched: Vec::new(),
+            unread: Vec::new(),
+            next_room: 0,
+            next_token: PHONES,
+            next_sweep: Instant::now() + SWEEP,
+            stopping: false,
+        }
+    }
+
+    /// Runs until it is told to stop, or nobody is left to tell it anything.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(256);
+        while !(self.stopping && self.rooms.is_empty()) {
+            let wait = self.wait();
+            match self.poll.poll(&mut events, wait) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            let mut ready = std::mem::take(&mut self.unread);
+            ready.extend(events.iter().map(|event| event.token()).filter(|token| *token != WAKER));
+            self.turn(&ready);
+        }
+        Ok(())
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        if !self.unread.is_empty() || !self.commands.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = Instant::now();
+        let sweep = self.next_sweep.saturating_duration_since(now);
+        Some(self.timers.until_next(now).map_or(sweep, |next| next.min(sweep)))
+    }
+
+    fn turn(&mut self, ready: &[Token]) {
+        let now = Now::take();
+        for token in ready {
+            if token.0 < PHONES {
+                self.read_rtc(now, *token);
+            } else {
+                self.read_phone(now, *token);
+            }
+        }
+        for _ in 0..COMMANDS_AT_ONCE {
+            let Ok(command) = self.commands.try_recv() else { break };
+            self.execute(now, command);
+        }
+        while let Some(room) = self.timers.pop_due(now.at) {
+            self.with_room(room, |slot| slot.handle_timeout(now));
+        }
+        if now.at >= self.next_sweep {
+            self.sweep(now);
+        }
+        self.drain(now);
+    }
+
+    fn read_rtc(&mut self, now: Now, token: Token) {
+        let index = token.0 - RTC.0;
+        let mut buffer = [0; DATAGRAM];
+        for _ in 0..READ_AT_ONCE {
+            let Some((length, src, dst)) = self.rtc.receive(index, &mut buffer) else { return };
+            let Some((room, participant)) = self.demux.find(src, &buffer[..length]) else { continue };
+            let packet = Receive { proto: room::Protocol::Udp, src, dst, data: &buffer[..length] };
+            self.with_room(room, |slot| slot.room.handle_packet(now.at, participant, packet));
+        }
+        self.unread.push(token);
+    }
+
+    fn read_phone(&mut self, now: Now, token: Token) {
+        let (base, rtcp) = (Token(token.0 & !1), token.0 & 1 == 1);
+        let Some(PhoneAt { room, participant }) = self.phones.get(&base).copied() else { return };
+        let mut more = false;
+        let mut buffer = [0; DATAGRAM];
+        self.with_room(room, |slot| {
+            if let Some(phone) = slot.phones.get_mut(&participant) {
+                more = phone.receive(now.at, rtcp, &mut slot.room, &mut buffer);
+            }
+        });
+        if more {
+            self.unread.push(token);
+        }
+    }
+
+    fn sweep(&mut self, now: Now) {
+        self.next_sweep = now.at + SWEEP;
+        let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
+        for key in keys {
+            self.with_room(key, |slot| slot.sweep(now));
+        }
+    }
+
+    /// Lets every touched room say what it wants done, and when it wants to be called next.
+    fn drain(&mut self, now: Now) {
+        while let Some(key) = self.touched.pop() {
+            let Some(slot) = self.rooms.get_mut(&key) else { continue };
+            let drain = AssertUnwindSafe(|| slot.drain(now, &self.rtc, &mut self.demux));
+            match catch_unwind(drain) {
+                Ok(drained) => {
+                    for sockets in drained.sockets {
+                        self.phones.remove(&sockets.token);
+                    }
+                    if drained.closed {
+                        self.remove_room(key);
+                    } else if let Some(slot) = self.rooms.get(&key) {
+                        self.timers.set(key, slot.next_timeout());
+                    }
+                }
+                Err(_) => self.crashed(key),
+            }
+        }
+    }
+
+    /// Does something with a room; whatever follows from it is carried out at the end of the turn.
+    pub(super) fn with_room<T>(&mut self, key: RoomKey, act: impl FnOnce(&mut RoomSlot) -> T) -> Option<T> {
+        let slot = self.rooms.get_mut(&key)?;
+        if !std::mem::replace(&mut slot.dirty, true) {
+            self.touched.push(key);
+        }
+        match catch_unwind(AssertUnwindSafe(|| act(slot))) {
+            Ok(value) => Some(value),
+            Err(_) => {
+                self.crashed(key);
+                None
+            }
+        }
+    }
+
+    /// A room whose code panicked is not trusted any more: its sessions end when their queues do, its calls likewise.
+    fn crashed(&mut self, key: RoomKey) {
+        let name = self.rooms.get(&key).map(|slot| slot.name.clone()).unwrap_or_default();
+        tracing::error!(room = %name, "a room failed inside and was closed");
+        self.remove_room(key);
+    }
+
+    fn remove_room(&mut self, key: RoomKey) {
+        let Some(slot) = self.rooms.remove(&key) else { return };
+        self.phones.retain(|_, phone| phone.room != key);
+        self.demux.remove_room(key);
+        self.timers.remove(key);
+        if self.names.get(&slot.name) == Some(&key) {
+            self.names.remove(&slot.name);
+            self.directory.closed(&slot.name);
+        }
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+}
