@@ -51,9 +51,10 @@ impl Delays {
         self.count(late);
     }
 
-    /// When audio for `place` is to be played so that almost all packets come in time.
-    pub(super) fn due(&self, place: i64) -> Option<i64> {
-        self.base.map(|base| base + place + self.target)
+    /// When audio for `place` that arrived at `arrived` is to be played so that almost all packets come in time.
+    pub(super) fn due(&self, place: i64, arrived: i64) -> i64 {
+        // Never later than if it had come by the quickest way: the clock may have jumped since it came.
+        self.base.map_or(arrived, |base| arrived.min(base + place)) + self.target
     }
 
     /// How long audio for `place`, played at `now`, was here, had it come by the quickest way.

@@ -8,6 +8,7 @@ pub(super) const SLOTS: usize = 128;
 pub(super) struct Packet {
     pub(super) seq: i64,
     pub(super) at: i64,
+    pub(super) arrived: i64,
     pub(super) samples: usize,
     pub(super) payload: Vec<u8>,
     present: bool,
@@ -26,7 +27,7 @@ impl Shelf {
     }
 
     /// Puts a packet away. The ring holds [`SLOTS`] consecutive numbers: what is in the way is older and goes.
-    pub(super) fn put(&mut self, seq: i64, at: i64, samples: usize, payload: &[u8]) {
+    pub(super) fn put(&mut self, seq: i64, at: i64, arrived: i64, samples: usize, payload: &[u8]) {
         let slot = &mut self.slots[index(seq)];
         if slot.present {
             self.samples -= slot.samples;
@@ -36,7 +37,7 @@ impl Shelf {
         self.samples += samples;
         slot.payload.clear();
         slot.payload.extend_from_slice(payload);
-        (slot.seq, slot.at, slot.samples, slot.present) = (seq, at, samples, true);
+        (slot.seq, slot.at, slot.arrived, slot.samples, slot.present) = (seq, at, arrived, samples, true);
     }
 
     pub(super) fn get(&self, seq: i64) -> Option<&Packet> {

@@ -51,7 +51,7 @@ impl PlayoutBuffer {
             return self.place_behind(now, arrival);
         }
         self.behind = 0;
-        self.shelf.put(seq, at, arrival.samples, arrival.payload);
+        self.shelf.put(seq, at, now, arrival.samples, arrival.payload);
         self.bound();
         Inserted::Queued
     }

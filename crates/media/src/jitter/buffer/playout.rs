@@ -4,6 +4,9 @@ use super::{MAX_WAITING, PlayoutBuffer, SAMPLE, State};
 use crate::jitter::player::{self, Instead, MAX_CONCEALED};
 use crate::jitter::{FRAME, Pulled};
 
+/// A smaller gap between timestamps, in samples, is their own unsteadiness: 10 ms.
+const MIN_PAUSE: i64 = 80;
+
 impl PlayoutBuffer {
     /// Brings a frame's worth of samples together, as far as sound is there or must be.
     pub(super) fn fill(&mut self, now: i64) -> Pulled {
@@ -26,7 +29,7 @@ impl PlayoutBuffer {
             return false;
         };
         let (seq, at) = (first.seq, first.at);
-        if self.delays.due(at * SAMPLE).is_some_and(|due| now < due) {
+        if now < self.delays.due(at * SAMPLE, first.arrived) {
             return false;
         }
         if self.next_seq == Some(seq) && self.next_at == at && now - self.heard < MAX_WAITING as i64 * SAMPLE
@@ -45,7 +48,7 @@ impl PlayoutBuffer {
         let concealed = if let State::Waiting { concealed } = self.state { concealed } else { 0 };
         if let Some(packet) = self.shelf.get(next) {
             let gap = packet.at - self.next_at;
-            if gap > concealed as i64 {
+            if gap > concealed as i64 + MIN_PAUSE {
                 self.pause();
             } else {
                 self.play_next(next);
@@ -63,6 +66,9 @@ impl PlayoutBuffer {
 
     pub(super) fn play_next(&mut self, seq: i64) {
         let (Some(packet), Some(player)) = (self.shelf.get(seq), self.player.as_mut()) else {
+            // Neither can be missing here; if one were, silence is better than trying for ever.
+            self.shelf.clear();
+            self.pause();
             return;
         };
         let (end, samples) = (packet.at + packet.samples as i64, packet.samples);

@@ -102,6 +102,28 @@ fn a_stream_that_begins_anew_is_followed() {
 }
 
 #[test]
+fn timestamps_that_are_not_quite_steady_make_no_gaps() {
+    let mut packets = pcmu(20, 10.0);
+    for (n, packet) in packets.iter_mut().enumerate() {
+        packet.timestamp = packet.timestamp.wrapping_add(n as u32 * 7 % 40);
+    }
+    let heard = play(&packets, 3_000, 0);
+    println!("{:?}", heard.stats());
+    assert_eq!((heard.count(Pulled::Silence, 3), heard.stats().concealed), (0, 0));
+    assert!(heard.purest_worst(1) > 0.99 && heard.depth(99, 1) <= 35.0);
+}
+
+#[test]
+fn timestamps_that_fall_back_while_a_packet_waits_hold_nothing_up() {
+    let mut packets = pcmu(20, 4.0);
+    for packet in &mut packets[1..] {
+        packet.timestamp = packet.timestamp.wrapping_sub(500_000_000);
+    }
+    let heard = play(&packets, 3_000, 0);
+    assert!(heard.count(Pulled::Audio, 0) >= 195, "{}", heard.count(Pulled::Audio, 0));
+}
+
+#[test]
 fn a_stray_packet_ends_no_stream() {
     let mut packets = pcmu(20, 4.0);
     packets[100].seq ^= 0x8000;
