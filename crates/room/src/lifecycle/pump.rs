@@ -73,12 +73,13 @@ impl Room {
             PeerEvent::Writable => self.flush_outbox(now, id),
             PeerEvent::Connected => self.activate(now, id),
             PeerEvent::Path { works } => {
-                if let Some(remote) = self.remote_mut(id) {
+                // Before it is connected, the time to join is all that limits it.
+                if let Some(remote) = self.remote_mut(id).filter(|remote| remote.connected) {
                     remote.path_lost = (!works).then_some(remote.path_lost.unwrap_or(now));
                 }
             }
             PeerEvent::Closed => self.peer_closed(now, id),
-            PeerEvent::Broken => self.end(now, id, proto::DisconnectReason::StateMismatch, true),
+            PeerEvent::Broken => self.peer_broken(now, id),
         }
     }
 
@@ -91,6 +92,16 @@ impl Room {
         }
         self.announce(id);
         self.flush_outbox(now, id);
+    }
+
+    fn peer_broken(&mut self, now: Instant, id: ParticipantId) {
+        let connected = self.remote_mut(id).is_some_and(|remote| remote.connected);
+        let reason = if connected {
+            proto::DisconnectReason::StateMismatch
+        } else {
+            proto::DisconnectReason::JoinFailure
+        };
+        self.end(now, id, reason, true);
     }
 
     /// A client that leaves says so on its signalling connection as well, sooner or later.

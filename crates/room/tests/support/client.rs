@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use room::proto;
 use room::proto::signal_request::Message as Request;
@@ -36,6 +36,7 @@ pub(crate) struct Client {
     receivers: Vec<Mid>,
     pub(crate) due: Instant,
     pub(crate) connected: bool,
+    failed: bool,
     pub(crate) signals: Vec<Response>,
     pub(crate) signal_closed: bool,
     pub(crate) tokens: Vec<room::grants::Claims>,
@@ -68,6 +69,7 @@ impl Client {
             receivers: Vec::new(),
             due: now,
             connected: false,
+            failed: false,
             signals: Vec::new(),
             signal_closed: false,
             tokens: Vec::new(),
@@ -211,7 +213,7 @@ impl Client {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
-        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+        self.failed |= self.rtc.handle_input(Input::Timeout(now)).is_err();
     }
 
     pub(crate) fn disconnect(&mut self) {
@@ -221,8 +223,17 @@ impl Client {
     /// What it wants sent.
     pub(crate) fn poll(&mut self) -> Vec<Transmit> {
         let mut out = Vec::new();
+        if self.failed {
+            self.due += Duration::from_secs(3600);
+            return out;
+        }
         loop {
-            match self.rtc.poll_output().unwrap() {
+            let Ok(output) = self.rtc.poll_output() else {
+                // Its handshake timed out: nothing comes of it any more.
+                self.failed = true;
+                return out;
+            };
+            match output {
                 Output::Timeout(at) => {
                     self.due = at;
                     return out;

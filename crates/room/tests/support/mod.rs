@@ -5,7 +5,7 @@
 
 pub(crate) mod client;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +13,8 @@ use prost::Message;
 use room::grants::VideoGrant;
 use room::proto::signal_response::Message as Response;
 use room::{
-    Env, Join, JoinError, JoinMode, LocalEvent, LocalJoin, Output, ParticipantId, Protocol, Receive, Room,
-    RoomConfig, proto,
+    AudioPacket, Codec, Env, Join, JoinError, JoinMode, LocalEvent, LocalJoin, LocalTrack, Output,
+    ParticipantId, Protocol, Receive, Room, RoomConfig, proto,
 };
 
 use client::Client;
@@ -73,23 +73,30 @@ impl World {
         UNIX_EPOCH + Duration::from_secs(1_800_000_000) + (self.now - self.start)
     }
 
-    pub(crate) fn join_with(&mut self, change: impl FnOnce(&mut Join)) -> Result<ParticipantId, JoinError> {
-        let number = u8::try_from(self.clients.len()).unwrap();
-        let address = SocketAddr::from(([10, 0, 1, number], 5000));
-        let mut client = Client::new(self.now, address);
+    /// A join request without an offer.
+    pub(crate) fn a_join(&self, change: impl FnOnce(&mut Join)) -> Join {
         let mut join = Join {
             identity: "someone".into(),
             name: String::new(),
             kind: proto::participant_info::Kind::Standard,
             metadata: String::new(),
-            attributes: Default::default(),
+            attributes: HashMap::default(),
             grants: VideoGrant { room_join: true, room: "r".into(), ..Default::default() },
             client: proto::ClientInfo { client_protocol: 2, protocol: 17, ..Default::default() },
-            mode: JoinMode::Single { offer: Some(client.first_offer()) },
+            mode: JoinMode::Single { offer: None },
             auto_subscribe: true,
             add_tracks: Vec::new(),
         };
         change(&mut join);
+        join
+    }
+
+    pub(crate) fn join_with(&mut self, change: impl FnOnce(&mut Join)) -> Result<ParticipantId, JoinError> {
+        let number = u8::try_from(self.clients.len()).unwrap();
+        let address = SocketAddr::from(([10, 0, 1, number], 5000));
+        let mut client = Client::new(self.now, address);
+        let mut join = self.a_join(change);
+        join.mode = JoinMode::Single { offer: Some(client.first_offer()) };
         let id = self.room.join(self.now, self.wallclock(), join)?;
         self.clients.insert(id, client);
         self.settle();
@@ -249,6 +256,7 @@ impl World {
                 let now = self.now;
                 if !self.cut.contains(&id) {
                     self.client(id).receive(now, server, &data);
+                    self.drain_client(id);
                 }
             }
         }
@@ -270,5 +278,45 @@ impl World {
             assert!(self.now < end, "nothing came of it within 10 s");
             self.step(end);
         }
+    }
+}
+
+pub(crate) const FRAME: Duration = Duration::from_millis(20);
+
+pub(crate) fn phone_track() -> LocalTrack {
+    LocalTrack {
+        name: "phone".into(),
+        source: proto::TrackSource::Microphone,
+        stream: String::new(),
+        codec: Codec::Pcmu,
+    }
+}
+
+pub(crate) fn audio(seq: u64, byte: u8) -> AudioPacket {
+    AudioPacket { seq, timestamp: 160 * seq as u32, marker: false, payload: vec![byte; 160].into() }
+}
+
+/// A phone publishes while a client is in the room; returns both and the phone's track.
+pub(crate) fn phone_and_client(world: &mut World) -> (ParticipantId, ParticipantId, String) {
+    let bob = world.join("bob");
+    let phone = world.join_phone("phone");
+    let track = world.room.publish_audio(world.now, phone, phone_track()).unwrap().to_string();
+    world.until(|world| world.clients[&bob].mid_to_track.values().any(|sid| *sid == track));
+    (phone, bob, track)
+}
+
+pub(crate) fn demands(world: &World, phone: ParticipantId) -> Vec<(bool, bool, bool)> {
+    let of = world.local_events.iter().filter(|(to, _)| *to == phone);
+    of.filter_map(|(_, event)| match event {
+        LocalEvent::Demand { pcmu, pcma, opus } => Some((*pcmu, *pcma, *opus)),
+        _ => None,
+    })
+    .collect()
+}
+
+pub(crate) fn speak(world: &mut World, phone: ParticipantId, seqs: std::ops::Range<u64>, byte: u8) {
+    for seq in seqs {
+        world.room.write_audio(world.now, phone, Codec::Pcmu, &audio(seq, byte));
+        world.run_for(FRAME);
     }
 }

@@ -1,4 +1,4 @@
-//! A room's life in simulated time: clients (str0m as offerer) and phones join, talk, and leave.
+//! Publishing, subscribing and hearing, in simulated time: clients (str0m as offerer) and phones.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure")]
 
@@ -8,23 +8,8 @@ use std::time::Duration;
 
 use room::proto::signal_request::Message as Request;
 use room::proto::signal_response::Message as Response;
-use room::{AudioPacket, Codec, LocalEvent, LocalTrack, ParticipantId, proto};
-use support::World;
-
-const FRAME: Duration = Duration::from_millis(20);
-
-fn phone_track() -> LocalTrack {
-    LocalTrack {
-        name: "phone".into(),
-        source: proto::TrackSource::Microphone,
-        stream: String::new(),
-        codec: Codec::Pcmu,
-    }
-}
-
-fn audio(seq: u64, byte: u8) -> AudioPacket {
-    AudioPacket { seq, timestamp: 160 * seq as u32, marker: false, payload: vec![byte; 160].into() }
-}
+use room::{Codec, LocalEvent, proto};
+use support::{FRAME, World, demands, phone_and_client, phone_track, speak};
 
 #[test]
 fn a_client_joins_in_livekits_order_and_becomes_active() {
@@ -50,31 +35,6 @@ fn a_client_joins_in_livekits_order_and_becomes_active() {
     assert_eq!(world.clients[&bob].tokens[0].sub, "bob");
     assert_eq!(world.updates(bob, "bob")[0].version, 2);
     assert_eq!(world.ufrags.len(), 1);
-}
-
-/// A phone publishes while a client is in the room; returns both and the phone's track.
-fn phone_and_client(world: &mut World) -> (ParticipantId, ParticipantId, String) {
-    let bob = world.join("bob");
-    let phone = world.join_phone("phone");
-    let track = world.room.publish_audio(world.now, phone, phone_track()).unwrap().to_string();
-    world.until(|world| world.clients[&bob].mid_to_track.values().any(|sid| *sid == track));
-    (phone, bob, track)
-}
-
-fn demands(world: &World, phone: ParticipantId) -> Vec<(bool, bool, bool)> {
-    let of = world.local_events.iter().filter(|(to, _)| *to == phone);
-    of.filter_map(|(_, event)| match event {
-        LocalEvent::Demand { pcmu, pcma, opus } => Some((*pcmu, *pcma, *opus)),
-        _ => None,
-    })
-    .collect()
-}
-
-fn speak(world: &mut World, phone: ParticipantId, seqs: std::ops::Range<u64>, byte: u8) {
-    for seq in seqs {
-        world.room.write_audio(world.now, phone, Codec::Pcmu, &audio(seq, byte));
-        world.run_for(FRAME);
-    }
 }
 
 #[test]

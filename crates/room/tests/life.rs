@@ -1,0 +1,280 @@
+//! How long participants and rooms live, in simulated time.
+
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the failure")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prost::Message;
+use room::proto::DisconnectReason as Why;
+use room::proto::participant_info::State;
+use room::proto::signal_request::Message as Request;
+use room::proto::signal_response::Message as Response;
+use room::{JoinError, JoinMode, LocalEvent, ParticipantId, RoomConfig, proto};
+use support::{World, phone_and_client};
+
+fn leaves(world: &World, of: ParticipantId) -> Vec<proto::LeaveRequest> {
+    world.signals(of, |signal| if let Response::Leave(leave) = signal { Some(leave.clone()) } else { None })
+}
+
+fn responses(world: &World, of: ParticipantId) -> Vec<proto::RequestResponse> {
+    world.signals(of, |signal| match signal {
+        Response::RequestResponse(response) => Some(response.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_client_that_leaves_is_answered_and_others_are_told_why() {
+    let mut world = World::new();
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    let leave = proto::LeaveRequest { reason: Why::ClientInitiated.into(), ..Default::default() };
+    world.request(alice, Request::Leave(leave));
+    assert_eq!(leaves(&world, alice)[0].reason(), Why::ClientInitiated);
+    assert!(world.clients[&alice].signal_closed);
+    let last = world.updates(bob, "alice").pop().unwrap();
+    assert_eq!((last.state(), last.disconnect_reason()), (State::Disconnected, Why::ClientInitiated));
+    assert_eq!(world.left, [("alice".to_owned(), Why::ClientInitiated)]);
+    assert_eq!(world.ufrags.len(), 1);
+    assert_eq!(world.state("alice"), "GONE");
+}
+
+#[test]
+fn a_client_may_say_that_the_user_was_busy() {
+    let mut world = World::new();
+    let alice = world.join("alice");
+    let leave = proto::LeaveRequest { reason: Why::UserRejected.into(), ..Default::default() };
+    world.request(alice, Request::Leave(leave));
+    assert_eq!(world.left, [("alice".to_owned(), Why::UserRejected)]);
+}
+
+#[test]
+fn a_phone_that_leaves_takes_its_track_along() {
+    let mut world = World::new();
+    let (phone, bob, _) = phone_and_client(&mut world);
+    world.room.leave(world.now, phone, Why::ClientInitiated);
+    world.until(|world| world.clients[&bob].mid_to_track.is_empty());
+    let last = world.updates(bob, "phone").pop().unwrap();
+    assert_eq!((last.state(), last.tracks.len()), (State::Disconnected, 0));
+    let removed = |event: &LocalEvent| matches!(event, LocalEvent::Removed(Why::ClientInitiated));
+    assert!(world.local_events.last().is_some_and(|(to, event)| *to == phone && removed(event)));
+}
+
+#[test]
+fn a_newcomer_replaces_whoever_has_its_identity() {
+    let mut world = World::new();
+    let (old, bob) = (world.join("alice"), world.join("bob"));
+    let old_sid = world.room.participant("alice").unwrap().sid;
+    world.join("alice");
+    let leave = leaves(&world, old).remove(0);
+    assert_eq!(
+        (leave.reason(), leave.action()),
+        (Why::DuplicateIdentity, proto::leave_request::Action::Disconnect)
+    );
+    let updates = world.updates(bob, "alice");
+    assert!(updates.iter().all(|update| update.state() != State::Disconnected));
+    let new = updates.iter().find(|update| update.sid != old_sid).unwrap();
+    assert_eq!(new.state(), State::Joined);
+}
+
+#[test]
+fn removal_tells_the_removed_and_the_others() {
+    let mut world = World::new();
+    let (phone, bob, _) = phone_and_client(&mut world);
+    assert!(world.room.remove(world.now, "bob", Why::ParticipantRemoved));
+    assert!(world.room.remove(world.now, "phone", Why::ParticipantRemoved));
+    assert!(!world.room.remove(world.now, "nobody", Why::ParticipantRemoved));
+    world.settle();
+    assert_eq!(leaves(&world, bob)[0].reason(), Why::ParticipantRemoved);
+    assert!(matches!(
+        world.local_events.last(),
+        Some((to, LocalEvent::Removed(Why::ParticipantRemoved))) if *to == phone
+    ));
+}
+
+#[test]
+fn a_deleted_room_ends_for_everybody_and_nobody_joins_it_again() {
+    let mut world = World::new();
+    let (_, bob, _) = phone_and_client(&mut world);
+    world.room.close(world.now, Why::RoomDeleted);
+    world.settle();
+    assert!(world.closed);
+    assert_eq!(leaves(&world, bob)[0].reason(), Why::RoomDeleted);
+    assert_eq!(world.left.len(), 2);
+    let late = world.a_join(|join| join.identity = "late".into());
+    assert_eq!(world.room.join(world.now, world.wallclock(), late), Err(JoinError::Closed));
+}
+
+#[test]
+fn a_room_nobody_comes_to_closes_and_one_everybody_left_closes_sooner() {
+    let mut world = World::new();
+    world.run_for(Duration::from_secs(299));
+    assert!(!world.closed);
+    let alice = world.join("alice");
+    world.run_for(Duration::from_secs(60));
+    world.request(alice, Request::Leave(proto::LeaveRequest::default()));
+    world.run_for(Duration::from_secs(19));
+    assert!(!world.closed);
+    world.run_for(Duration::from_secs(2));
+    assert!(world.closed);
+
+    let mut empty = World::new();
+    empty.run_for(Duration::from_secs(301));
+    assert!(empty.closed);
+}
+
+#[test]
+fn a_full_room_takes_nobody_but_agents_and_replacements() {
+    let mut world = World::with(RoomConfig { max_participants: 1, ..Default::default() });
+    world.join("alice");
+    let refused = world.join_with(|join| join.identity = "bob".into());
+    assert_eq!(refused, Err(JoinError::RoomFull));
+    world.join("alice");
+    let agent = world.join_with(|join| {
+        join.identity = "agent".into();
+        join.kind = proto::participant_info::Kind::Agent;
+    });
+    assert!(agent.is_ok());
+    assert_eq!(world.room.info().num_participants, 1);
+}
+
+#[test]
+fn two_peer_connections_and_empty_identities_are_refused() {
+    let mut world = World::new();
+    let dual = world.a_join(|join| join.mode = JoinMode::Dual);
+    assert_eq!(world.room.join(world.now, world.wallclock(), dual), Err(JoinError::DualNotBuilt));
+    let nameless = world.a_join(|join| join.identity = String::new());
+    assert_eq!(world.room.join(world.now, world.wallclock(), nameless), Err(JoinError::NoIdentity));
+}
+
+#[test]
+fn without_signalling_a_client_stays_while_its_media_lives() {
+    let mut world = World::new();
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    world.room.signal_closed(world.now, alice);
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(world.state("alice"), "ACTIVE");
+    world.cut.push(alice);
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.state("alice"), "GONE");
+    let last = world.updates(bob, "alice").pop().unwrap();
+    assert_eq!(last.disconnect_reason(), Why::ConnectionTimeout);
+    assert!(leaves(&world, alice).is_empty(), "nothing is sent on a closed connection");
+}
+
+#[test]
+fn a_client_that_hangs_up_on_both_connections_is_gone_at_once() {
+    let mut world = World::new();
+    let alice = world.join("alice");
+    world.client(alice).disconnect();
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.state("alice"), "ACTIVE", "its leave is awaited");
+    world.room.signal_closed(world.now, alice);
+    assert_eq!(world.state("alice"), "GONE");
+}
+
+#[test]
+fn a_client_that_never_connects_fails_after_a_minute_or_with_its_signalling() {
+    let mut world = World::new();
+    let mute = world.join_with(|join| join.identity = "mute".into()).unwrap();
+    world.cut.push(mute);
+    world.run_for(Duration::from_secs(61));
+    assert_eq!(leaves(&world, mute)[0].reason(), Why::JoinFailure);
+
+    let gone = world.a_join(|join| join.identity = "gone".into());
+    let gone = world.room.join(world.now, world.wallclock(), gone).unwrap();
+    world.room.signal_closed(world.now, gone);
+    assert_eq!(world.state("gone"), "GONE");
+}
+
+#[test]
+fn own_metadata_is_told_signed_and_acknowledged_in_that_order() {
+    let mut world = World::new();
+    let bob = world
+        .join_with(|join| {
+            join.identity = "bob".into();
+            join.grants.can_update_own_metadata = Some(true);
+            join.attributes = HashMap::from([("old".to_owned(), "x".to_owned())]);
+        })
+        .unwrap();
+    let update = proto::UpdateParticipantMetadata {
+        name: "Bobby".into(),
+        attributes: HashMap::from([("old".to_owned(), String::new()), ("k".to_owned(), "v".to_owned())]),
+        request_id: 9,
+        ..Default::default()
+    };
+    world.request(bob, Request::UpdateMetadata(update.clone()));
+    let info = world.updates(bob, "bob").pop().unwrap();
+    assert_eq!((info.name.as_str(), info.attributes.get("k").map(String::as_str)), ("Bobby", Some("v")));
+    assert!(!info.attributes.contains_key("old"));
+    let token = world.clients[&bob].tokens.last().unwrap();
+    assert_eq!((token.name.as_str(), &token.attributes), ("Bobby", &info.attributes));
+    let response = responses(&world, bob).remove(0);
+    assert_eq!((response.request_id, response.reason()), (9, proto::request_response::Reason::Ok));
+    assert_eq!(response.request, Some(proto::request_response::Request::UpdateMetadata(update)));
+
+    let long = proto::UpdateParticipantMetadata { name: "x".repeat(257), ..Default::default() };
+    world.request(bob, Request::UpdateMetadata(long));
+    assert_eq!(responses(&world, bob)[1].reason(), proto::request_response::Reason::LimitExceeded);
+}
+
+#[test]
+fn own_metadata_needs_permission() {
+    let mut world = World::new();
+    let bob = world.join("bob");
+    let update = proto::UpdateParticipantMetadata { name: "Bobby".into(), ..Default::default() };
+    world.request(bob, Request::UpdateMetadata(update));
+    assert_eq!(responses(&world, bob)[0].reason(), proto::request_response::Reason::NotAllowed);
+    assert_eq!(world.room.participant("bob").unwrap().name, "");
+}
+
+#[test]
+fn pings_are_answered_with_the_time_of_day() {
+    let mut world = World::new();
+    let bob = world.join("bob");
+    let before = world.wallclock().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    world.request(bob, Request::PingReq(proto::Ping { timestamp: 42, rtt: 0 }));
+    world.request(bob, Request::Ping(7));
+    let pongs = world.signals(bob, |signal| match signal {
+        Response::PongResp(pong) => Some((pong.last_ping_timestamp, pong.timestamp)),
+        Response::Pong(time) => Some((0, *time)),
+        _ => None,
+    });
+    let now = i64::try_from(before).unwrap();
+    assert_eq!(pongs, [(42, now), (0, now)]);
+}
+
+#[test]
+fn counts_and_quality_are_told_once_and_tokens_every_five_minutes() {
+    let mut world = World::new();
+    let (_, bob, _) = phone_and_client(&mut world);
+    world.run_for(Duration::from_secs(20));
+    let counts = world.signals(bob, |signal| match signal {
+        Response::RoomUpdate(update) => update.room.as_ref().map(|r| (r.num_participants, r.num_publishers)),
+        _ => None,
+    });
+    assert_eq!(counts, [(2, 1)]);
+    let qualities: usize = world
+        .signals(bob, |signal| match signal {
+            Response::ConnectionQuality(update) => Some(update.updates.len()),
+            _ => None,
+        })
+        .into_iter()
+        .sum();
+    assert_eq!(qualities, 2);
+    world.run_for(Duration::from_secs(300));
+    assert_eq!(world.clients[&bob].tokens.len(), 2);
+}
+
+#[test]
+fn a_client_that_wants_to_resume_is_told_to_reconnect() {
+    let message = proto::SignalResponse::decode(room::signal::resume_refused()).unwrap().message;
+    let Some(Response::Leave(leave)) = message else { panic!("no leave") };
+    assert_eq!(
+        (leave.reason(), leave.action()),
+        (Why::StateMismatch, proto::leave_request::Action::Reconnect)
+    );
+    assert!(leave.can_reconnect);
+}
