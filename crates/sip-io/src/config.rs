@@ -20,6 +20,8 @@ pub struct StackConfig {
     pub max_connections: usize,
     /// How long an attempt to connect may take.
     pub connect_timeout: Duration,
+    /// Name servers to ask, in place of the system's (`/etc/resolv.conf`) when there are any.
+    pub name_servers: Vec<SocketAddr>,
     /// How long finding a name's addresses may take altogether.
     pub resolve_timeout: Duration,
 }
@@ -34,6 +36,7 @@ impl StackConfig {
             agent,
             max_connections: 1024,
             connect_timeout: Duration::from_secs(4),
+            name_servers: Vec::new(),
             resolve_timeout: Duration::from_secs(4),
         }
     }

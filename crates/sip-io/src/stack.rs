@@ -51,7 +51,7 @@ impl Stack {
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (incoming, incoming_queue) = mpsc::channel(INCOMING);
         let tap = Tap::new();
-        let resolver = Arc::new(Resolver::new(local.is_ipv4(), config.resolve_timeout));
+        let resolver = Arc::new(Resolver::new(local.is_ipv4(), config.resolve_timeout, &config.name_servers));
         let parts = driver::Parts { agent, udp, tcp, local, incoming, tap: tap.clone(), config };
         tokio::spawn(driver::run(parts, command_queue, commands.downgrade()));
         Ok((Self { commands, resolver, tap, local, announced }, Incoming(incoming_queue)))

@@ -8,7 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use sip::{Destination, Targets, Transport};
 use tokio::time::timeout;
@@ -32,8 +34,8 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    pub(crate) fn new(ipv4: bool, limit: Duration) -> Self {
-        Self { dns: system_resolver(ipv4).map_err(|e| e.to_string()), ipv4, limit }
+    pub(crate) fn new(ipv4: bool, limit: Duration, name_servers: &[SocketAddr]) -> Self {
+        Self { dns: dns(ipv4, name_servers).map_err(|e| e.to_string()), ipv4, limit }
     }
 
     /// At least one address, in order.
@@ -116,13 +118,27 @@ impl Resolver {
     }
 }
 
-fn system_resolver(ipv4: bool) -> Result<TokioResolver, hickory_resolver::net::NetError> {
-    let mut builder = TokioResolver::builder_tokio()?;
+fn dns(ipv4: bool, name_servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
+    let mut builder = match name_servers {
+        [] => TokioResolver::builder_tokio()?,
+        some => {
+            let servers = ResolverConfig::from_name_servers(some.iter().map(name_server).collect());
+            TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default())
+        }
+    };
     let options = builder.options_mut();
     options.timeout = QUESTION_TIMEOUT;
     options.attempts = 2;
     options.ip_strategy = if ipv4 { LookupIpStrategy::Ipv4Only } else { LookupIpStrategy::Ipv6Only };
     builder.build()
+}
+
+fn name_server(address: &SocketAddr) -> NameServerConfig {
+    let mut server = NameServerConfig::udp_and_tcp(address.ip());
+    for connection in &mut server.connections {
+        connection.port = address.port();
+    }
+    server
 }
 
 /// RFC 6761 §6.3: never a question for a name server.

@@ -1,0 +1,109 @@
+//! Names: SRV, addresses, and the next target when one refuses. The name server is a script.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use hickory_resolver::proto::op::{Message, ResponseCode};
+use hickory_resolver::proto::rr::rdata::{A, SRV};
+use hickory_resolver::proto::rr::{Name, RData, Record};
+use sip::{Inbound, Transport};
+use sip_io::{CallError, ResolveError, Stack, StackConfig, Target};
+use tokio::net::UdpSocket;
+
+use crate::common::*;
+use crate::trouble::nobody;
+
+fn srv(priority: u16, at: SocketAddr, host: &str) -> RData {
+    RData::SRV(SRV::new(priority, 1, at.port(), Name::from_ascii(host).unwrap()))
+}
+
+fn here() -> RData {
+    RData::A(A(Ipv4Addr::LOCALHOST))
+}
+
+/// Answers from a table; what is not in it does not exist. Says nothing at all if there is no table.
+async fn name_server(zone: Option<Vec<(&'static str, RData)>>) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut table: HashMap<String, Vec<RData>> = HashMap::new();
+    let silent = zone.is_none();
+    for (name, data) in zone.into_iter().flatten() {
+        table.entry(name.to_owned()).or_default().push(data);
+    }
+    tokio::spawn(async move {
+        let mut buffer = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            let question = Message::from_vec(&buffer[..length]).unwrap();
+            let query = question.queries[0].clone();
+            let mut answer = question.into_response();
+            let found = table.get(&query.name().to_ascii());
+            if found.is_none() {
+                answer.metadata.response_code = ResponseCode::NXDomain;
+            }
+            for data in found.into_iter().flatten().filter(|data| data.record_type() == query.query_type()) {
+                answer.add_answer(Record::from_rdata(query.name().clone(), 60, data.clone()));
+            }
+            if !silent {
+                socket.send_to(&answer.to_vec().unwrap(), from).await.unwrap();
+            }
+        }
+    });
+    address
+}
+
+async fn asking(server: SocketAddr) -> StackConfig {
+    let mut config = config(Inbound::Ignore);
+    config.name_servers = vec![server];
+    config.resolve_timeout = Duration::from_millis(1000);
+    config
+}
+
+fn trunk(port: Option<u16>, transport: Transport) -> Target {
+    Target { host: "trunk.test".parse().unwrap(), port, transport }
+}
+
+#[tokio::test]
+async fn srv_records_lead_to_the_next_target_when_the_first_refuses() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (phone, mut incoming) = callee().await;
+        let service =
+            if transport == Transport::Udp { "_sip._udp.trunk.test." } else { "_sip._tcp.trunk.test." };
+        let zone = vec![
+            (service, srv(20, phone.local_addr(), "two.trunk.test.")),
+            (service, srv(10, nobody().await, "one.trunk.test.")),
+            ("one.trunk.test.", here()),
+            ("two.trunk.test.", here()),
+        ];
+        let stack = Stack::bind(asking(name_server(Some(zone)).await).await).await.unwrap().0;
+        let mut ladder = stack.trace();
+        let started = Instant::now();
+        let placed = stack.call(invite(phone.local_addr(), transport), &trunk(None, transport)).await;
+        let _call = placed.unwrap();
+        taken(&mut incoming).await;
+        assert!(started.elapsed() < Duration::from_secs(1), "{transport}: {:?}", started.elapsed());
+        assert_ne!(ladder.try_recv().unwrap().remote, phone.local_addr(), "{transport}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_named_asks_for_addresses_only() {
+    let (phone, mut incoming) = callee().await;
+    let zone =
+        vec![("trunk.test.", here()), ("_sip._udp.trunk.test.", srv(1, nobody().await, "trunk.test."))];
+    let stack = Stack::bind(asking(name_server(Some(zone)).await).await).await.unwrap().0;
+    let target = trunk(Some(phone.local_addr().port()), Transport::Udp);
+    let _call = stack.call(invite(phone.local_addr(), Transport::Udp), &target).await.unwrap();
+    taken(&mut incoming).await;
+}
+
+#[tokio::test]
+async fn an_unknown_name_and_a_silent_name_server_are_told_apart() {
+    let to = nobody().await;
+    let stack = Stack::bind(asking(name_server(Some(Vec::new())).await).await).await.unwrap().0;
+    let refused = stack.call(invite(to, Transport::Udp), &trunk(None, Transport::Udp)).await.err().unwrap();
+    assert_eq!(refused, CallError::Resolve(ResolveError::NoAddress { host: "trunk.test".into() }));
+    let stack = Stack::bind(asking(name_server(None).await).await).await.unwrap().0;
+    let refused = stack.call(invite(to, Transport::Udp), &trunk(None, Transport::Udp)).await.err().unwrap();
+    assert_eq!(refused, CallError::Resolve(ResolveError::Timeout { host: "trunk.test".into() }));
+}
