@@ -19,7 +19,7 @@ pub struct StackStats {
     pub framing_lost: u64,
     /// TCP connections open or being opened.
     pub connections: u64,
-    /// Connections refused or closed to make room.
+    /// Connections closed to make room for others.
     pub connections_shed: u64,
     /// Calls ended since their owner did not drain their events.
     pub legs_overrun: u64,
@@ -31,7 +31,6 @@ pub(crate) struct Counters {
     pub(crate) sent: AtomicU64,
     pub(crate) send_failures: AtomicU64,
     pub(crate) framing_lost: AtomicU64,
-    pub(crate) connections_shed: AtomicU64,
     pub(crate) legs_overrun: AtomicU64,
 }
 
@@ -40,7 +39,7 @@ impl Counters {
         counter.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn snapshot(&self, agent: AgentStats, connections: usize) -> StackStats {
+    pub(crate) fn snapshot(&self, agent: AgentStats, connections: usize, shed: u64) -> StackStats {
         StackStats {
             agent,
             received: self.received.load(Relaxed),
@@ -48,7 +47,7 @@ impl Counters {
             send_failures: self.send_failures.load(Relaxed),
             framing_lost: self.framing_lost.load(Relaxed),
             connections: connections as u64,
-            connections_shed: self.connections_shed.load(Relaxed),
+            connections_shed: shed,
             legs_overrun: self.legs_overrun.load(Relaxed),
         }
     }

@@ -32,9 +32,8 @@ impl Target {
     /// The hop of a call: its first `Route` header field, if one is given, else its Request-URI.
     pub fn of_invite(invite: &Invite) -> Result<Self, CallError> {
         let route = invite.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Route"));
-        match route.and_then(|(_, value)| value.parse::<NameAddr>().ok()) {
-            Some(route) => Self::of_uri(&route.uri),
-            None => Self::of_uri(&invite.request_uri),
-        }
+        let Some((_, routes)) = route else { return Self::of_uri(&invite.request_uri) };
+        let first = routes.split_inclusive('>').next().unwrap_or_default();
+        Self::of_uri(&first.parse::<NameAddr>().map_err(|_| CallError::NotSip)?.uri)
     }
 }

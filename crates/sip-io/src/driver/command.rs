@@ -38,7 +38,8 @@ impl Driver {
             Command::Leg { leg, command } => self.on_leg_command(now, leg, command),
             Command::Stats(reply) => {
                 // Whoever asked may have stopped waiting.
-                let _ = reply.send(self.counters.snapshot(self.agent.stats(), self.pool.len()));
+                let _ =
+                    reply.send(self.counters.snapshot(self.agent.stats(), self.pool.len(), self.pool.shed));
             }
             Command::Shutdown { done, grace } => self.begin_shutdown(now, Some(done), grace),
         }

@@ -70,6 +70,8 @@ struct Driver {
     commands: mpsc::WeakSender<Command>,
     incoming: mpsc::Sender<(LegHandle, Box<Request>)>,
     shutdown: Option<Shutdown>,
+    /// Off for a moment after the listener failed.
+    accepting: bool,
 }
 
 struct Shutdown {
@@ -110,6 +112,7 @@ pub(crate) async fn run(
         commands: sender,
         incoming,
         shutdown: None,
+        accepting: true,
     };
     let mut buffer = vec![0; sip::msg::limits::MESSAGE_BYTES];
     let mut sweep_at = Instant::now() + SWEEP_EVERY;
@@ -122,7 +125,7 @@ pub(crate) async fn run(
             _ = udp.writable(), if driver.datagrams.is_waiting() => Wake::Writable,
             Some(event) = net.recv() => Wake::Net(event),
             command = commands.recv(), if open => Wake::Command(command),
-            connection = tcp.accept() => Wake::Connection(connection),
+            connection = tcp.accept(), if driver.accepting => Wake::Connection(connection),
             () = sleep_until(wake_at.into()) => Wake::Timer,
         };
         let now = Instant::now();
@@ -144,13 +147,12 @@ impl Driver {
             Wake::Net(event) => self.on_net_event(now, event),
             Wake::Command(Some(command)) => self.on_command(now, command),
             Wake::Command(None) => self.begin_shutdown(now, None, Duration::from_secs(5)),
-            Wake::Connection(Ok((stream, remote))) => {
-                if self.pool.is_full() {
-                    Counters::add(&self.counters.connections_shed);
-                }
-                self.pool.accept(now, remote, stream);
+            Wake::Connection(Ok((stream, remote))) => self.pool.accept(now, remote, stream),
+            Wake::Connection(Err(error)) => {
+                // Out of file descriptors, mostly: trying again at once would only spin.
+                self.accepting = false;
+                debug!(%error, "accepting a SIP connection failed");
             }
-            Wake::Connection(Err(error)) => debug!(%error, "accepting a SIP connection failed"),
             Wake::Timer => self.agent.handle_timeout(now),
         }
     }

@@ -25,8 +25,9 @@ impl Driver {
         }
     }
 
-    /// Calls whose owner is gone are hung up.
+    /// Calls whose owner is gone are hung up; a listener that failed is tried again.
     pub(super) fn sweep(&mut self, now: Instant) {
+        self.accepting = true;
         for leg in self.legs.orphans() {
             self.agent.hangup(now, leg, &[]);
         }

@@ -23,6 +23,8 @@ pub(crate) struct Pool {
     limit: usize,
     connect_timeout: Duration,
     next_id: u64,
+    /// Connections closed to make room.
+    pub(crate) shed: u64,
 }
 
 #[derive(Debug)]
@@ -30,11 +32,13 @@ struct Entry {
     id: ConnectionId,
     queue: mpsc::Sender<Bytes>,
     last_used: Instant,
+    /// We dialled it, or a message came over it.
+    proven: bool,
 }
 
 impl Pool {
     pub(crate) fn new(limit: usize, connect_timeout: Duration, events: mpsc::Sender<NetEvent>) -> Self {
-        Self { connections: HashMap::new(), events, limit, connect_timeout, next_id: 0 }
+        Self { connections: HashMap::new(), events, limit, connect_timeout, next_id: 0, shed: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,15 +78,11 @@ impl Pool {
         self.open(now, remote, Setup::Accepted(stream));
     }
 
-    /// Whether no further connection fits in without another making room.
-    pub(crate) fn is_full(&self) -> bool {
-        self.connections.len() >= self.limit
-    }
-
     /// A message came over it.
     pub(crate) fn used(&mut self, now: Instant, remote: SocketAddr) {
         if let Some(entry) = self.connections.get_mut(&remote) {
             entry.last_used = now;
+            entry.proven = true;
         }
     }
 
@@ -96,23 +96,29 @@ impl Pool {
     }
 
     fn open(&mut self, now: Instant, remote: SocketAddr, setup: Setup) -> mpsc::Sender<Bytes> {
-        if self.is_full() {
+        if self.connections.len() >= self.limit {
             self.make_room();
         }
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
+        let proven = matches!(setup, Setup::Dial { .. });
         let (queue, queued) = mpsc::channel(QUEUE);
         tokio::spawn(connection::run(id, remote, setup, queued, self.events.clone()));
-        self.connections.insert(remote, Entry { id, queue: queue.clone(), last_used: now });
+        self.connections.insert(remote, Entry { id, queue: queue.clone(), last_used: now, proven });
         queue
     }
 
-    /// Closing a queue ends its connection.
+    /// Those that never brought a message go first, so that nobody who only connects can push a trunk out. Closing a
+    /// queue ends its connection.
     fn make_room(&mut self) {
-        let oldest =
-            self.connections.iter().min_by_key(|(_, entry)| entry.last_used).map(|(remote, _)| *remote);
+        let oldest = self
+            .connections
+            .iter()
+            .min_by_key(|(_, entry)| (entry.proven, entry.last_used))
+            .map(|(remote, _)| *remote);
         if let Some(remote) = oldest {
             self.connections.remove(&remote);
+            self.shed += 1;
         }
     }
 }

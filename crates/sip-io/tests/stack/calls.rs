@@ -176,3 +176,45 @@ async fn the_host_announced_stands_in_via_and_contact() {
         ("sip.example", Some(port))
     );
 }
+
+#[tokio::test]
+async fn a_call_over_ipv6_prints_its_addresses_in_brackets() {
+    let mut there = config(Inbound::Offer);
+    there.listen = "[::1]:0".parse().unwrap();
+    let (phone, mut incoming) = match Stack::bind(there).await {
+        Ok(bound) => bound,
+        Err(error) => return eprintln!("SKIPPED: this machine has no IPv6 loopback ({error})"),
+    };
+    let mut here = config(Inbound::Ignore);
+    here.listen = "[::1]:0".parse().unwrap();
+    let stack = Stack::bind(here).await.unwrap().0;
+    let mut call = place(&stack, phone.local_addr(), Transport::Udp).await;
+    let (leg, request) = taken(&mut incoming).await;
+    let port = stack.local_addr().port();
+    assert!(request.headers.via().unwrap().to_string().contains(&format!("UDP [::1]:{port};")));
+    leg.control().answer(Some("v=0\r\n".into())).await;
+    until(&mut call, "200", is_answer).await;
+}
+
+#[tokio::test]
+async fn the_invite_leaves_at_once() {
+    let (phone, mut incoming) = callee().await;
+    let stack = caller().await;
+    let mut ladder = stack.trace();
+    let mut delays = Vec::new();
+    for _ in 0..50 {
+        let asked = std::time::Instant::now();
+        let _call = place(&stack, phone.local_addr(), Transport::Udp).await;
+        let sent = loop {
+            let traced = soon("the INVITE", ladder.recv()).await.unwrap();
+            if traced.start_line().starts_with("INVITE") {
+                break traced.at;
+            }
+        };
+        delays.push(sent.saturating_duration_since(asked));
+        taken(&mut incoming).await;
+    }
+    delays.sort();
+    println!("call() to INVITE: median {:?}, slowest {:?}", delays[25], delays[49]);
+    assert!(delays[25] < Duration::from_millis(400), "INVITEs left as repeated copies only: {delays:?}");
+}

@@ -212,3 +212,25 @@ async fn rubbish_on_both_ports_disturbs_no_call() {
     until(&mut leg, "BYE", |e| matches!(e, LegEvent::RemoteBye { .. }).then_some(())).await;
     assert!(phone.stats().await.agent.malformed > 0, "seed {seed}");
 }
+
+#[tokio::test]
+async fn who_only_connects_cannot_push_a_peer_out() {
+    let mut small = config(Inbound::Offer);
+    small.max_connections = 3;
+    let (phone, _incoming) = Stack::bind(small).await.unwrap();
+    let mut peer = TcpStream::connect(phone.local_addr()).await.unwrap();
+    peer.write_all(options("before").as_bytes()).await.unwrap();
+    read_until(&mut peer, "Call-ID: before\r\n").await;
+    let mut idle = Vec::new();
+    for _ in 0..10 {
+        idle.push(TcpStream::connect(phone.local_addr()).await.unwrap());
+    }
+    soon("the crowd", async {
+        while phone.stats().await.connections_shed < 8 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    peer.write_all(options("after").as_bytes()).await.unwrap();
+    read_until(&mut peer, "Call-ID: after\r\n").await;
+}
