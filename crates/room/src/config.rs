@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use livekit_protocol as proto;
-use str0m::config::DtlsCert;
 
 use crate::grants::VideoGrant;
 use crate::output::Codec;
+use crate::peer::Certificate;
 
 /// What a room is made from; LiveKit's defaults.
 #[derive(Debug, Clone)]
@@ -52,8 +52,9 @@ pub struct Env {
     pub candidates: Vec<SocketAddr>,
     /// STUN and TURN servers passed on to clients; their URLs must be well formed.
     pub ice_servers: Vec<proto::IceServer>,
-    /// The DTLS certificate all peers share; `None`: each peer makes its own (1 ms each).
-    pub certificate: Option<DtlsCert>,
+    /// The DTLS certificate all peers share; from [`crate::peer::new_certificate`]; `None`: each
+    /// peer makes its own, which takes 1 ms.
+    pub certificate: Option<Certificate>,
 }
 
 /// How a client wants its media connection.

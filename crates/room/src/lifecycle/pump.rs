@@ -94,7 +94,8 @@ impl Room {
         self.flush_outbox(now, id);
     }
 
-    fn peer_broken(&mut self, now: Instant, id: ParticipantId) {
+    /// The peer connection is of no more use: the client shall start over, or did not even start.
+    pub(crate) fn peer_broken(&mut self, now: Instant, id: ParticipantId) {
         let connected = self.remote_mut(id).is_some_and(|remote| remote.connected);
         let reason = if connected {
             proto::DisconnectReason::StateMismatch

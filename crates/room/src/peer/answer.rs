@@ -50,7 +50,10 @@ pub(crate) fn write(answer: &str, plan: impl Fn(Mid) -> Plan) -> (String, Vec<An
     let start = answer.find("\nm=").map_or(answer.len(), |at| at + 1);
     let (session, mut media) = answer.split_at(start);
     let mut text = String::with_capacity(answer.len() + 512);
-    text.push_str(session);
+    for line in session.split_inclusive('\n') {
+        // It lists the random ids.
+        text.push_str(if line.starts_with("a=msid-semantic:") { "a=msid-semantic: WMS *\r\n" } else { line });
+    }
     let mut answered = Vec::new();
     while !media.is_empty() {
         let end = media[1..].find("\nm=").map_or(media.len(), |at| at + 2);

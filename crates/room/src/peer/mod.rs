@@ -5,6 +5,7 @@
 //! who is in the room.
 
 mod answer;
+mod certificate;
 mod offer;
 mod sections;
 mod stream;
@@ -28,6 +29,7 @@ use crate::config::Env;
 use crate::ids::TrackSid;
 use crate::output::{Codec, Receive};
 
+pub use certificate::{Certificate, new_certificate};
 pub(crate) use offer::Kind;
 use sections::Sections;
 pub(crate) use stream::Rebase;

@@ -11,7 +11,7 @@ use crate::output::Output;
 use crate::peer::OfferError;
 
 impl Room {
-    /// Answers an offer. One that cannot be answered is ignored, as LiveKit does: the client gives up by itself.
+    /// Answers an offer. One that is no SDP is ignored, as LiveKit does: the client gives up by itself.
     pub(crate) fn handle_offer(
         &mut self,
         now: Instant,
@@ -21,14 +21,16 @@ impl Room {
         let ended = match self.take_offer(from, &offer.sdp) {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::debug!(%error, "an offer was not answered");
+                tracing::debug!(%error, "an offer that is none");
                 return;
             }
         };
         let published = self.match_published(from);
         let placed = self.place(from);
         if let Err(error) = self.send_answer(from, offer.id) {
-            tracing::warn!(%error, "an offer was not answered");
+            // Half of it may be in force: only a new connection helps.
+            tracing::warn!(%error, "an offer could not be answered");
+            return self.peer_broken(now, from);
         }
         self.start(now, from, &placed);
         if let Some(remote) = self.remote_mut(from) {
