@@ -6,3 +6,4 @@ pub mod measure;
 pub mod participant;
 pub mod phone;
 pub mod sound;
+mod tell;

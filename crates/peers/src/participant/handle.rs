@@ -20,7 +20,7 @@ use crate::endpoint::Endpoint;
 use crate::sound::Sound;
 
 /// Events kept for a slow reader; levels are dropped first.
-pub(super) const EVENTS: usize = 1024;
+const EVENTS: usize = 1024;
 const COMMANDS: usize = 64;
 
 /// A participant in a room. Dropping it leaves the room.

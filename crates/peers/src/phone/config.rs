@@ -31,6 +31,8 @@ pub struct Login {
     pub username: String,
     /// Password.
     pub password: String,
+    /// Asks as a proxy does (407) instead of as the other end (401).
+    pub as_proxy: bool,
 }
 
 impl std::fmt::Debug for Login {
@@ -44,6 +46,8 @@ impl std::fmt::Debug for Login {
 pub struct PhoneConfig {
     /// Where it listens for SIP, UDP and TCP. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The address told to callers; needed when `listen` names none (0.0.0.0).
+    pub announced: Option<IpAddr>,
     /// What each dialled number does.
     pub book: PhoneBook,
     /// Rings this long whatever the book says about ringing, when given.
@@ -68,6 +72,7 @@ impl Default for PhoneConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5070),
+            announced: None,
             book: PhoneBook::default(),
             answer_delay: None,
             play: Playback::Play(Sound::tone(440.0)),

@@ -64,16 +64,14 @@ pub enum PhoneEvent {
     /// Loudness of what is heard and said, over the last interval, in dBFS.
     Level {
         /// Heard.
-        heard: f32,
+        heard: f64,
         /// Said.
-        said: f32,
+        said: f64,
     },
     /// A digit was pressed at the other end.
     Digit {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
         digit: char,
-        /// How long it was held, in milliseconds.
-        held_ms: u32,
     },
     /// All digits of the script have been sent.
     DigitsSent,
@@ -98,9 +96,11 @@ pub struct RtpReport {
     /// Packets missing by sequence number.
     pub lost: u64,
     /// Interarrival jitter in milliseconds (RFC 3550 §6.4.1).
-    pub jitter_ms: f32,
+    pub jitter_ms: f64,
+    /// Round trip by RTCP in milliseconds, if the other end reports.
+    pub rtt_ms: Option<f64>,
     /// Longest time without a packet, in milliseconds.
-    pub longest_gap_ms: f32,
+    pub longest_gap_ms: f64,
     /// Milliseconds from the answer to the first packet heard.
-    pub first_audio_ms: Option<f32>,
+    pub first_audio_ms: Option<f64>,
 }

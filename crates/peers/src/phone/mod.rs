@@ -5,9 +5,18 @@
 //! what happens is told as events. It never places a call and never joins a room.
 
 mod book;
+mod call;
 mod config;
 mod event;
+mod handle;
+mod line;
+mod lobby;
+mod ports;
 
 pub use book::{Answer, Entry, PhoneBook, Script};
 pub use config::{Login, PhoneConfig, Playback};
 pub use event::{Happened, HungUpBy, PhoneEvent, RtpReport};
+pub use handle::{Phone, PhoneError};
+
+#[cfg(test)]
+mod tests;

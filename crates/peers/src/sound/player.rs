@@ -32,7 +32,8 @@ pub struct Player {
 enum Kind {
     Silence,
     Tone { hz: f32, peak: f32, on: u64, period: u64 },
-    Voice(Box<Voice>),
+    Voice(Voice),
+    OverNoise { player: Box<Player>, peak: f32, rng: Box<StdRng> },
     Samples { pcm: Vec<i16>, step: f64 },
 }
 
@@ -52,9 +53,13 @@ impl Player {
                 on: samples(*on),
                 period: samples(*on + *off).max(1),
             },
-            Sound::Voice { pitch, level, noise } => {
-                Kind::Voice(Box::new(Voice::new(*pitch, *level, *noise, seed)))
-            }
+            Sound::Voice { pitch, level } => Kind::Voice(Voice::new(*pitch, *level)),
+            Sound::OverNoise { sound, noise } => Kind::OverNoise {
+                player: Box::new(Self::new(sound, rate, seed)?),
+                // The variance of an even distribution is a third of its peak squared, a sine's is half.
+                peak: sine_peak(*noise) * 1.5_f32.sqrt(),
+                rng: Box::new(StdRng::seed_from_u64(seed)),
+            },
             Sound::Wav(path) => {
                 let Recording { rate: from, samples: pcm } = Recording::read(path)?;
                 if pcm.is_empty() {
@@ -87,6 +92,12 @@ impl Player {
                 (*peak * (cycles * TAU).sin()) as i16
             }
             Kind::Voice(voice) => voice.next(self.at as f32 / self.rate, self.rate),
+            Kind::OverNoise { player, peak, rng } => {
+                let noise = (*peak * rng.random_range(-1.0..1.0)) as i16;
+                let sound = player.next_sample();
+                player.at += 1;
+                sound.saturating_add(noise)
+            }
             Kind::Samples { pcm, step } => interpolate(pcm, self.at as f64 * *step),
         }
     }
@@ -97,9 +108,7 @@ impl Player {
 struct Voice {
     pitch: f32,
     scale: f32,
-    noise: f32,
     phase: f32,
-    rng: StdRng,
 }
 
 /// Harmonic amplitudes of a neutral vowel: strong up to the first formant, weaker above.
@@ -109,12 +118,11 @@ const PAUSE: f32 = 0.8;
 const SYLLABLE: f32 = 0.16;
 
 impl Voice {
-    fn new(pitch: f32, level: f32, noise: Option<f32>, seed: u64) -> Self {
+    fn new(pitch: f32, level: f32) -> Self {
         let power: f32 = HARMONICS.iter().map(|amplitude| amplitude * amplitude).sum();
         // The mean square of the syllable envelope is 0.35; the level speaks of the phrase.
         let scale = sine_peak(level) / (power * 0.35).sqrt();
-        let noise = noise.map_or(0.0, |level| sine_peak(level) * 1.5_f32.sqrt());
-        Self { pitch, scale, noise, phase: 0.0, rng: StdRng::seed_from_u64(seed) }
+        Self { pitch, scale, phase: 0.0 }
     }
 
     fn next(&mut self, seconds: f32, rate: f32) -> i16 {
@@ -126,9 +134,6 @@ impl Voice {
         if within < PHRASE {
             let envelope = (within / SYLLABLE * std::f32::consts::PI).sin().abs().powf(0.7) * 0.75;
             value = self.scale * envelope * harmonics(self.phase, hz, rate);
-        }
-        if self.noise > 0.0 {
-            value += self.noise * self.rng.random_range(-1.0..1.0);
         }
         value.clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16
     }
@@ -181,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_voice_speaks_and_pauses_at_its_level() {
-        let sound = Sound::Voice { pitch: 150.0, level: -20.0, noise: Some(-50.0) };
+        let sound = Sound::Voice { pitch: 150.0, level: -20.0 }.over_noise(-50.0);
         let mut out = vec![0; 16_000];
         Player::new(&sound, 8000, 7).unwrap().fill(&mut out);
         let spoken = dbfs(&out[..9600]);

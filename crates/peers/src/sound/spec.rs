@@ -33,14 +33,19 @@ pub enum Sound {
         off: Duration,
     },
     /// Something a voice detector takes for speech: harmonics of a wandering pitch in syllables with
-    /// pauses between the phrases, over an optional steady noise.
+    /// pauses between the phrases.
     Voice {
         /// Middle of the pitch in Hz.
         pitch: f32,
         /// Level in dBFS while it speaks.
         level: f32,
-        /// Level of white noise under it in dBFS, if any.
-        noise: Option<f32>,
+    },
+    /// Another sound over steady white noise, as from a noisy place.
+    OverNoise {
+        /// What sounds.
+        sound: Box<Sound>,
+        /// Level of the noise in dBFS.
+        noise: f32,
     },
     /// A WAV file, repeated without end.
     Wav(PathBuf),
@@ -67,10 +72,16 @@ impl Sound {
         Self::Pulsed { hz, level: DEFAULT_LEVEL, on: half, off: half }
     }
 
-    /// A voice of the given pitch without noise.
+    /// A voice of the given pitch.
     #[must_use]
     pub fn voice(pitch: f32) -> Self {
-        Self::Voice { pitch, level: DEFAULT_LEVEL, noise: None }
+        Self::Voice { pitch, level: DEFAULT_LEVEL }
+    }
+
+    /// This sound over steady noise at `noise` dBFS.
+    #[must_use]
+    pub fn over_noise(self, noise: f32) -> Self {
+        Self::OverNoise { sound: Box::new(self), noise }
     }
 }
 
@@ -79,6 +90,12 @@ impl FromStr for Sound {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || SoundSpecError(text.to_owned());
+        if let Some((sound, noise)) = text.rsplit_once("+noise@") {
+            let noise: f32 = noise.parse().map_err(|_| wrong())?;
+            let audible = (-90.0..=0.0).contains(&noise);
+            let sound: Self = sound.parse().map_err(|_| wrong())?;
+            return if audible { Ok(sound.over_noise(noise)) } else { Err(wrong()) };
+        }
         if text == "silence" {
             return Ok(Self::Silence);
         }
@@ -96,7 +113,7 @@ impl FromStr for Sound {
         match kind {
             "tone" => Ok(Self::Tone { hz, level }),
             "pulsed" => Ok(Self::Pulsed { hz, level, on: half, off: half }),
-            "voice" => Ok(Self::Voice { pitch: hz, level, noise: None }),
+            "voice" => Ok(Self::Voice { pitch: hz, level }),
             _ => Err(wrong()),
         }
     }
@@ -108,10 +125,8 @@ impl fmt::Display for Sound {
             Self::Silence => write!(f, "silence"),
             Self::Tone { hz, .. } => write!(f, "tone of {hz} Hz"),
             Self::Pulsed { hz, .. } => write!(f, "pulsed tone of {hz} Hz"),
-            Self::Voice { pitch, noise: None, .. } => write!(f, "voice of {pitch} Hz"),
-            Self::Voice { pitch, noise: Some(noise), .. } => {
-                write!(f, "voice of {pitch} Hz over noise at {noise} dBFS")
-            }
+            Self::Voice { pitch, .. } => write!(f, "voice of {pitch} Hz"),
+            Self::OverNoise { sound, noise } => write!(f, "{sound} over noise at {noise} dBFS"),
             Self::Wav(path) => write!(f, "{}", path.display()),
         }
     }
@@ -128,9 +143,21 @@ mod tests {
         assert_eq!("tone:440@-30".parse(), Ok(Sound::Tone { hz: 440.0, level: -30.0 }));
         assert_eq!("pulsed:500".parse(), Ok(Sound::pulsed(500.0)));
         assert_eq!("voice:150".parse(), Ok(Sound::voice(150.0)));
+        assert_eq!("pulsed:500+noise@-45".parse(), Ok(Sound::pulsed(500.0).over_noise(-45.0)));
         assert_eq!("wav:a.wav".parse(), Ok(Sound::Wav("a.wav".into())));
         assert_eq!("b.WAV".parse(), Ok(Sound::Wav("b.WAV".into())));
-        for bad in ["", "tone", "tone:", "tone:x", "tone:1", "tone:440@9", "hum:440", "tone:NaN"] {
+        for bad in [
+            "",
+            "tone",
+            "tone:",
+            "tone:x",
+            "tone:1",
+            "tone:440@9",
+            "hum:440",
+            "tone:NaN",
+            "tone:440+noise@",
+            "+noise@-4",
+        ] {
             assert!(bad.parse::<Sound>().is_err(), "{bad}");
         }
     }

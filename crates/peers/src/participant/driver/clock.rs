@@ -8,7 +8,7 @@ use proto::signal_request::Message as Request;
 use super::super::ear::Ear;
 use super::super::event::{Cause, ParticipantEvent};
 use super::super::mouth::Mouth;
-use super::Driver;
+use super::{Driver, happened};
 
 /// The session's timers.
 pub(super) struct Clock {
@@ -77,11 +77,11 @@ impl Driver {
     fn tell_levels(&mut self) {
         let own = self.mouth.as_mut().map(Mouth::take_level);
         if let Some(dbfs) = own {
-            self.tell.event(ParticipantEvent::Level { track_sid: None, dbfs });
+            self.tell.level(happened(ParticipantEvent::Level { track_sid: None, dbfs }));
         }
         for (track_sid, ear) in &mut self.ears {
             let (track_sid, dbfs) = (Some(track_sid.clone()), Ear::take_level(ear));
-            self.tell.event(ParticipantEvent::Level { track_sid, dbfs });
+            self.tell.level(happened(ParticipantEvent::Level { track_sid, dbfs }));
         }
     }
 }

@@ -48,9 +48,9 @@ impl Driver {
                     // A full socket buffer is a lost datagram, as anywhere on the way.
                     let _ = self.socket.send_to(&data, to).await;
                 }
-                PeerOutput::Connected => self.tell.event(ParticipantEvent::Connected),
-                PeerOutput::DataReady => self.tell.event(ParticipantEvent::DataReady),
-                PeerOutput::Closed => self.tell.event(ParticipantEvent::MediaLost),
+                PeerOutput::Connected => self.event(ParticipantEvent::Connected),
+                PeerOutput::DataReady => self.event(ParticipantEvent::DataReady),
+                PeerOutput::Closed => self.event(ParticipantEvent::MediaLost),
                 PeerOutput::Audio(packet) => self.audio(now, &packet),
                 PeerOutput::Data { reliable, data } => self.data(reliable, &data),
             }
@@ -61,7 +61,7 @@ impl Driver {
         let ear = self.sections.get(&packet.mid).and_then(|track| self.ears.get_mut(track));
         let Some(ear) = ear else { return };
         if let Some(event) = ear.packet(now, packet, self.config.record.as_deref()) {
-            self.tell.event(event);
+            self.event(event);
         }
     }
 
@@ -80,7 +80,7 @@ impl Driver {
             Some(Value::RpcAck(_)) => return,
             _ => ParticipantEvent::Data { reliable, packet: Box::new(packet) },
         };
-        self.tell.event(event);
+        self.event(event);
     }
 
     fn sender(&self, packet: &proto::DataPacket) -> String {

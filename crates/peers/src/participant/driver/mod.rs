@@ -4,10 +4,9 @@ mod clock;
 mod commands;
 mod media;
 mod signals;
-mod tell;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use livekit_protocol as proto;
 use proto::signal_request::Message as Request;
@@ -24,8 +23,8 @@ use super::peer::Peer;
 use super::roster::Roster;
 use super::rpc::Rpcs;
 use super::signal::{Closed, Signal};
+use crate::tell::Teller;
 use clock::Clock;
-use tell::Teller;
 
 /// How long the server may take to confirm a leave.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
@@ -37,7 +36,7 @@ pub(super) struct Driver {
     peer: Peer,
     config: ParticipantConfig,
     commands: mpsc::Receiver<Command>,
-    tell: Teller,
+    tell: Teller<Happened>,
     roster: Roster,
     rpcs: Rpcs,
     mouth: Option<Mouth>,
@@ -103,7 +102,7 @@ impl Driver {
 
     async fn begin(&mut self, join: proto::JoinResponse) -> Result<(), Closed> {
         self.clock.follow(join.ping_interval, join.ping_timeout);
-        self.tell.event(ParticipantEvent::Joined(Box::new(join.clone())));
+        self.event(ParticipantEvent::Joined(Box::new(join.clone())));
         for info in join.participant.into_iter().chain(join.other_participants) {
             self.update(info);
         }
@@ -164,9 +163,9 @@ impl Driver {
         let _ = self.drain(Instant::now()).await;
         self.signal.close().await;
         for (_, ear) in std::mem::take(&mut self.ears) {
-            self.tell.event_or_wait(ParticipantEvent::TrackEnded(ear.finish())).await;
+            self.tell.event_or_wait(happened(ParticipantEvent::TrackEnded(ear.finish()))).await;
         }
-        self.tell.event_or_wait(ParticipantEvent::Disconnected(cause)).await;
+        self.tell.event_or_wait(happened(ParticipantEvent::Disconnected(cause))).await;
     }
 
     fn microphone(&self) -> proto::AddTrackRequest {
@@ -178,4 +177,12 @@ impl Driver {
             ..Default::default()
         }
     }
+
+    fn event(&self, event: ParticipantEvent) {
+        self.tell.event(happened(event));
+    }
+}
+
+fn happened(event: ParticipantEvent) -> Happened {
+    Happened { at: Instant::now(), wallclock: SystemTime::now(), event }
 }

@@ -44,12 +44,12 @@ impl Driver {
             }
             _ => return,
         };
-        self.tell.event(event);
+        self.event(event);
     }
 
     pub(super) fn update(&mut self, info: proto::ParticipantInfo) {
         for event in self.roster.update(info) {
-            self.tell.event(event);
+            self.event(event);
         }
     }
 
@@ -60,7 +60,7 @@ impl Driver {
         let track_sid = published.track.unwrap_or_default().sid;
         self.own_track = Some(track_sid.clone());
         self.peer.publish(&published.cid);
-        self.tell.event(ParticipantEvent::Published { track_sid });
+        self.event(ParticipantEvent::Published { track_sid });
     }
 
     fn sent_away(&self, leave: &proto::LeaveRequest) -> Cause {
@@ -84,7 +84,7 @@ impl Driver {
             .collect();
         for track in gone {
             if let Some(ear) = self.ears.remove(&track) {
-                self.tell.event(ParticipantEvent::TrackEnded(ear.finish()));
+                self.event(ParticipantEvent::TrackEnded(ear.finish()));
             }
         }
         for (mid, track_sid) in &mapped {
@@ -98,7 +98,7 @@ impl Driver {
     fn subscribed(&mut self, mid: &str, track_sid: &str) {
         let identity = self.roster.publisher(track_sid).unwrap_or_default().to_owned();
         self.ears.insert(track_sid.to_owned(), Ear::new(track_sid.to_owned(), identity.clone()));
-        self.tell.event(ParticipantEvent::TrackSubscribed {
+        self.event(ParticipantEvent::TrackSubscribed {
             identity,
             track_sid: track_sid.to_owned(),
             mid: mid.to_owned(),
