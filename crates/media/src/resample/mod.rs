@@ -18,6 +18,7 @@ pub const DELAY_48K: usize = TAPS / 2;
 
 const TAPS: usize = 192;
 const TAPS_PER_PHASE: usize = TAPS / FACTOR;
+const LANES: usize = 8;
 /// Half-way down, in parts of the 48 kHz rate: 4 kHz.
 const CUTOFF: f64 = 4_000.0 / 48_000.0;
 /// Kaiser's shape for some 75 dB of stop-band.
@@ -27,8 +28,9 @@ const CHUNK: usize = 160;
 
 /// The low-pass, with unit gain at 48 kHz.
 static TABLE: LazyLock<[f32; TAPS]> = LazyLock::new(low_pass);
-/// The same split into the six phases of the interpolation, newest sample last.
-static PHASES: LazyLock<[[f32; TAPS_PER_PHASE]; FACTOR]> = LazyLock::new(phases);
+/// The same as the interpolation meets it: what each input sample, oldest first, adds to the six outputs. Two lanes more
+/// than there are outputs fill the vector registers.
+static PHASES: LazyLock<[[f32; LANES]; TAPS_PER_PHASE]> = LazyLock::new(phases);
 
 /// From 8 to 48 kHz.
 #[derive(Debug, Clone)]
@@ -52,12 +54,11 @@ impl Up {
     /// Writes six samples to `out` for each of `input`; stops where either ends.
     pub fn process(&mut self, input: &[f32], out: &mut [f32]) {
         const PAST: usize = TAPS_PER_PHASE - 1;
+        let phases = &*PHASES;
         for (piece, out) in input.chunks(CHUNK).zip(out.chunks_mut(CHUNK * FACTOR)) {
             self.line[PAST..PAST + piece.len()].copy_from_slice(piece);
             for (window, out) in self.line.windows(TAPS_PER_PHASE).zip(out.as_chunks_mut::<FACTOR>().0) {
-                for (phase, sample) in PHASES.iter().zip(out) {
-                    *sample = dot(phase, window);
-                }
+                out.copy_from_slice(&interpolated(phases, window)[..FACTOR]);
             }
             self.line.copy_within(piece.len()..piece.len() + PAST, 0);
         }
@@ -85,15 +86,27 @@ impl Down {
     /// Writes one sample to `out` for each six of `input`; a rest shorter than six is left out.
     pub fn process(&mut self, input: &[f32], out: &mut [f32]) {
         const PAST: usize = TAPS - FACTOR;
+        let taps = &*TABLE;
         for (piece, out) in input.chunks(CHUNK * FACTOR).zip(out.chunks_mut(CHUNK)) {
             let whole = piece.len() / FACTOR * FACTOR;
             self.line[PAST..PAST + whole].copy_from_slice(&piece[..whole]);
             for (window, sample) in self.line.windows(TAPS).step_by(FACTOR).take(whole / FACTOR).zip(out) {
-                *sample = dot(&TABLE[..], window);
+                *sample = dot(taps, window);
             }
             self.line.copy_within(whole..whole + PAST, 0);
         }
     }
+}
+
+/// The six outputs after the newest sample of `window`.
+fn interpolated(phases: &[[f32; LANES]; TAPS_PER_PHASE], window: &[f32]) -> [f32; LANES] {
+    let mut sums = [0.0f32; LANES];
+    for (taps, sample) in phases.iter().zip(window) {
+        for (sum, tap) in sums.iter_mut().zip(taps) {
+            *sum += tap * sample;
+        }
+    }
+    sums
 }
 
 /// Eight sums side by side, so that the compiler may use vector registers.
@@ -121,10 +134,10 @@ fn low_pass() -> [f32; TAPS] {
     taps.map(|tap| (tap / gain) as f32)
 }
 
-fn phases() -> [[f32; TAPS_PER_PHASE]; FACTOR] {
-    let mut phases = [[0.0; TAPS_PER_PHASE]; FACTOR];
-    for (p, phase) in phases.iter_mut().enumerate() {
-        for (k, tap) in phase.iter_mut().enumerate() {
+fn phases() -> [[f32; LANES]; TAPS_PER_PHASE] {
+    let mut phases = [[0.0; LANES]; TAPS_PER_PHASE];
+    for (k, taps) in phases.iter_mut().enumerate() {
+        for (p, tap) in taps.iter_mut().take(FACTOR).enumerate() {
             // Output p after the newest input sample meets taps p, p + 6, ... going back in time.
             *tap = TABLE[p + FACTOR * (TAPS_PER_PHASE - 1 - k)] * FACTOR as f32;
         }
