@@ -334,4 +334,3 @@ impl Call {
         self.outputs.push_back(output);
     }
 }
-

@@ -45,6 +45,18 @@ impl Refusal {
         self.code
     }
 
+    /// How livekit-sip's `invite_error` metric names the status: `486-BusyHere`.
+    #[must_use]
+    pub fn metric(&self) -> String {
+        let mut name = String::new();
+        for word in enum_name(self.code).split('_') {
+            let (first, rest) = word.split_at(word.len().min(1));
+            name.push_str(first);
+            name.push_str(&rest.to_ascii_lowercase());
+        }
+        format!("{}-{name}", self.code)
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         let (blame, label) = self.label();
         let message = format!("{}: {}", self.prefix(), self.status_text());

@@ -1,10 +1,26 @@
 //! The control plane of phone calls: one task per call, which owns its state machine, its SIP leg and its place on a
 //! media worker.
+//!
+//! What a call does is decided by [`call::Call`]; here it is carried out and told to metrics, log and store. A call is known
+//! to the store before its INVITE leaves.
 
-use std::time::Instant;
+mod dial;
+mod summary;
+mod task;
 
-use call::{CallError, Plan};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use call::{CallError, DialogIdentity, ErrorCode, Plan, Waiting};
 use room::proto;
+use tokio::sync::{oneshot, watch};
+
+use crate::metrics::Metrics;
+use crate::store::Store;
+use crate::worker::Workers;
+
+/// How long the ends of all calls may take once the server stops.
+const HANGUP_LIMIT: Duration = Duration::from_secs(4);
 
 /// A request to place a call, beside its plan.
 #[derive(Debug, Clone)]
@@ -17,13 +33,44 @@ pub(crate) struct Request {
     pub(crate) request_id: Option<String>,
 }
 
-/// All calls.
-#[derive(Debug, Clone)]
-pub(crate) struct Calls {
-    _private: (),
+/// What calls need of the rest of the program.
+pub(crate) struct Parts {
+    pub(crate) workers: Workers,
+    pub(crate) stack: sip_io::Stack,
+    pub(crate) store: Store,
+    pub(crate) metrics: Metrics,
+    /// More calls at once are refused; 0 is no limit.
+    pub(crate) max_active: u32,
 }
 
+struct Inner {
+    parts: Parts,
+    /// How many there are.
+    active: watch::Sender<usize>,
+    stage: watch::Sender<Stage>,
+}
+
+/// How far the server's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Calls are taken.
+    Open,
+    /// New calls are refused.
+    Draining,
+    /// Every call is ended.
+    Closing,
+}
+
+/// All calls. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Calls(Arc<Inner>);
+
 impl Calls {
+    pub(crate) fn new(parts: Parts) -> Self {
+        parts.metrics.available(true);
+        Self(Arc::new(Inner { parts, active: watch::Sender::new(0), stage: watch::Sender::new(Stage::Open) }))
+    }
+
     /// Places a call. Returns once the participant is in its room or, when the plan says so, once the phone has answered and
     /// the initial digits are sent. Dropping the future before means that the caller went away: the call is ended.
     ///
@@ -34,12 +81,73 @@ impl Calls {
         plan: Plan,
         request: Request,
     ) -> Result<proto::SipParticipantInfo, CallError> {
-        let _ = (plan, request);
-        Err(CallError::new(call::ErrorCode::Unavailable, "no calls yet"))
+        self.admit()?;
+        if let Some(id) = &request.request_id {
+            tracing::debug!(call = %plan.call_id, request = %id, "a call is placed");
+        }
+        let identity = new_identity();
+        let waiting = Waiting { received_at: request.received_at, deadline: request.deadline };
+        let (reply, answer) = oneshot::channel();
+        let task = task::Task::new(self.0.clone(), plan, identity, waiting, reply);
+        tokio::spawn(task.run());
+        answer.await.unwrap_or_else(|_| Err(CallError::new(ErrorCode::Internal, "the call failed inside")))
     }
 
     /// How many calls there are.
     pub(crate) fn active(&self) -> usize {
-        0
+        *self.0.active.borrow()
+    }
+
+    /// Refuses new calls and waits for the running ones, for so long at most.
+    pub(crate) async fn drain(&self, limit: Duration) {
+        self.0.parts.metrics.available(false);
+        self.0.stage.send_replace(Stage::Draining);
+        self.wait(limit).await;
+    }
+
+    /// Ends every call, and waits until each phone has acknowledged it or a few seconds have passed.
+    pub(crate) async fn hangup_all(&self) {
+        self.0.parts.metrics.available(false);
+        self.0.stage.send_replace(Stage::Closing);
+        self.wait(HANGUP_LIMIT).await;
+    }
+
+    async fn wait(&self, limit: Duration) {
+        let mut active = self.0.active.subscribe();
+        // Whatever is still there when the time is over is ended by whoever waits here.
+        let _ = tokio::time::timeout(limit, active.wait_for(|count| *count == 0)).await;
+    }
+
+    fn admit(&self) -> Result<(), CallError> {
+        if *self.0.stage.borrow() != Stage::Open {
+            return Err(CallError::new(ErrorCode::Unavailable, "service shutting down"));
+        }
+        let most = usize::try_from(self.0.parts.max_active).unwrap_or(usize::MAX);
+        if most > 0 && self.active() >= most {
+            return Err(CallError::new(ErrorCode::ResourceExhausted, "sip.max_active_calls is reached"));
+        }
+        Ok(())
+    }
+}
+
+/// A Call-ID and a tag that nobody can guess.
+fn new_identity() -> DialogIdentity {
+    let call_id = format!("{:032x}", rand::random::<u128>());
+    DialogIdentity { call_id, from_tag: format!("{:016x}", rand::random::<u64>()) }
+}
+
+/// Counts a call while it lasts.
+struct Counted(Arc<Inner>);
+
+impl Counted {
+    fn new(inner: Arc<Inner>) -> Self {
+        inner.active.send_modify(|count| *count += 1);
+        Self(inner)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.active.send_modify(|count| *count = count.saturating_sub(1));
     }
 }

@@ -1,0 +1,88 @@
+//! The end of a call, for the log and the metrics. No phone number is in it.
+
+use std::time::Duration;
+
+use call::verdict::{Blame, Verdict};
+use call::{Summary, Times};
+
+use crate::metrics::Metrics;
+
+/// One line per call.
+pub(super) fn log(summary: &Summary) {
+    let times = &summary.times;
+    let leg = &summary.media.leg;
+    tracing::info!(
+        callID = %summary.call_id,
+        sipCallID = %summary.sip_call_id,
+        sipTrunk = %summary.trunk_id,
+        room = %summary.room,
+        result = summary.blame.as_str(),
+        reason = %summary.label,
+        disconnectReason = summary.leave.as_str_name(),
+        sipStatus = summary.sip_status,
+        error = summary.error,
+        codec = summary.codec,
+        digitsNotSent = summary.digits_not_sent.then_some(true),
+        apiToInviteMs = ms(times.api_to_invite()),
+        inviteToRingingMs = ms(times.invite_to_ringing()),
+        inviteToAcceptMs = ms(times.invite_to_answer()),
+        acceptToRoomAudioMs = ms(times.answer_to_room_audio()),
+        acceptToPhoneAudioMs = ms(times.answer_to_phone_audio()),
+        activeToPhoneAudioMs = ms(times.active_to_phone_audio()),
+        talkedMs = ms(times.talked()),
+        rtpSent = leg.packets_sent,
+        rtpReceived = leg.packets_received,
+        rtpLost = leg.lost,
+        rtpJitterMs = leg.jitter_ms,
+        rtpRttMs = leg.rtt_ms,
+        rtpDropped = leg.dropped.total(),
+        toRoom = summary.media.to_room,
+        concealed = summary.media.playout.concealed,
+        "call ended"
+    );
+}
+
+/// The same for Prometheus.
+pub(super) fn count(summary: &Summary, metrics: &Metrics) {
+    let to = summary.to_host.as_str();
+    metrics.call_ended(to, summary.blame.as_str(), &summary.label);
+    if let Verdict::Refused(refusal) = &summary.verdict {
+        metrics.invite_refused(to, &refusal.metric());
+    } else if summary.times.answered.is_none() && summary.blame != Blame::Success {
+        metrics.invite_refused(to, "other");
+    }
+    if let Some(codec) = summary.codec {
+        let leg = &summary.media.leg;
+        metrics.rtp_packets(to, codec, leg.packets_sent, leg.packets_received);
+    }
+    durations(&summary.times, metrics);
+}
+
+fn durations(times: &Times, metrics: &Metrics) {
+    if let Some(ended) = times.ended {
+        metrics.session_duration(ended.saturating_duration_since(times.received));
+    }
+    if let Some(talked) = times.talked() {
+        metrics.call_duration(talked);
+    }
+    if let Some(joined) = times.joined {
+        metrics.join_duration(joined.saturating_duration_since(times.received));
+    }
+    let stages = [
+        ("invite", times.api_to_invite()),
+        ("ringing", times.invite_to_ringing()),
+        ("answer", times.invite_to_answer()),
+        ("room-audio", times.answer_to_room_audio()),
+        ("phone-audio", times.active_to_phone_audio()),
+    ];
+    for (stage, duration) in stages {
+        if let Some(duration) = duration {
+            metrics.stage(stage, duration);
+        }
+    }
+}
+
+/// Milliseconds with one digit behind the point.
+fn ms(duration: Option<Duration>) -> Option<f64> {
+    duration.map(|duration| (duration.as_secs_f64() * 10_000.0).round() / 10.0)
+}

@@ -1,0 +1,183 @@
+//! The server: puts the parts together, runs until a signal, and takes them apart again.
+//!
+//! What can fail at the start fails in one line that says what to do. The end has two ways: SIGTERM lets running calls go on
+//! for a while; SIGINT, or a second signal, ends every call with BYE and is done within seconds.
+
+mod addresses;
+mod development;
+mod parts;
+mod signals;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use peers::phone::Phone;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::calls::Calls;
+use crate::config::Config;
+use crate::worker::{Threads, Workers};
+use crate::{api, metrics};
+use signals::Signals;
+
+/// How long the SIP stack may take to end what calls have left.
+const SIP_END: Duration = Duration::from_millis(500);
+
+/// What to serve.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The whole configuration.
+    pub(crate) config: Config,
+    /// Development: a built-in phone, a trunk that leads to it, and printed next steps.
+    pub(crate) dev: bool,
+}
+
+/// Serves until a signal ends it.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let server = Server::start(options).await?;
+    if signals.first().await == signals::Kind::Drain {
+        tokio::select! {
+            () = server.drain() => {}
+            () = signals.next() => tracing::info!("a second signal: calls are ended now"),
+        }
+    }
+    server.stop().await;
+    Ok(())
+}
+
+/// Everything that runs.
+struct Server {
+    config: Config,
+    calls: Calls,
+    workers: Workers,
+    threads: Threads,
+    stack: sip_io::Stack,
+    http: JoinSet<()>,
+    stop_http: watch::Sender<bool>,
+    /// The built-in phone of development; it rings while this is held.
+    phone: Option<Phone>,
+}
+
+impl Server {
+    async fn start(options: Options) -> anyhow::Result<Self> {
+        let Options { config, dev } = options;
+        parts::install_crypto();
+        let listeners = listen(&config.bind_addresses, config.port).await?;
+        let metrics_listener = match config.prometheus_port {
+            Some(port) => {
+                Some(listen_one(SocketAddr::new([0, 0, 0, 0].into(), port), "prometheus_port").await?)
+            }
+            None => None,
+        };
+        let store = parts::store(&config)?;
+        let node_id = parts::node_id();
+        let metrics = metrics::Metrics::new(&node_id).context("cannot set up the metrics")?;
+        let places = addresses::Addresses::find(&config)?;
+        let (workers, threads) = Workers::start(parts::workers(&config, &places, node_id))?;
+        let stack = parts::sip(&config, &places).await?;
+        let calls = Calls::new(crate::calls::Parts {
+            workers: workers.clone(),
+            stack: stack.clone(),
+            store: store.clone(),
+            metrics: metrics.clone(),
+            max_active: config.sip.max_active_calls,
+        });
+        parts::forget_old_calls(&store).await?;
+        let phone = if dev { Some(development::phone().await?) } else { None };
+        let state = api::State::new(api::Parts {
+            config: config.clone(),
+            store: store.clone(),
+            workers: workers.clone(),
+            calls: calls.clone(),
+            metrics: metrics.clone(),
+            plan_defaults: parts::plan_defaults(&config, &places),
+        });
+        let bound = listeners.first().map(TcpListener::local_addr).transpose()?;
+        let (stop_http, stopped) = watch::channel(false);
+        let mut http = JoinSet::new();
+        for listener in listeners {
+            http.spawn(api::serve(listener, api::service(state.clone()), until(stopped.clone())));
+        }
+        if let Some(listener) = metrics_listener {
+            http.spawn(serve_metrics(listener, metrics, until(stopped)));
+        }
+        let server = Self { config, calls, workers, threads, stack, http, stop_http, phone };
+        server.announce(bound, &store).await?;
+        Ok(server)
+    }
+
+    /// Says where the server is reached, in development also what to try.
+    async fn announce(&self, http: Option<SocketAddr>, store: &crate::store::Store) -> anyhow::Result<()> {
+        let Some(http) = http else { return Ok(()) };
+        tracing::info!(
+            http = %http,
+            sip = %self.stack.local_addr(),
+            rtp = %self.config.sip.rtp_port,
+            rtc = %self.config.rtc.udp_port,
+            "serving"
+        );
+        if let Some(phone) = &self.phone {
+            let trunk = development::trunk(store, phone.local_addr()).await?;
+            development::print_next_steps(http, phone.local_addr(), &trunk);
+        }
+        Ok(())
+    }
+
+    async fn drain(&self) {
+        let limit = self.config.shutdown.drain;
+        tracing::info!(calls = self.calls.active(), ?limit, "draining: new calls are refused");
+        self.calls.drain(limit).await;
+    }
+
+    async fn stop(mut self) {
+        tracing::info!(calls = self.calls.active(), "stopping");
+        self.calls.hangup_all().await;
+        self.workers.stop().await;
+        self.stack.shutdown(SIP_END).await;
+        // Every listener may have gone already.
+        let _ = self.stop_http.send(true);
+        while self.http.join_next().await.is_some() {}
+        drop(self.phone.take());
+        // The workers close their rooms and are done; waiting for threads would block the runtime.
+        let _ = tokio::task::spawn_blocking(|| self.threads.join()).await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(addresses: &[std::net::IpAddr], port: u16) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut port = port;
+    for address in addresses {
+        let listener = listen_one(SocketAddr::new(*address, port), "port").await?;
+        // Port 0 takes a free one, the same on every address.
+        port = listener.local_addr()?.port();
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+async fn listen_one(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: stop the program that holds it, or set `{key}` to another port")
+    })
+}
+
+async fn serve_metrics(
+    listener: TcpListener,
+    metrics: metrics::Metrics,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let served = axum::serve(listener, metrics::router(metrics)).with_graceful_shutdown(stop).await;
+    if let Err(error) = served {
+        tracing::warn!(%error, "the metrics page is no longer served");
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,107 @@
+//! Each part's own settings, made from the configuration.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use call::PlanDefaults;
+use call::plan::Codec;
+use rand::Rng;
+use sip::{AgentConfig, Contacts, Inbound, Limits, Timers};
+use sip_io::{Stack, StackConfig};
+
+use super::addresses::Addresses;
+use crate::config::Config;
+use crate::store::Store;
+use crate::worker::WorkersConfig;
+
+/// Where the store's key may come from instead of its file.
+const STORE_KEY: &str = "TRUNKLINE_STORE_KEY";
+
+/// One crypto provider for the whole process, and its slow first use out of the way.
+pub(super) fn install_crypto() {
+    // It is there already when something else in the process was first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
+    let key = std::env::var(STORE_KEY).ok();
+    Ok(Store::open(&config.data_dir, key.as_deref())?)
+}
+
+/// Calls of an earlier run: their phones were told nothing. They are named in the log and struck off.
+pub(super) async fn forget_old_calls(store: &Store) -> anyhow::Result<()> {
+    let calls = store.open_calls().await.context("cannot read the store")?;
+    for call in calls {
+        tracing::warn!(callID = %call.call_id, room = %call.room_name, "a call of an earlier run was cut off");
+        store.remove_open_call(&call.call_id).await.context("cannot write to the store")?;
+    }
+    Ok(())
+}
+
+pub(super) fn node_id() -> String {
+    call::ids::generate("ND_", &mut rand::rng())
+}
+
+pub(super) fn workers(config: &Config, addresses: &Addresses, node_id: String) -> WorkersConfig {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let ports = config.rtc.udp_port;
+    let room_for = if ports.first == 0 { usize::MAX } else { usize::from(ports.last - ports.first) + 1 };
+    WorkersConfig {
+        // One core is left to signalling.
+        workers: cores.saturating_sub(1).clamp(1, room_for),
+        rtc_addresses: addresses.rtc.clone(),
+        rtc_ports: ports.first..=ports.last,
+        rtp_bind: addresses.sip_listen,
+        rtp_announced: addresses.media_announced,
+        rtp_ports: config.sip.rtp_port.first..=config.sip.rtp_port.last,
+        symmetric_rtp: config.sip.symmetric_rtp,
+        media_timeout_initial: config.sip.media_timeout_initial,
+        media_timeout: config.sip.media_timeout,
+        node_id,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ice_servers: ice_servers(config),
+        room_empty_timeout: config.room.empty_timeout,
+        room_departure_timeout: config.room.departure_timeout,
+        room_max_participants: config.room.max_participants,
+        seed: rand::rng().random(),
+    }
+}
+
+fn ice_servers(config: &Config) -> Vec<room::proto::IceServer> {
+    let turn = config.rtc.turn_servers.iter().map(|server| {
+        let (scheme, transport) = match server.protocol.as_str() {
+            "tls" => ("turns", "tcp"),
+            "tcp" => ("turn", "tcp"),
+            _ => ("turn", "udp"),
+        };
+        room::proto::IceServer {
+            urls: vec![format!("{scheme}:{}:{}?transport={transport}", server.host, server.port)],
+            username: server.username.clone(),
+            credential: server.credential.clone(),
+        }
+    });
+    turn.collect()
+}
+
+pub(super) async fn sip(config: &Config, addresses: &Addresses) -> anyhow::Result<Stack> {
+    let port = config.sip.sip_port_listen.unwrap_or(config.sip.sip_port);
+    let agent = AgentConfig {
+        contacts: Contacts::default(),
+        user_agent: format!("trunkline/{}", env!("CARGO_PKG_VERSION")),
+        timers: Timers::default(),
+        limits: Limits::default(),
+        // This server places calls; it takes none.
+        inbound: Inbound::Refuse(403),
+    };
+    let mut stack = StackConfig::new(SocketAddr::new(addresses.sip_listen, port), agent);
+    stack.announced = Some(addresses.sip_announced.into());
+    let (stack, _incoming) = Stack::bind(stack).await?;
+    Ok(stack)
+}
+
+pub(super) fn plan_defaults(config: &Config, addresses: &Addresses) -> PlanDefaults {
+    let enabled = |name: &str| *config.sip.codecs.get(name).unwrap_or(&true);
+    let all = [("PCMU/8000", Codec::Pcmu), ("PCMA/8000", Codec::Pcma)];
+    let codecs = all.into_iter().filter(|(name, _)| enabled(name)).map(|(_, codec)| codec).collect();
+    PlanDefaults { from_host: addresses.sip_announced.to_string(), codecs }
+}
