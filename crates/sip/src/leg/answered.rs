@@ -12,6 +12,9 @@ use crate::txn::ClientId;
 /// Answers that are remembered: one per fork, and one per re-INVITE of the last 64*T1.
 const MAX_ACKS: usize = 32;
 
+/// Forks of one INVITE whose answers are taken; a peer that invents more is not answered.
+const MAX_ANSWERS: usize = 16;
+
 /// An ACK that goes out again for each copy of its 2xx.
 #[derive(Debug)]
 pub(super) struct SentAck {
@@ -30,6 +33,9 @@ impl Leg {
         let Some(dialog) = calling.dialog(response, flow) else { return };
         let (Some(txn), number) = (calling.txn, calling.number()) else { return };
         let Some(invite) = calling.sent.clone() else { return };
+        if self.acks.iter().filter(|ack| ack.txn == txn).count() >= MAX_ANSWERS {
+            return;
+        }
         calling.deadline = None;
         let tag = dialog.remote_tag().to_owned();
         self.keep_early_state(dialog);

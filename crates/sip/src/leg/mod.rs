@@ -186,7 +186,9 @@ impl Leg {
 
     /// When [`Leg::on_timeout`] is to be called.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let lingering = if self.is_closed() { self.acks.iter().map(|ack| ack.until).max() } else { None };
+        // While a request of ours is unanswered, its transaction wakes the leg.
+        let lingers = self.is_closed() && self.sent.is_empty();
+        let lingering = self.acks.iter().map(|ack| ack.until).max().filter(|_| lingers);
         [
             self.calling.as_ref().and_then(|calling| calling.deadline),
             self.ringing.as_ref().map(|ringing| ringing.deadline),

@@ -1,4 +1,11 @@
 //! The user agent's stories: calls as they go on the wire, in virtual time.
 
+mod callee;
 mod caller;
+mod cancel;
+mod credentials;
+mod hostile;
+mod inside;
+mod offers;
+mod schedules;
 mod support;

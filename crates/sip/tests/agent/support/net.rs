@@ -1,1 +1,225 @@
-//! Placeholder
+//! Agents on a network that loses, repeats, delays and reorders, in virtual time. One seed decides everything.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sip::msg::{StatusCode, Transport};
+use sip::{Agent, Destination, Flow, LegEvent, LegId, Output};
+
+use super::{addr, config, name};
+
+/// How bad the network is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    /// Share of the packets that never arrive.
+    pub(crate) loss: f64,
+    /// Share of the packets that arrive twice.
+    pub(crate) repeat: f64,
+    /// Longest delay; each packet has its own, so they overtake each other.
+    pub(crate) delay: Duration,
+}
+
+impl Link {
+    pub(crate) const PERFECT: Link = Link { loss: 0.0, repeat: 0.0, delay: Duration::from_millis(1) };
+}
+
+/// Something an application does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Act {
+    Provisional(u16),
+    Answer,
+    Reject(u16),
+    Hangup,
+    ReInvite,
+    AnswerOffer(bool),
+    Info,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Entry {
+    Packet { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Act { node: usize, leg: LegId, act: Act },
+}
+
+/// What an application makes of an event: things to do, each after its delay.
+pub(crate) type Behaviour = Box<dyn FnMut(&mut StdRng, LegId, &LegEvent) -> Vec<(Duration, Act)>>;
+
+pub(crate) struct Node {
+    pub(crate) at: SocketAddr,
+    pub(crate) agent: Agent,
+    pub(crate) told: HashMap<LegId, Vec<String>>,
+    behaviour: Behaviour,
+}
+
+/// The network and everything on it.
+pub(crate) struct Net {
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) rng: StdRng,
+    pub(crate) nodes: Vec<Node>,
+    link: Link,
+    /// An address behind which several nodes hear the same packets: a fork.
+    group: Option<(SocketAddr, Vec<SocketAddr>)>,
+    queue: BinaryHeap<Reverse<(Instant, u64, Entry)>>,
+    number: u64,
+}
+
+impl Net {
+    pub(crate) fn new(seed: u64, link: Link) -> Net {
+        let now = Instant::now();
+        Net {
+            now,
+            start: now,
+            rng: StdRng::seed_from_u64(seed),
+            nodes: Vec::new(),
+            link,
+            group: None,
+            queue: BinaryHeap::new(),
+            number: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, at: &str, behaviour: Behaviour) -> usize {
+        let at = addr(at);
+        let agent = Agent::new(config(at), self.rng.random());
+        self.nodes.push(Node { at, agent, told: HashMap::new(), behaviour });
+        self.nodes.len() - 1
+    }
+
+    pub(crate) fn group(&mut self, at: &str, members: &[usize]) {
+        let members = members.iter().map(|node| self.nodes[*node].at).collect();
+        self.group = Some((addr(at), members));
+    }
+
+    /// Places a call.
+    pub(crate) fn call(&mut self, from: usize, to: &str, call_id: &str) -> LegId {
+        let destination = Destination { transport: Transport::Udp, addr: addr(to) };
+        let leg = self.nodes[from].agent.call(self.now, super::invite(call_id), destination).expect("placed");
+        self.drain(from);
+        leg
+    }
+
+    pub(crate) fn act_later(&mut self, node: usize, leg: LegId, after: Duration, act: Act) {
+        self.push(self.now + after, Entry::Act { node, leg, act });
+    }
+
+    /// Runs until nothing is under way and no timer is set, at most for `limit`.
+    pub(crate) fn run(&mut self, limit: Duration) {
+        let end = self.start + limit;
+        loop {
+            let queued = self.queue.peek().map(|Reverse((at, ..))| *at);
+            let timer = self.nodes.iter().filter_map(|node| node.agent.next_timeout()).min();
+            let Some(at) = queued.into_iter().chain(timer).min() else { return };
+            assert!(at <= end, "still busy after {limit:?}");
+            self.now = at.max(self.now);
+            while self.queue.peek().is_some_and(|Reverse((at, ..))| *at <= self.now) {
+                if let Some(Reverse((_, _, entry))) = self.queue.pop() {
+                    self.carry_out(entry);
+                }
+            }
+            for node in 0..self.nodes.len() {
+                if self.nodes[node].agent.next_timeout().is_some_and(|at| at <= self.now) {
+                    self.nodes[node].agent.handle_timeout(self.now);
+                    self.drain(node);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, entry: Entry) {
+        match entry {
+            Entry::Packet { from, to, bytes } => {
+                let Some(node) = self.nodes.iter().position(|node| node.at == to) else { return };
+                let flow = Flow { transport: Transport::Udp, local: to, remote: from };
+                self.nodes[node].agent.handle_message(self.now, flow, &bytes);
+                self.drain(node);
+            }
+            Entry::Act { node, leg, act } => {
+                let (agent, now) = (&mut self.nodes[node].agent, self.now);
+                // What comes too late is refused: that is part of the story.
+                let _ = match act {
+                    Act::Provisional(code) => agent.provisional(now, leg, status(code), None),
+                    Act::Answer => agent.answer(now, leg, Some("answer".into())),
+                    Act::Reject(code) => agent.reject(now, leg, status(code), None, &[]),
+                    Act::ReInvite => agent.reinvite(now, leg, Some("new offer".into())),
+                    Act::AnswerOffer(true) => agent.answer_reinvite(now, leg, Ok("new answer".into())),
+                    Act::AnswerOffer(false) => {
+                        agent.answer_reinvite(now, leg, Err(StatusCode::NOT_ACCEPTABLE_HERE))
+                    }
+                    Act::Info => agent.info(now, leg, "application/dtmf", "5".into()),
+                    Act::Hangup => {
+                        agent.hangup(now, leg, &[]);
+                        Ok(())
+                    }
+                };
+                self.drain(node);
+            }
+        }
+    }
+
+    fn drain(&mut self, node: usize) {
+        while let Some(output) = self.nodes[node].agent.poll_output() {
+            match output {
+                Output::Transmit(transmit) => self.transmit(node, transmit.destination.addr, &transmit.bytes),
+                Output::Event { leg, event } => {
+                    let sender = &mut self.nodes[node];
+                    sender.told.entry(leg).or_default().push(name(&event));
+                    let acts = (sender.behaviour)(&mut self.rng, leg, &event);
+                    for (after, act) in acts {
+                        self.act_later(node, leg, after, act);
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn transmit(&mut self, from: usize, to: SocketAddr, bytes: &[u8]) {
+        let from = self.nodes[from].at;
+        let members = match &self.group {
+            Some((group, members)) if *group == to => members.clone(),
+            _ => vec![to],
+        };
+        for to in members {
+            let copies = 1 + usize::from(self.rng.random_bool(self.link.repeat));
+            for _ in 0..copies {
+                if !self.rng.random_bool(self.link.loss) {
+                    let after = self.rng.random_range(Duration::ZERO..=self.link.delay);
+                    self.push(self.now + after, Entry::Packet { from, to, bytes: bytes.to_vec() });
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, at: Instant, entry: Entry) {
+        self.number += 1;
+        self.queue.push(Reverse((at, self.number, entry)));
+    }
+
+    /// Every leg ended exactly once, and nothing is left anywhere.
+    pub(crate) fn assert_over(&self) {
+        for node in &self.nodes {
+            for (leg, told) in &node.told {
+                let ends = told.iter().filter(|event| *event == "Ended").count();
+                assert!(
+                    ends == 1 && told.last().is_some_and(|last| last == "Ended"),
+                    "{} {leg:?}: {told:?}",
+                    node.at
+                );
+                let answers = told.iter().filter(|event| event.starts_with("Answered")).count();
+                assert!(answers <= 1, "{} {leg:?}: {told:?}", node.at);
+            }
+            let stats = node.agent.stats();
+            let left = stats.legs + stats.client_transactions + stats.server_transactions;
+            assert_eq!(left, 0, "{}: {stats:?}", node.at);
+        }
+    }
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::new(code).expect("a code")
+}

@@ -139,6 +139,12 @@ impl Wire {
         self.events.drain(..).map(|(_, event)| event).collect()
     }
 
+    /// The leg that the last event was about.
+    pub(crate) fn leg_told(&mut self) -> LegId {
+        self.drain();
+        self.events.back().expect("an event").0
+    }
+
     /// The peer answers, with a Contact and, above 100, this tag.
     pub(crate) fn reply(&mut self, request: &Request, code: u16, tag: &str) {
         self.reply_with(request, code, tag, |_| {});
