@@ -124,6 +124,8 @@ fn a_phone_hears_a_client_with_its_level_once_it_subscribes() {
         .collect();
     assert_eq!(heard.first(), Some(&(track.clone(), 960 * 5, 5)));
     assert_eq!(heard.len(), 5);
+    let told = world.signals(alice, |s| matches!(s, Response::TrackSubscribed(_)).then_some(()));
+    assert_eq!(told.len(), 1);
     let added = world.local_events.iter().any(|(to, event)| {
         *to == phone && matches!(event, LocalEvent::TrackAdded { identity, .. } if identity == "alice")
     });

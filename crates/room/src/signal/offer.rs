@@ -32,11 +32,11 @@ impl Room {
             tracing::warn!(%error, "an offer could not be answered");
             return self.peer_broken(now, from);
         }
-        self.start(now, from, &placed);
         if let Some(remote) = self.remote_mut(from) {
             let unplaced = remote.unplaced();
             remote.requirement.answered(now, unplaced);
         }
+        self.start(now, from, &placed);
         self.unpublish(now, from, &ended);
         self.announce_published(now, from, &published);
         self.touch(from);

@@ -86,7 +86,7 @@ impl Room {
         let Some(publisher) = self.participants.get_mut(&from) else { return };
         let identity = publisher.identity.clone();
         let Some(published) = publisher.track_mut(track.as_str()) else { return };
-        let track = track.clone();
+        let (track, sid) = (track.clone(), track.clone());
         let event = if wanted {
             published.listeners.push(to);
             LocalEvent::TrackAdded { track, from, identity }
@@ -95,6 +95,9 @@ impl Room {
             LocalEvent::TrackRemoved { track, from }
         };
         self.out.push_back(Output::Local { to, event });
+        if wanted {
+            self.tell_subscribed(from, &sid);
+        }
         self.update_demand(from);
     }
 

@@ -9,7 +9,7 @@ use str0m::media::Mid;
 
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
-use crate::participant::{Link, Participant};
+use crate::participant::Participant;
 use crate::peer::Rebase;
 use crate::track::Downlink;
 
@@ -61,16 +61,20 @@ impl Room {
         let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
         let rebase = Rebase::new(self.rng.random_range(FIRST_SEQUENCE));
         let from = self.participants.get_mut(&publisher)?;
-        let remote_publisher = matches!(from.link, Link::Remote(_));
         let published = from.track_mut(track.as_str())?;
         published.downlinks.push(Downlink { to, mid, codec, payload_type, rebase, paused });
-        let first = !std::mem::replace(&mut published.subscribed_told, true);
-        if first && remote_publisher {
+        self.tell_subscribed(publisher, track);
+        self.update_demand(publisher);
+        Some(())
+    }
+
+    /// Tells a publisher, once, that somebody listens: agents wait for it before they speak.
+    pub(super) fn tell_subscribed(&mut self, publisher: ParticipantId, track: &TrackSid) {
+        let published = self.participants.get_mut(&publisher).and_then(|p| p.track_mut(track.as_str()));
+        if published.is_some_and(|published| !std::mem::replace(&mut published.subscribed_told, true)) {
             let track_sid = track.to_string();
             self.send(publisher, Response::TrackSubscribed(proto::TrackSubscribed { track_sid }));
         }
-        self.update_demand(publisher);
-        Some(())
     }
 
     /// The client cannot decode this track.

@@ -49,13 +49,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(now: Instant, address: SocketAddr) -> Self {
+    /// A client that negotiates these codecs.
+    pub(crate) fn new(now: Instant, address: SocketAddr, codecs: &[room::Codec]) -> Self {
+        use room::Codec::{Opus, Pcma, Pcmu};
         let mut rtc = RtcConfig::new()
             .set_rtp_mode(true)
             .clear_codecs()
-            .enable_opus(true, false)
-            .enable_pcmu(true, false)
-            .enable_pcma(true, false)
+            .enable_opus(codecs.contains(&Opus), false)
+            .enable_pcmu(codecs.contains(&Pcmu), false)
+            .enable_pcma(codecs.contains(&Pcma), false)
             .enable_vp8(true)
             .build(now);
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());

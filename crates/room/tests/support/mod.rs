@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) ufrags: Vec<(ParticipantId, String)>,
     pub(crate) closed: bool,
     in_flight: VecDeque<(Instant, Travelling)>,
+    /// What clients negotiate that join from now on.
+    pub(crate) codecs: Vec<Codec>,
     /// Packets of these clients get lost.
     pub(crate) cut: Vec<ParticipantId>,
 }
@@ -65,6 +67,7 @@ impl World {
             ufrags: Vec::new(),
             closed: false,
             in_flight: VecDeque::new(),
+            codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             cut: Vec::new(),
         }
     }
@@ -94,7 +97,7 @@ impl World {
     pub(crate) fn join_with(&mut self, change: impl FnOnce(&mut Join)) -> Result<ParticipantId, JoinError> {
         let number = u8::try_from(self.clients.len()).unwrap();
         let address = SocketAddr::from(([10, 0, 1, number], 5000));
-        let mut client = Client::new(self.now, address);
+        let mut client = Client::new(self.now, address, &self.codecs);
         let mut join = self.a_join(change);
         join.mode = JoinMode::Single { offer: Some(client.first_offer()) };
         let id = self.room.join(self.now, self.wallclock(), join)?;
