@@ -13,7 +13,7 @@ use room::proto::participant_info::State;
 use room::proto::signal_request::Message as Request;
 use room::proto::signal_response::Message as Response;
 use room::{JoinError, JoinMode, LocalEvent, ParticipantId, RoomConfig, proto};
-use support::{World, phone_and_client};
+use support::{World, phone_and_client, speak};
 
 fn leaves(world: &World, of: ParticipantId) -> Vec<proto::LeaveRequest> {
     world.signals(of, |signal| if let Response::Leave(leave) = signal { Some(leave.clone()) } else { None })
@@ -162,6 +162,22 @@ fn without_signalling_a_client_stays_while_its_media_lives() {
     let last = world.updates(bob, "alice").pop().unwrap();
     assert_eq!(last.disconnect_reason(), Why::ConnectionTimeout);
     assert!(leaves(&world, alice).is_empty(), "nothing is sent on a closed connection");
+}
+
+#[test]
+fn an_outage_of_twenty_seconds_is_survived() {
+    let mut world = World::new();
+    let (phone, bob, _) = phone_and_client(&mut world);
+    speak(&mut world, phone, 0..3, 0x11);
+    world.cut.push(bob);
+    speak(&mut world, phone, 3..1003, 0x22);
+    world.cut.clear();
+    world.run_for(Duration::from_secs(5));
+    speak(&mut world, phone, 1253..1256, 0x33);
+    world.run_for(Duration::from_millis(20));
+    assert_eq!(world.state("bob"), "ACTIVE");
+    let heard = &world.clients[&bob].heard;
+    assert!(heard.iter().rev().take(3).all(|packet| packet.payload == [0x33; 160]));
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::track::PendingTrack;
 
 /// A client that is not ACTIVE by then never will be (LiveKit: JOIN_FAILURE).
 pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a broken path may come back.
-pub(crate) const PATH_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a path may come back once ICE gave it up, which takes it 22 s: longer than outages that clients survive.
+pub(crate) const PATH_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const TOKEN_REFRESH: Duration = Duration::from_secs(300);
 
 /// What a client has beyond any participant.
