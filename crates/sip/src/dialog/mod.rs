@@ -5,10 +5,10 @@
 //!
 //! It never sends anything and never knows whether the call is up.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::msg::{CSeq, HeaderName, Method, NameAddr, Request, Response, Uri};
-use crate::target::{Contacts, Destination, Flow};
+use crate::target::{Contacts, Destination, Flow, Transport};
 use crate::txn::Hop;
 
 /// Hops a request may take (RFC 3261 §8.1.1.6).
@@ -114,11 +114,21 @@ impl Dialog {
             Some(Ok(transport)) if served.get(transport).is_some() => transport,
             _ => self.way.destination.transport,
         };
-        let addr = SocketAddr::new(ip, uri.port().unwrap_or_else(|| transport.default_port()));
+        let mut addr = SocketAddr::new(ip, uri.port().unwrap_or_else(|| transport.default_port()));
+        if self.is_behind_nat(ip, transport) {
+            addr = self.way.flow.map_or(addr, |flow| flow.remote);
+        }
         let same_peer = |flow: &Flow| {
             flow.transport == transport && (!transport.is_reliable() || flow.remote.ip() == addr.ip())
         };
         Hop { destination: Destination { transport, addr }, flow: self.way.flow.filter(same_peer) }
+    }
+
+    /// The peer names a private address for itself, and its messages come from a public one: what it names cannot
+    /// be reached, where they come from can. Proxies on the way (a route set) know better and are believed.
+    fn is_behind_nat(&self, named: IpAddr, transport: Transport) -> bool {
+        let Some(flow) = self.way.flow.filter(|flow| flow.transport == transport) else { return false };
+        self.routes.is_empty() && is_private(named) && !is_private(flow.remote.ip())
     }
 
     /// RFC 3261 §12.2.1.1: loose routers stand in Route; a strict one takes the Request-URI's place.
@@ -139,6 +149,23 @@ impl Dialog {
         headers.push(HeaderName::CallId, self.call_id.as_str());
         headers.push(HeaderName::CSeq, CSeq::new(number, method));
         request
+    }
+}
+
+/// Not reachable over the public network: private, loopback, link-local or shared (carrier NAT) addresses.
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || (a == 100 && b & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => {
+            v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified()
+        }
     }
 }
 

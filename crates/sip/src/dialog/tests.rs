@@ -84,6 +84,14 @@ fn a_contact_that_asks_for_tcp_is_reached_over_tcp_where_that_is_served() {
 }
 
 #[test]
+fn a_peer_behind_nat_is_reached_where_its_messages_come_from_unless_a_proxy_stands_between() {
+    let dialog_behind = dialog("Contact: <sip:bob@192.168.1.20:5062>\r\n");
+    assert_eq!(dialog_behind.next_hop(&served()).destination.addr, way().destination.addr);
+    let routed = dialog("Record-Route: <sip:192.168.1.1;lr>\r\nContact: <sip:bob@192.168.1.20:5062>\r\n");
+    assert_eq!(routed.next_hop(&served()).destination.addr, addr("192.168.1.1:5060"));
+}
+
+#[test]
 fn an_older_number_of_the_peer_is_not_taken() {
     let mut dialog = dialog("");
     assert!(dialog.take_remote_number(5));

@@ -93,9 +93,12 @@ impl Leg {
         {
             self.branches.insert(dialog, true);
         }
+        if self.phase != Phase::Proceeding {
+            return;
+        }
         if let Some(headers) = calling.hangup.take() {
             self.cancel(cx, headers);
-        } else if self.phase == Phase::Proceeding {
+        } else {
             let event = match response.status {
                 StatusCode::TRYING => LegEvent::Trying,
                 _ => LegEvent::Provisional { response: response.into(), to_tag },

@@ -76,7 +76,8 @@ pub enum LegEvent {
         /// The response's code.
         code: u16,
     },
-    /// A call comes in (only with [`Inbound::Offer`](crate::Inbound::Offer)). 100 has been sent.
+    /// A call comes in (only with [`Inbound::Offer`](crate::Inbound::Offer)). 100 goes out by itself when nothing
+    /// else does within 200 ms.
     Incoming {
         /// The INVITE.
         request: Box<Request>,

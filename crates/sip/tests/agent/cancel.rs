@@ -48,6 +48,24 @@ fn cancel_names_its_invite_and_is_resent_by_its_own_transaction() {
 }
 
 #[test]
+fn ringing_that_goes_on_after_cancel_changes_nothing_and_is_not_told() {
+    let mut wire = Wire::new();
+    let (leg, invite) = wire.call();
+    wire.reply(&invite, 100, "");
+    wire.agent.hangup(wire.now, leg, &[]);
+    let cancel = wire.request(Method::Cancel);
+    wire.reply(&cancel, 200, "b");
+    wire.reply(&invite, 180, "b");
+    wire.reply(&invite, 183, "c");
+    wire.silent();
+    wire.told(&["Trying"]);
+    wire.reply(&invite, 487, "b");
+    wire.request(Method::Ack);
+    wire.told(&["Failed 487", "Ended"]);
+    wire.all_gone();
+}
+
+#[test]
 fn a_200_that_crosses_cancel_gets_ack_and_bye_and_is_never_told_as_an_answer() {
     for seconds in [0, 8, 31] {
         let mut wire = Wire::new();
