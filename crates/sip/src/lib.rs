@@ -22,6 +22,7 @@ pub mod timer;
 mod txn;
 
 pub use agent::{Agent, AgentConfig, AgentStats, DialError, Inbound, Limits, Output};
+pub use dialog::DialogState;
 pub use leg::{AuthFailure, Invite, LegError, LegEvent, LegId, ResponseSummary};
 pub use target::{Announced, Contacts, Destination, Flow, Targets, Transmit, Transport, TransportError};
 pub use timer::Timers;

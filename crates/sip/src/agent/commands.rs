@@ -6,6 +6,8 @@ use bytes::Bytes;
 use rand::RngCore;
 
 use super::{Agent, DialError, LegId};
+use crate::auth::{Authenticator, Credentials};
+use crate::dialog::DialogState;
 use crate::leg::{Context, Invite, Leg, LegError, is_sound};
 use crate::msg::StatusCode;
 use crate::target::Targets;
@@ -98,6 +100,30 @@ impl Agent {
         body: Bytes,
     ) -> Result<(), LegError> {
         self.command(now, leg, |leg, cx| leg.info(cx, content_type, body))
+    }
+
+    /// The dialog of a call that is up, to be written down; it changes with re-INVITEs and with each request of ours.
+    pub fn dialog(&mut self, leg: LegId) -> Option<DialogState> {
+        self.legs.get_mut(&leg)?.dialog()
+    }
+
+    /// Ends a call that an earlier run of the program left behind, with BYE. Its leg tells nothing but
+    /// [`LegEvent::Ended`](crate::LegEvent::Ended).
+    pub fn end_lost_call(
+        &mut self,
+        now: Instant,
+        dialog: &DialogState,
+        credentials: Option<Credentials>,
+        headers: &[(String, String)],
+    ) -> Result<LegId, DialError> {
+        if self.dialogs.contains_key(&dialog.key().ok_or(DialError::Dialog)?) {
+            return Err(DialError::Duplicate);
+        }
+        let (id, seed) = (self.next_leg_id(), self.rng.next_u64());
+        let auth = Authenticator::new(credentials, seed);
+        let leg = Leg::lost(&mut self.context(now), id, dialog, auth, headers.to_vec());
+        self.insert(now, id, leg.ok_or(DialError::Dialog)?);
+        Ok(id)
     }
 
     fn command(

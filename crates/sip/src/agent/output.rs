@@ -34,4 +34,7 @@ pub enum DialError {
     /// A custom header field is no header field, or one that the agent writes itself.
     #[error("bad custom header field")]
     Header,
+    /// A dialog that was written down cannot be read.
+    #[error("bad dialog state")]
+    Dialog,
 }

@@ -5,6 +5,10 @@
 //!
 //! It never sends anything and never knows whether the call is up.
 
+mod state;
+
+pub use state::DialogState;
+
 use std::net::{IpAddr, SocketAddr};
 
 use crate::msg::{CSeq, HeaderName, Method, NameAddr, Request, Response, Uri};

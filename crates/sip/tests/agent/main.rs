@@ -7,5 +7,6 @@ mod credentials;
 mod hostile;
 mod inside;
 mod offers;
+mod restart;
 mod schedules;
 mod support;

@@ -1,0 +1,65 @@
+//! A dialog as plain values: written down while the call is up, so that a program that crashed can end it.
+
+use super::Dialog;
+use crate::msg::NameAddr;
+use crate::target::Destination;
+use crate::txn::Hop;
+
+/// Requests that may have been sent since the dialog was written down. Numbers may be skipped, never used twice.
+const UNRECORDED: u32 = 100;
+
+/// Everything a BYE needs. Addresses are as printed in their header fields; the whole is no secret but holds
+/// telephone numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialogState {
+    /// Call-ID.
+    pub call_id: String,
+    /// From of our requests, with our tag.
+    pub local: String,
+    /// To of our requests, with the peer's tag.
+    pub remote: String,
+    /// CSeq of our last request.
+    pub number: u32,
+    /// The peer's Contact: a URI.
+    pub target: String,
+    /// Route of our requests, in order.
+    pub routes: Vec<String>,
+    /// The next hop when target or routes name hosts and not addresses.
+    pub destination: Destination,
+}
+
+impl DialogState {
+    /// Call-ID and our tag; `None` when From cannot be read.
+    pub(crate) fn key(&self) -> Option<(String, String)> {
+        let local: NameAddr = self.local.parse().ok()?;
+        Some((self.call_id.clone(), local.tag()?.to_owned()))
+    }
+}
+
+impl Dialog {
+    pub(crate) fn state(&self) -> DialogState {
+        DialogState {
+            call_id: self.call_id.clone(),
+            local: self.local.to_string(),
+            remote: self.remote.to_string(),
+            number: self.local_number,
+            target: self.target.to_string(),
+            routes: self.routes.iter().map(NameAddr::to_string).collect(),
+            destination: self.way.destination,
+        }
+    }
+
+    /// `None` when a part cannot be read.
+    pub(crate) fn restore(state: &DialogState) -> Option<Dialog> {
+        Some(Dialog {
+            call_id: state.call_id.clone(),
+            local: state.local.parse().ok()?,
+            remote: state.remote.parse().ok()?,
+            local_number: state.number.saturating_add(UNRECORDED),
+            remote_number: None,
+            target: state.target.parse().ok()?,
+            routes: state.routes.iter().map(|route| route.parse().ok()).collect::<Option<_>>()?,
+            way: Hop { destination: state.destination, flow: None },
+        })
+    }
+}
