@@ -98,6 +98,18 @@ fn a_client_that_joins_a_phone_call_gets_the_track_with_its_join_answer() {
 }
 
 #[test]
+fn a_client_that_offers_after_it_joined_gets_the_same() {
+    let mut world = World::new();
+    let phone = world.join_phone("phone");
+    let track = world.room.publish_audio(world.now, phone, phone_track()).unwrap().to_string();
+    let bob = world.join_and_offer_later("bob");
+    world.until(|world| world.clients[&bob].has_channels());
+    assert!(world.clients[&bob].mid_to_track.values().any(|sid| *sid == track));
+    let asked = world.signals(bob, |s| matches!(s, Response::MediaSectionsRequirement(_)).then_some(()));
+    assert!(asked.is_empty(), "there is nothing to ask for before its first offer");
+}
+
+#[test]
 fn a_phone_hears_a_client_with_its_level_once_it_subscribes() {
     let mut world = World::new();
     let alice = world.join("alice");

@@ -1,6 +1,6 @@
 //! The other end: a LiveKit client of the single peer-connection kind, with str0m as the offerer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -25,16 +25,25 @@ pub(crate) struct Heard {
     pub(crate) payload: Vec<u8>,
 }
 
+/// What waits for the answer to the offer that is out.
+enum Change {
+    Publish(String),
+    Unpublish(Mid),
+}
+
 pub(crate) struct Client {
     rtc: Rtc,
     pub(crate) address: SocketAddr,
     offer: Option<(u32, SdpPendingOffer)>,
+    changes: VecDeque<Change>,
     /// Asked for while an offer was out.
     wanted: Option<u32>,
     next_offer: u32,
     channels: HashMap<String, ChannelId>,
     receivers: Vec<Mid>,
     pub(crate) due: Instant,
+    /// Sections it publishes on.
+    pub(crate) published: Vec<Mid>,
     pub(crate) connected: bool,
     failed: bool,
     pub(crate) signals: Vec<Response>,
@@ -65,7 +74,9 @@ impl Client {
             rtc,
             address,
             offer: None,
+            changes: VecDeque::new(),
             wanted: None,
+            published: Vec::new(),
             next_offer: 1,
             channels: HashMap::new(),
             receivers: Vec::new(),
@@ -160,6 +171,38 @@ impl Client {
         self.outgoing.push(Request::Offer(offer));
     }
 
+    /// Publishes as soon as no offer is out.
+    pub(crate) fn publish_when_free(&mut self, cid: &str) {
+        self.changes.push_back(Change::Publish(cid.to_owned()));
+        self.next_change();
+    }
+
+    /// Unpublishes as soon as no offer is out.
+    pub(crate) fn unpublish_when_free(&mut self, mid: Mid) {
+        self.published.retain(|published| *published != mid);
+        self.changes.push_back(Change::Unpublish(mid));
+        self.next_change();
+    }
+
+    fn next_change(&mut self) {
+        if self.offer.is_some() {
+            return;
+        }
+        match self.changes.pop_front() {
+            Some(Change::Publish(cid)) => {
+                let mid = self.publish(&cid);
+                self.published.push(mid);
+            }
+            Some(Change::Unpublish(mid)) => self.unpublish(mid),
+            None => {}
+        }
+    }
+
+    /// Sections it made to receive audio on.
+    pub(crate) fn sections(&self) -> usize {
+        self.receivers.len()
+    }
+
     pub(crate) fn send_audio(
         &mut self,
         now: Instant,
@@ -195,8 +238,9 @@ impl Client {
                 self.rtc.sdp_api().accept_answer(pending, sdp).expect("an answer that is accepted");
                 self.mid_to_track = answer.mid_to_track_id.clone();
                 self.answers.push(answer.sdp.clone());
-                if let Some(more) = self.wanted.take() {
-                    self.offer_again(more);
+                match self.wanted.take() {
+                    Some(more) => self.offer_again(more),
+                    None => self.next_change(),
                 }
             }
             Response::MediaSectionsRequirement(more) => match &self.offer {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use prost::Message;
 use room::grants::VideoGrant;
 use room::proto::signal_response::Message as Response;
@@ -25,6 +26,8 @@ const SERVER: &str = "10.0.0.1:7882";
 enum Travelling {
     ToRoom(ParticipantId, SocketAddr, Vec<u8>),
     ToClient(ParticipantId, Vec<u8>),
+    Signal(ParticipantId, Bytes),
+    Request(ParticipantId, Box<proto::signal_request::Message>),
 }
 
 pub(crate) struct World {
@@ -37,6 +40,8 @@ pub(crate) struct World {
     pub(crate) ufrags: Vec<(ParticipantId, String)>,
     pub(crate) closed: bool,
     in_flight: VecDeque<(Instant, Travelling)>,
+    /// How long signals take; zero: they are there at once.
+    pub(crate) signal_latency: Duration,
     /// What clients negotiate that join from now on.
     pub(crate) codecs: Vec<Codec>,
     /// Packets of these clients get lost.
@@ -67,6 +72,7 @@ impl World {
             ufrags: Vec::new(),
             closed: false,
             in_flight: VecDeque::new(),
+            signal_latency: Duration::ZERO,
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             cut: Vec::new(),
         }
@@ -100,6 +106,20 @@ impl World {
         let mut client = Client::new(self.now, address, &self.codecs);
         let mut join = self.a_join(change);
         join.mode = JoinMode::Single { offer: Some(client.first_offer()) };
+        self.join_client(client, join)
+    }
+
+    /// A client joins that offers only once it is told that it joined.
+    pub(crate) fn join_and_offer_later(&mut self, identity: &str) -> ParticipantId {
+        let client = Client::new(self.now, SocketAddr::from(([10, 0, 2, 1], 5000)), &self.codecs);
+        let join = self.a_join(|join| join.identity = identity.into());
+        let id = self.join_client(client, join).unwrap();
+        let offer = self.client(id).first_offer();
+        self.request(id, proto::signal_request::Message::Offer(offer));
+        id
+    }
+
+    fn join_client(&mut self, client: Client, join: Join) -> Result<ParticipantId, JoinError> {
         let id = self.room.join(self.now, self.wallclock(), join)?;
         self.clients.insert(id, client);
         self.settle();
@@ -190,15 +210,12 @@ impl World {
     fn room_output(&mut self, output: Output) {
         assert!(!self.closed, "nothing may follow Closed: {output:?}");
         match output {
-            Output::Signal { to, bytes } => {
-                let message = proto::SignalResponse::decode(bytes).unwrap().message.unwrap();
-                self.client(to).signal(message);
-            }
+            Output::Signal { to, bytes } => self.travel(self.signal_latency, Travelling::Signal(to, bytes)),
             Output::RefreshToken { to, claims } => self.client(to).tokens.push(*claims),
             Output::CloseSignal { to } => self.client(to).signal_closed = true,
             Output::Transmit { peer, dst, data, .. } => {
                 if self.clients.get(&peer).is_some_and(|client| client.address == dst) {
-                    self.in_flight.push_back((self.now + LATENCY, Travelling::ToClient(peer, data)));
+                    self.travel(LATENCY, Travelling::ToClient(peer, data));
                 }
             }
             Output::PeerUfrag { peer, ufrag } => self.ufrags.push((peer, ufrag)),
@@ -221,13 +238,22 @@ impl World {
         for packet in packets {
             if !self.cut.contains(&id) {
                 let data = Vec::from(packet.contents);
-                self.in_flight.push_back((now + LATENCY, Travelling::ToRoom(id, address, data)));
+                self.travel(LATENCY, Travelling::ToRoom(id, address, data));
             }
         }
         for message in requests {
-            self.room.handle_signal(now, id, proto::SignalRequest { message: Some(message) });
+            self.travel(self.signal_latency, Travelling::Request(id, Box::new(message)));
         }
         quiet
+    }
+
+    fn travel(&mut self, latency: Duration, what: Travelling) {
+        if latency.is_zero() {
+            return self.deliver(what);
+        }
+        let at = self.now + latency;
+        let place = self.in_flight.partition_point(|(other, _)| *other <= at);
+        self.in_flight.insert(place, (at, what));
     }
 
     /// Advances to the next thing that happens, but not beyond `limit`.
@@ -251,6 +277,13 @@ impl World {
     fn deliver(&mut self, packet: Travelling) {
         let server: SocketAddr = SERVER.parse().unwrap();
         match packet {
+            Travelling::Signal(to, bytes) => {
+                let message = proto::SignalResponse::decode(bytes).unwrap().message.unwrap();
+                self.client(to).signal(message);
+            }
+            Travelling::Request(from, message) => {
+                self.room.handle_signal(self.now, from, proto::SignalRequest { message: Some(*message) });
+            }
             Travelling::ToRoom(id, src, data) => {
                 let packet = Receive { proto: Protocol::Udp, src, dst: server, data: &data };
                 self.room.handle_packet(self.now, id, packet);
