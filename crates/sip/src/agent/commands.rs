@@ -103,8 +103,9 @@ impl Agent {
     }
 
     /// The dialog of a call that is up, to be written down; it changes with re-INVITEs and with each request of ours.
-    pub fn dialog(&mut self, leg: LegId) -> Option<DialogState> {
-        self.legs.get_mut(&leg)?.dialog()
+    #[must_use]
+    pub fn dialog(&self, leg: LegId) -> Option<DialogState> {
+        self.legs.get(&leg)?.dialog()
     }
 
     /// Ends a call that an earlier run of the program left behind, with BYE. Its leg tells nothing but

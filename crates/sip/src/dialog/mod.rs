@@ -118,21 +118,22 @@ impl Dialog {
             Some(Ok(transport)) if served.get(transport).is_some() => transport,
             _ => self.way.destination.transport,
         };
-        let mut addr = SocketAddr::new(ip, uri.port().unwrap_or_else(|| transport.default_port()));
-        if self.is_behind_nat(ip, transport) {
-            addr = self.way.flow.map_or(addr, |flow| flow.remote);
-        }
+        let port = uri.port().filter(|port| *port != 0).unwrap_or_else(|| transport.default_port());
+        let addr = self.seen_address(ip, transport).unwrap_or(SocketAddr::new(ip, port));
         let same_peer = |flow: &Flow| {
             flow.transport == transport && (!transport.is_reliable() || flow.remote.ip() == addr.ip())
         };
         Hop { destination: Destination { transport, addr }, flow: self.way.flow.filter(same_peer) }
     }
 
-    /// The peer names a private address for itself, and its messages come from a public one: what it names cannot
-    /// be reached, where they come from can. Proxies on the way (a route set) know better and are believed.
-    fn is_behind_nat(&self, named: IpAddr, transport: Transport) -> bool {
-        let Some(flow) = self.way.flow.filter(|flow| flow.transport == transport) else { return false };
-        self.routes.is_empty() && is_private(named) && !is_private(flow.remote.ip())
+    /// Where the peer's messages come from, when what it names for itself cannot be reached from here (it stands
+    /// behind NAT). Proxies on the way (a route set) know better and are believed.
+    fn seen_address(&self, named: IpAddr, transport: Transport) -> Option<SocketAddr> {
+        let seen = self.way.flow.filter(|flow| flow.transport == transport && self.routes.is_empty())?.remote;
+        let unreachable = named.is_unspecified()
+            || (named.is_loopback() && !seen.ip().is_loopback())
+            || (is_private(named) && !is_private(seen.ip()));
+        unreachable.then_some(seen)
     }
 
     /// RFC 3261 §12.2.1.1: loose routers stand in Route; a strict one takes the Request-URI's place.
@@ -161,15 +162,10 @@ fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_unspecified()
-                || (a == 100 && b & 0xc0 == 64)
+            let is_shared = a == 100 && b & 0xc0 == 64;
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || is_shared
         }
-        IpAddr::V6(v6) => {
-            v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified()
-        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local(),
     }
 }
 

@@ -85,8 +85,12 @@ fn a_contact_that_asks_for_tcp_is_reached_over_tcp_where_that_is_served() {
 
 #[test]
 fn a_peer_behind_nat_is_reached_where_its_messages_come_from_unless_a_proxy_stands_between() {
-    let dialog_behind = dialog("Contact: <sip:bob@192.168.1.20:5062>\r\n");
-    assert_eq!(dialog_behind.next_hop(&served()).destination.addr, way().destination.addr);
+    for named in ["192.168.1.20:5062", "127.0.0.1", "0.0.0.0", "100.64.0.9"] {
+        let dialog = dialog(&format!("Contact: <sip:bob@{named}>\r\n"));
+        assert_eq!(dialog.next_hop(&served()).destination.addr, way().destination.addr);
+    }
+    let public = dialog("Contact: <sip:bob@192.0.2.7:0>\r\n");
+    assert_eq!(public.next_hop(&served()).destination.addr, addr("192.0.2.7:5060"));
     let routed = dialog("Record-Route: <sip:192.168.1.1;lr>\r\nContact: <sip:bob@192.168.1.20:5062>\r\n");
     assert_eq!(routed.next_hop(&served()).destination.addr, addr("192.168.1.1:5060"));
 }

@@ -21,6 +21,12 @@ impl Branches {
         self.list.iter_mut().find(|dialog| dialog.remote_tag() == tag)
     }
 
+    /// The dialog the call goes on with.
+    pub(super) fn main(&self) -> Option<&Dialog> {
+        let tag = self.main_tag()?;
+        self.list.iter().find(|dialog| dialog.remote_tag() == tag)
+    }
+
     /// Keeps a dialog in place of any with its tag. The main one and those that answered are always kept.
     pub(super) fn insert(&mut self, dialog: Dialog, early: bool) {
         if let Some(known) = self.get(dialog.remote_tag()) {

@@ -25,9 +25,9 @@ impl Leg {
     }
 
     /// The dialog the call goes on with, once it is up.
-    pub(crate) fn dialog(&mut self) -> Option<DialogState> {
-        let tag = self.branches.main_tag().filter(|_| self.phase == Phase::Up)?.to_owned();
-        Some(self.branches.get(&tag)?.state())
+    pub(crate) fn dialog(&self) -> Option<DialogState> {
+        let dialog = self.branches.main().filter(|_| self.phase == Phase::Up)?;
+        Some(dialog.state())
     }
 
     /// Ends the call with BYE. The leg ends with its answer, or without one after 64*T1.

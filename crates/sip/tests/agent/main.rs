@@ -1,5 +1,6 @@
 //! The user agent's stories: calls as they go on the wire, in virtual time.
 
+mod anything;
 mod callee;
 mod caller;
 mod cancel;

@@ -139,6 +139,11 @@ impl Wire {
         self.events.drain(..).map(|(_, event)| event).collect()
     }
 
+    pub(crate) fn take_events(&mut self) -> Vec<(LegId, LegEvent)> {
+        self.drain();
+        self.events.drain(..).collect()
+    }
+
     /// The leg that the last event was about.
     pub(crate) fn leg_told(&mut self) -> LegId {
         self.drain();
