@@ -14,6 +14,9 @@ from .waiting import wait_until
 
 MODULES = Path("/usr/lib/baresip/modules")
 
+# baresip answers only calls to its own account.
+NUMBER = "+15105550123"
+
 CONFIG = """\
 sip_listen 127.0.0.1:{sip_port}
 audio_source ausine,{hertz}
@@ -57,7 +60,7 @@ class Baresip:
                 codecs="\n".join(f"module {codec}.so" for codec in codecs),
             )  # fmt: skip
         )
-        (self.folder / "accounts").write_text(f"<sip:phone@127.0.0.1>;regint=0;answermode={answer}{account}\n")
+        (self.folder / "accounts").write_text(f"<sip:{NUMBER}@127.0.0.1>;regint=0;answermode={answer}{account}\n")
         self.output = (self.folder / "screen.log").open("wb")
         self.process = subprocess.Popen(
             ["baresip", "-f", self.folder, "-v"], stdout=self.output, stderr=self.output, stdin=subprocess.DEVNULL
