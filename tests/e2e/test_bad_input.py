@@ -86,4 +86,4 @@ async def test_rubbish_on_every_port_does_not_disturb_a_call(server, livekit, jo
     assert "panicked" not in server.log()
     assert "phone" in watcher.room.remote_participants
     await livekit.room.remove_participant(api.RoomParticipantIdentity(room="rubbish", identity="phone"))
-    phone.ends_well()
+    await phone.ends_well()

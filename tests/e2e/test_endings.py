@@ -26,7 +26,7 @@ async def test_the_phone_hangs_up(livekit, join, sipp, trunk_to):
     await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "bye"))
     await watcher.sees("phone", "hangup")
     assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_the_participant_is_removed(livekit, join, sipp, trunk_to):
@@ -34,7 +34,7 @@ async def test_the_participant_is_removed(livekit, join, sipp, trunk_to):
     watcher = await join("removed", "watcher")
     await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "removed"))
     await livekit.room.remove_participant(api.RoomParticipantIdentity(room="removed", identity="phone"))
-    phone.ends_well()
+    await phone.ends_well()
     assert await watcher.sees_leave("phone") == DisconnectReason.PARTICIPANT_REMOVED
 
 
@@ -49,14 +49,14 @@ async def test_the_participant_is_removed_while_the_phone_rings(livekit, join, s
     with pytest.raises(api.ServerError) as raised:
         await asyncio.wait_for(placing, 5)
     assert raised.value.code == "canceled"
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_the_room_is_deleted(livekit, join, sipp, trunk_to):
     phone = sipp("answer_until_bye")
     await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "deleted"))
     await livekit.room.delete_room(api.DeleteRoomRequest(room="deleted"))
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_the_call_lasts_no_longer_than_allowed(livekit, join, sipp, trunk_to):
@@ -67,7 +67,7 @@ async def test_the_call_lasts_no_longer_than_allowed(livekit, join, sipp, trunk_
     await livekit.sip.create_sip_participant(asked)
     await watcher.sees("phone", "hangup")
     await watcher.sees_leave("phone")
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_the_caller_gives_up_waiting(livekit, join, sipp, trunk_to):
@@ -77,7 +77,7 @@ async def test_the_caller_gives_up_waiting(livekit, join, sipp, trunk_to):
     placing = asyncio.ensure_future(livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "gone")))
     await watcher.sees("phone", "ringing")
     placing.cancel()
-    phone.ends_well()
+    await phone.ends_well()
     await watcher.sees_leave("phone")
 
 
@@ -96,8 +96,8 @@ async def test_the_server_is_interrupted(server, livekit, join, sipp, trunk_to):
     code = await asyncio.to_thread(server.process.wait, 5)
 
     assert code == 0
-    talking.ends_well()
-    ringing.ends_well()
+    await talking.ends_well()
+    await ringing.ends_well()
 
 
 async def test_a_draining_server_finishes_its_calls_and_takes_no_new_ones(make_server, tmp_path, sipp):
@@ -117,7 +117,7 @@ async def test_a_draining_server_finishes_its_calls_and_takes_no_new_ones(make_s
         with pytest.raises(Exception):
             for _ in range(50):
                 await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "drain-2"))
-        phone.ends_well()
+        await phone.ends_well()
         assert await asyncio.to_thread(server.process.wait, 10) == 0
     finally:
         await client.aclose()

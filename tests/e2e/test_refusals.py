@@ -57,7 +57,7 @@ async def test_the_sdk_learns_code_and_reason(
     assert watcher.statuses_of("phone")[-1] == "hangup", "a failed call shows that it is over"
     if leaves_with is not None:
         assert left == leaves_with
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_nobody_answers(livekit, join, sipp, trunk_to):
@@ -72,7 +72,7 @@ async def test_nobody_answers(livekit, join, sipp, trunk_to):
     assert raised.value.code == "canceled"
     assert raised.value.status == 408
     assert await watcher.sees_leave("phone") == UNAVAILABLE
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_nothing_listens_at_the_trunk(livekit, join, trunk_to):
@@ -100,7 +100,7 @@ async def test_the_right_password_is_accepted(livekit, sipp, trunk_to):
     trunk = await trunk_to(phone.address, auth_username="caller", auth_password="correct horse")
     await livekit.sip.create_sip_participant(request(trunk, "digest"))
     await livekit.room.remove_participant(api.RoomParticipantIdentity(room="digest", identity="phone"))
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_a_wrong_password_ends_after_one_retry_with_the_code(livekit, sipp, trunk_to):
@@ -110,7 +110,7 @@ async def test_a_wrong_password_ends_after_one_retry_with_the_code(livekit, sipp
         await livekit.sip.create_sip_participant(request(trunk, "digest"))
     assert raised.value.sip_status_code == 401
     assert len(phone.received("INVITE")) == 2
-    phone.ends_well()
+    await phone.ends_well()
 
 
 async def test_credentials_are_asked_for_but_the_trunk_has_none(livekit, sipp, trunk_to):

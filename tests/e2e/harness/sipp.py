@@ -1,13 +1,12 @@
 """SIPp as the phone: a scenario of tests/sipp is its part in the story."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 from .ports import free_port
 from .server import ROOT
-from .waiting import wait_until
+from .waiting import until, wait_until
 
 SCENARIOS = ROOT / "tests" / "sipp"
 
@@ -19,7 +18,11 @@ class Sipp:
         self.port = free_port()
         self.folder = folder / f"sipp-{scenario}-{self.port}"
         self.folder.mkdir(parents=True)
-        shutil.copy(SCENARIOS / f"{scenario}.xml", self.folder)
+        # SIPp wants status codes as numbers in the file, so the keys are put in here and not with its own -key.
+        text = (SCENARIOS / f"{scenario}.xml").read_text()
+        for key, value in keys.items():
+            text = text.replace(f"[{key}]", str(value))
+        (self.folder / f"{scenario}.xml").write_text(text)
         self.messages = self.folder / "messages.log"
         command = [
             "sipp", "-sf", f"{scenario}.xml", "-i", "127.0.0.1", "-p", str(self.port), "-t", transport,
@@ -27,8 +30,6 @@ class Sipp:
             "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error",
             "-mp", str(free_port()),
         ]  # fmt: skip
-        for key, value in keys.items():
-            command += ["-key", key, str(value)]
         self.output = (self.folder / "screen.log").open("wb")
         self.process = subprocess.Popen(
             command, cwd=self.folder, stdout=self.output, stderr=self.output, stdin=subprocess.DEVNULL
@@ -59,12 +60,10 @@ class Sipp:
                 found.append(message)
         return found
 
-    def waits_for(self, method: str, seconds: float = 10.0) -> str:
-        return wait_until(lambda: self.received(method), f"SIPp receives {method}", seconds)[0]
-
-    def ends_well(self, seconds: float = 20.0) -> None:
+    async def ends_well(self, seconds: float = 20.0) -> None:
         """The scenario was played to its end, every message as expected."""
-        code = self.process.wait(seconds)
+        await until(lambda: self.process.poll() is not None, f"SIPp ends; its story so far:\n{self.trace()}", seconds)
+        code = self.process.returncode
         errors = self.folder / "errors.log"
         told = errors.read_text(errors="replace")[-2000:] if errors.exists() else ""
         assert code == 0, f"SIPp ended with {code}: {told}\n{self.trace()[-3000:]}"
