@@ -4,6 +4,7 @@ mod api;
 mod calls;
 mod cli;
 mod config;
+mod demo;
 mod metrics;
 mod serve;
 mod store;

@@ -33,6 +33,7 @@ pub(super) struct Line {
     recorder: Option<Recorder>,
     origin: Option<u32>,
     seed: u64,
+    hears: bool,
     last_packet: Option<Instant>,
     longest_gap: Duration,
     heard_level: f64,
@@ -73,6 +74,7 @@ impl Line {
             recorder: None,
             origin: None,
             seed,
+            hears: false,
             last_packet: None,
             longest_gap: Duration::ZERO,
             heard_level: SILENCE_DBFS,
@@ -116,16 +118,23 @@ impl Line {
 
     /// Takes a datagram of the RTP port.
     pub(super) fn handle_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) -> Option<PhoneEvent> {
-        match self.leg.handle_rtp(now, from, packet) {
+        let before = self.leg.stats().packets_received;
+        let event = match self.leg.handle_rtp(now, from, packet) {
             Received::Audio { payload, codec, timestamp, .. } => {
                 let samples = decode(codec, payload, &mut self.heard)?;
-                let first = self.last_packet.is_none();
-                self.listen(now, codec, timestamp, samples);
+                self.listen(codec, timestamp, samples);
+                let first = !std::mem::replace(&mut self.hears, true);
                 first.then_some(PhoneEvent::FirstAudio)
             }
             Received::Digit(event) => Some(PhoneEvent::Digit { digit: event.digit.as_char() }),
             Received::Nothing => None,
+        };
+        // Packets of a digit keep the stream going as audio does.
+        if self.leg.stats().packets_received > before {
+            let gap = self.last_packet.replace(now).map_or(Duration::ZERO, |last| now - last);
+            self.longest_gap = self.longest_gap.max(gap);
         }
+        event
     }
 
     /// Takes a datagram of the RTCP port.
@@ -206,9 +215,7 @@ impl Line {
         self.recorder.take().map(Recorder::finish).transpose()
     }
 
-    fn listen(&mut self, now: Instant, codec: AudioCodec, timestamp: u32, samples: usize) {
-        let gap = self.last_packet.replace(now).map_or(Duration::ZERO, |last| now - last);
-        self.longest_gap = self.longest_gap.max(gap);
+    fn listen(&mut self, codec: AudioCodec, timestamp: u32, samples: usize) {
         let pcm = &self.heard[..samples];
         self.heard_level = self.heard_level.max(dbfs(pcm));
         if let Voice::Echo(frames) = &mut self.voice {

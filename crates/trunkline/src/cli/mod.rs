@@ -2,6 +2,7 @@
 
 mod client;
 mod input;
+pub(crate) mod phone;
 mod serve;
 mod sip;
 mod table;
@@ -11,6 +12,8 @@ mod tests;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::demo;
 
 /// Phone calls over SIP trunks, joined to real-time rooms.
 #[derive(Debug, Parser)]
@@ -24,8 +27,15 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::Args),
+    /// Place a call between a built-in phone and a room, hear it and see it
+    Demo(demo::Args),
+    /// Run the built-in phone, to develop without a carrier
+    Phone(phone::Args),
     /// Manage trunks and place calls through a server's API
     Sip(sip::Args),
+    /// The demo's room participant
+    #[command(hide = true)]
+    DemoParticipant(demo::participant::Args),
 }
 
 /// Runs the program with the process's arguments.
@@ -35,6 +45,9 @@ pub(crate) fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Sip(args) => sip::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Phone(args) => phone::run(args),
+        Command::DemoParticipant(args) => demo::participant::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
