@@ -89,6 +89,9 @@ fn run_schedule(seed: u64) {
         delay: Duration::from_millis(*pick(&mut net.rng, &[1, 50, 700, 3000])),
     };
     net = Net::new(seed, link);
+    if net.rng.random_bool(0.15) {
+        net.use_tcp();
+    }
     let forks = net.rng.random_bool(0.3);
     let caller = net.add(CALLER, moody(true));
     let phones = [net.add(PHONE, moody(!forks)), net.add(SECOND_PHONE, moody(!forks))];
@@ -151,14 +154,21 @@ fn twenty_calls_through_30_percent_loss_are_all_answered_and_all_ended_on_both_s
 }
 
 #[test]
-fn on_a_perfect_network_nothing_is_sent_twice() {
-    let mut net = Net::new(1, Link::PERFECT);
-    let caller = net.add(CALLER, talks_for(Duration::from_secs(3)));
-    let phone = net.add(PHONE, friendly());
-    net.call(caller, PHONE, "call");
-    net.run(Duration::from_secs(120));
-    net.assert_over();
-    let told = |node: usize| net.nodes[node].told.values().next().cloned().unwrap_or_default();
-    assert_eq!(told(caller), ["Provisional 180", "Answered 200", "Ended"]);
-    assert_eq!(told(phone), ["Incoming", "Acked", "RemoteBye", "Ended"]);
+fn on_a_perfect_network_nothing_is_sent_twice_over_udp_or_tcp() {
+    for tcp in [false, true] {
+        let mut net = Net::new(1, Link::PERFECT);
+        if tcp {
+            net.use_tcp();
+        }
+        let caller = net.add(CALLER, talks_for(Duration::from_secs(3)));
+        let phone = net.add(PHONE, friendly());
+        net.call(caller, PHONE, "call");
+        net.run(Duration::from_secs(120));
+        net.assert_over();
+        let told = |node: usize| net.nodes[node].told.values().next().cloned().unwrap_or_default();
+        assert_eq!(told(caller), ["Provisional 180", "Answered 200", "Ended"]);
+        assert_eq!(told(phone), ["Incoming", "Acked", "RemoteBye", "Ended"]);
+        // INVITE, 180, 200, ACK, BYE, 200.
+        assert_eq!(net.packets, 6);
+    }
 }

@@ -62,10 +62,13 @@ pub(crate) struct Net {
     pub(crate) rng: StdRng,
     pub(crate) nodes: Vec<Node>,
     link: Link,
+    transport: Transport,
     /// An address behind which several nodes hear the same packets: a fork.
     group: Option<(SocketAddr, Vec<SocketAddr>)>,
     queue: BinaryHeap<Reverse<(Instant, u64, Entry)>>,
     number: u64,
+    /// Packets sent so far, those lost included.
+    pub(crate) packets: u32,
 }
 
 impl Net {
@@ -77,10 +80,18 @@ impl Net {
             rng: StdRng::seed_from_u64(seed),
             nodes: Vec::new(),
             link,
+            transport: Transport::Udp,
             group: None,
             queue: BinaryHeap::new(),
             number: 0,
+            packets: 0,
         }
+    }
+
+    /// Everything goes by TCP from here on: no loss, no copies, order kept.
+    pub(crate) fn use_tcp(&mut self) {
+        self.transport = Transport::Tcp;
+        self.link = Link::PERFECT;
     }
 
     pub(crate) fn add(&mut self, at: &str, behaviour: Behaviour) -> usize {
@@ -97,7 +108,7 @@ impl Net {
 
     /// Places a call.
     pub(crate) fn call(&mut self, from: usize, to: &str, call_id: &str) -> LegId {
-        let destination = Destination { transport: Transport::Udp, addr: addr(to) };
+        let destination = Destination { transport: self.transport, addr: addr(to) };
         let leg = self.nodes[from].agent.call(self.now, super::invite(call_id), destination).expect("placed");
         self.drain(from);
         leg
@@ -134,7 +145,7 @@ impl Net {
         match entry {
             Entry::Packet { from, to, bytes } => {
                 let Some(node) = self.nodes.iter().position(|node| node.at == to) else { return };
-                let flow = Flow { transport: Transport::Udp, local: to, remote: from };
+                let flow = Flow { transport: self.transport, local: to, remote: from };
                 self.nodes[node].agent.handle_message(self.now, flow, &bytes);
                 self.drain(node);
             }
@@ -179,6 +190,7 @@ impl Net {
     }
 
     fn transmit(&mut self, from: usize, to: SocketAddr, bytes: &[u8]) {
+        self.packets += 1;
         let from = self.nodes[from].at;
         let members = match &self.group {
             Some((group, members)) if *group == to => members.clone(),
@@ -188,7 +200,10 @@ impl Net {
             let copies = 1 + usize::from(self.rng.random_bool(self.link.repeat));
             for _ in 0..copies {
                 if !self.rng.random_bool(self.link.loss) {
-                    let after = self.rng.random_range(Duration::ZERO..=self.link.delay);
+                    let after = match self.transport {
+                        Transport::Udp => self.rng.random_range(Duration::ZERO..=self.link.delay),
+                        _ => self.link.delay,
+                    };
                     self.push(self.now + after, Entry::Packet { from, to, bytes: bytes.to_vec() });
                 }
             }
