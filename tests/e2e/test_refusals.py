@@ -95,8 +95,9 @@ async def test_the_trunk_does_not_exist(livekit):
     assert raised.value.status == 404
 
 
-async def test_the_right_password_is_accepted(livekit, sipp, trunk_to):
-    phone = sipp("answer_after_challenge")
+@pytest.mark.parametrize("scenario", ["answer_after_challenge", "answer_after_proxy_challenge"])
+async def test_the_right_password_is_accepted(livekit, sipp, trunk_to, scenario):
+    phone = sipp(scenario)
     trunk = await trunk_to(phone.address, auth_username="caller", auth_password="correct horse")
     await livekit.sip.create_sip_participant(request(trunk, "digest"))
     await livekit.room.remove_participant(api.RoomParticipantIdentity(room="digest", identity="phone"))
