@@ -4,6 +4,7 @@
 //! a [`Sink`]. Once the phone is up there is one 20 ms clock per call: every tick sends the phone a frame or a digit's
 //! packet. It never opens a socket, asks a clock, or decides when a call ends.
 
+mod early;
 mod frames;
 mod io;
 mod timeline;
@@ -20,6 +21,7 @@ use media::sdp::Negotiated;
 use rand::RngCore;
 use room::TrackSid;
 
+use early::Early;
 use frames::SourcePacket;
 use to_phone::{Frame, TICK, ToPhone};
 use to_room::ToRoom;
@@ -33,6 +35,7 @@ const MAX_LATE: u32 = 5;
 /// The audio of one call.
 pub struct Bridge {
     leg: RtpLeg,
+    early: Early,
     to_room: ToRoom,
     to_phone: ToPhone,
     /// The room is heard, digits pass.
@@ -74,6 +77,7 @@ impl Bridge {
         };
         Self {
             leg: RtpLeg::new(leg, rng, now),
+            early: Early::default(),
             to_room: ToRoom::new(config.voice_isolation, rng),
             to_phone: ToPhone::new(),
             open: false,
@@ -108,6 +112,9 @@ impl Bridge {
 
     /// A packet on the call's RTP port.
     pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, packet: &[u8], sink: &mut impl Sink) {
+        if self.leg.codec().is_none() {
+            return self.early.keep(now, from, packet);
+        }
         match self.leg.handle_rtp(now, from, packet) {
             Received::Audio { payload, codec, seq, timestamp, marker, ssrc_changed: _ } => {
                 let source = SourcePacket { payload, codec, seq, timestamp, marker };
@@ -166,6 +173,9 @@ impl Bridge {
         }
         self.to_room.tick(now, sink);
         if self.leg.codec().is_some() {
+            for packet in self.early.take(now) {
+                self.handle_rtp(now, packet.from, &packet.bytes, sink);
+            }
             self.tick_phone(now, wallclock, sink);
         }
         let next = self.to_phone.after(due);
@@ -196,6 +206,10 @@ impl Bridge {
     }
 
     fn connect(&mut self, now: Instant, negotiated: &Negotiated) {
+        if self.leg.codec().is_none() {
+            // The first frame goes out at once, whatever the dial tone's clock says.
+            self.next_tick = Some(now);
+        }
         self.leg.negotiate(negotiated, now);
         self.to_room.tone(false);
     }
@@ -268,3 +282,6 @@ impl Bridge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,8 +199,11 @@ impl Call {
         }
     }
 
-    /// Takes in what happened.
+    /// Takes in what happened. After the end nothing matters any more.
     pub fn handle(&mut self, now: Instant, input: CallInput) {
+        if self.state == State::Ended {
+            return;
+        }
         match input {
             CallInput::Joined { participant_sid, local } => self.joined(now, participant_sid, local),
             CallInput::JoinFailed(failure) => self.end(now, &Verdict::JoinFailed(failure), &[]),
@@ -334,3 +337,6 @@ impl Call {
         self.outputs.push_back(output);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Calls told as stories: a scripted phone, a scripted room, simulated time.
+
+mod endings;
+mod setup;
+mod story;
