@@ -82,7 +82,7 @@ fn a_wrong_request_is_refused_with_the_text_that_clients_know() {
         (
             |r, _| r.dtmf = "12,3".into(),
             ErrorCode::InvalidArgument,
-            "dtmf: ',' at position 2 is no DTMF digit and no pause",
+            "dtmf: ',' at position 2 is neither a DTMF digit (0-9 * # A-D) nor a pause (w)",
         ),
         (
             |r, _| r.sip_to_header = Some(proto::SipNamedDest::default()),
@@ -223,7 +223,8 @@ fn addresses_are_what_the_incumbent_sends() {
 
 #[test]
 fn a_display_name_has_three_cases() {
-    let name = |name: Option<&str>| plan(|r, _| r.display_name = name.map(str::to_owned)).dial.from.display_name;
+    let name =
+        |name: Option<&str>| plan(|r, _| r.display_name = name.map(str::to_owned)).dial.from.display_name;
     assert_eq!(name(None).as_deref(), Some("+15105550100"));
     assert_eq!(name(Some("")), None);
     assert_eq!(name(Some(r#"A \"quoted\" name"#)).as_deref(), Some(r#"A "quoted" name"#));
@@ -292,7 +293,8 @@ fn without_any_host_the_request_uri_cannot_be_made() {
 #[test]
 fn a_request_uri_of_ones_own_replaces_the_destination() {
     let uri = |raw: &str| proto::SipRequestDest { uri: Some(proto::sip_request_dest::Uri::Raw(raw.into())) };
-    let plan = plan(|r, _| r.sip_request_uri = Some(uri("<sip:bob@other.test:5090;user=phone;transport=tcp>")));
+    let plan =
+        plan(|r, _| r.sip_request_uri = Some(uri("<sip:bob@other.test:5090;user=phone;transport=tcp>")));
     assert_eq!(plan.dial.request_uri, "sip:bob@other.test:5090;transport=tcp;user=phone");
     assert_eq!(plan.dial.next_hop.host, "other.test");
     for raw in ["", "bob", "tel:+1", "sips:a@b", "sip:a@b;transport=tls", "sip:a@b:0", "sip:a@b c"] {
@@ -326,7 +328,10 @@ fn durations_out_of_range_fall_back() {
 #[test]
 fn media_of_the_call_goes_over_that_of_the_trunk() {
     let plan = plan(|r, t| {
-        t.media = Some(proto::SipMediaConfig { media_timeout: media_timeout(20).media_timeout, ..codecs(&["PCMU"], true) });
+        t.media = Some(proto::SipMediaConfig {
+            media_timeout: media_timeout(20).media_timeout,
+            ..codecs(&["PCMU"], true)
+        });
         r.media = Some(codecs(&["pcma"], true));
     });
     assert_eq!(plan.media.codecs, [Codec::Pcma]);
@@ -355,7 +360,9 @@ fn each_number_of_a_trunk_is_used() {
     let trunk = SipOutboundTrunkInfo { numbers: numbers.clone(), ..trunk() };
     let mut rng = StdRng::seed_from_u64(7);
     let mut seen: Vec<String> = (0..200)
-        .map(|_| Plan::new(&request(), Some(&trunk), &PlanDefaults::default(), &mut rng).unwrap().numbers.caller)
+        .map(|_| {
+            Plan::new(&request(), Some(&trunk), &PlanDefaults::default(), &mut rng).unwrap().numbers.caller
+        })
         .collect();
     seen.sort();
     seen.dedup();

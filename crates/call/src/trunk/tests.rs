@@ -58,7 +58,9 @@ fn a_wrong_trunk_is_refused_with_the_text_that_clients_know() {
 
 #[test]
 fn hosts_with_ports_and_addresses_of_both_families_are_fine() {
-    for address in ["sip.example.com", "sip.example.com:5080", "10.0.0.1", "10.0.0.1:5061", "::1", "[::1]:5060"] {
+    for address in
+        ["sip.example.com", "sip.example.com:5080", "10.0.0.1", "10.0.0.1:5061", "::1", "[::1]:5060"]
+    {
         let trunk = SipOutboundTrunkInfo { address: address.into(), ..trunk() };
         validate(&trunk).expect(address);
     }
@@ -75,10 +77,8 @@ fn routing_and_identity_headers_may_be_set() {
 
 fn update(update: SipOutboundTrunkUpdate) -> Result<SipOutboundTrunkInfo, TrunkError> {
     let stored = SipOutboundTrunkInfo { sip_trunk_id: "ST_1".into(), ..trunk() };
-    let request = UpdateSipOutboundTrunkRequest {
-        sip_trunk_id: "ST_1".into(),
-        action: Some(Action::Update(update)),
-    };
+    let request =
+        UpdateSipOutboundTrunkRequest { sip_trunk_id: "ST_1".into(), action: Some(Action::Update(update)) };
     apply_update(&stored, &request)
 }
 

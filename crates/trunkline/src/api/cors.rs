@@ -9,7 +9,8 @@ use axum::{
 
 /// How long a browser may remember a preflight answer, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
-const METHODS: HeaderValue = HeaderValue::from_static("OPTIONS, HEAD, GET, POST, PATCH, DELETE");
+/// What a browser may be allowed to send.
+const METHODS: [&str; 6] = ["OPTIONS", "HEAD", "GET", "POST", "PATCH", "DELETE"];
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const VARY: HeaderValue = HeaderValue::from_static("Origin");
 
@@ -38,7 +39,10 @@ fn preflight_headers(request: &Request, origin: Option<HeaderValue>) -> HeaderMa
     let asked = request.headers();
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.unwrap_or(ANY));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    let method = asked.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if let Some(method) = method.filter(|method| METHODS.iter().any(|allowed| *method == allowed)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+    }
     let wanted = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.unwrap_or(ANY));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);

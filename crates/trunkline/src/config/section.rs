@@ -56,7 +56,7 @@ impl<'n> Section<'n> {
 
     /// The value of a key; `null` and the empty string count as absent.
     fn take(&mut self, key: &str) -> Option<Value> {
-        match self.map.remove(key) {
+        match self.map.shift_remove(key) {
             Some(Value::Null) => None,
             Some(Value::String(text)) if text.is_empty() => None,
             Some(value) => Some(value),

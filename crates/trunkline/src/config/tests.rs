@@ -1,1 +1,143 @@
+use std::{net::IpAddr, time::Duration};
 
+use super::{
+    load::{LoadError, load, parse},
+    *,
+};
+
+const EXAMPLE: &str = include_str!("../../../../trunkline.example.yaml");
+
+fn read(text: &str) -> (Config, Vec<String>, Vec<String>) {
+    let (loaded, problems, _) = parse(text, Config::default()).unwrap();
+    (loaded.config, loaded.warnings, problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_example_holds_every_key_with_its_default() {
+    let (loaded, problems, absent) = parse(EXAMPLE, Config::default()).unwrap();
+    assert_eq!(loaded.config, Config::default());
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+    assert_eq!((problems, absent), (vec![], vec![]), "every key that can be read is shown");
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    for text in ["", "\n", "# only a comment\n", "{}", "rtc:\n"] {
+        let (config, warnings, problems) = read(text);
+        assert_eq!((config, warnings, problems), (Config::default(), vec![], vec![]), "{text:?}");
+    }
+}
+
+#[test]
+fn every_wrong_value_is_reported_at_once_with_its_path_and_what_would_be_right() {
+    let (_, _, problems) = read(
+        "port: 99999\nbind_addresses: [127.0.0.1, nowhere]\nkeys: {a: [1]}\nrtc: {udp_port: 9-5, use_external_ip: maybe}\n\
+         sip: {rtp_port: all, media_timeout: soon, codecs: {PCMU/8000: 1}, nat_1_to_1_ip: 300.1.1.1, local_net: 10.0.0.0}\n\
+         room: 7\nlogging: {level: loud}\nlimit: {max_api_request_body_size: 0}\n",
+    );
+    assert_eq!(
+        problems,
+        [
+            "port: should be a port, 0 to 65535, not 99999",
+            "bind_addresses[1]: should be an IP address, not \"nowhere\"",
+            "keys.a: should be a secret, as text",
+            "rtc.udp_port: should be a port or a range of ports, 7882-7897, not \"9-5\"",
+            "rtc.use_external_ip: should be true or false, not \"maybe\"",
+            "sip.rtp_port: should be a port or a range of ports, 7882-7897, not \"all\"",
+            "sip.nat_1_to_1_ip: should be an IP address, not \"300.1.1.1\"",
+            "sip.local_net: should be a network, 10.0.0.0/8, not \"10.0.0.0\"",
+            "sip.media_timeout: should be a duration, 15s or 1m30s, not \"soon\"",
+            "sip.codecs.PCMU/8000: should be true or false, not 1",
+            "room: should be a mapping of keys to values, not 7",
+            "logging.level: should be trace, debug, info, warn, error, or a filter such as info,trunkline=debug, not \"loud\"",
+            "limit.max_api_request_body_size: should be a number of bytes, 1 or more, not 0",
+        ]
+    );
+}
+
+#[test]
+fn a_livekit_server_file_loads_with_warnings() {
+    let (config, warnings, problems) = read(
+        "port: 7880\nbind_addresses:\n  - \"\"\nlog_level: info\nrtc:\n  tcp_port: 7881\n  port_range_start: 50000\n  \
+         port_range_end: 60000\n  use_external_ip: false\nredis:\n  address: localhost:6379\nkeys:\n  APIkey: \
+         0123456789abcdef0123456789abcdef\nroom:\n  auto_create: true\n  empty_timeout: 300\nlogging:\n  json: true\n  \
+         level: info\nwebhook:\n  api_key: APIkey\n",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(config.keys.secret("APIkey"), Some("0123456789abcdef0123456789abcdef"));
+    assert!(config.logging.json);
+    assert_eq!(
+        warnings,
+        [
+            "rtc.port_range_start: unknown key, ignored",
+            "rtc.port_range_end: unknown key, ignored",
+            "log_level: unknown key, ignored",
+            "redis: unknown key, ignored",
+            "webhook: unknown key, ignored",
+        ]
+    );
+}
+
+#[test]
+fn ports_and_durations_are_read_in_every_form() {
+    let (config, _, problems) = read(
+        "prometheus_port: 6789\nrtc: {udp_port: 7000, tcp_port: 0}\nsip: {rtp_port: 10000-20000, media_timeout: 1m30s, \
+         media_timeout_initial: 500ms}\nroom: {empty_timeout: 60}\nshutdown: {drain: 1h}\n",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!((config.prometheus_port, config.rtc.tcp_port), (Some(6789), None));
+    assert_eq!(config.rtc.udp_port, PortRange::new(7000, 7000));
+    assert_eq!(config.sip.rtp_port, PortRange::new(10_000, 20_000));
+    assert_eq!(config.sip.media_timeout, Duration::from_secs(90));
+    assert_eq!(config.sip.media_timeout_initial, Duration::from_millis(500));
+    assert_eq!(config.room.empty_timeout, Duration::from_secs(60));
+    assert_eq!(config.shutdown.drain, Duration::from_secs(3600));
+}
+
+#[test]
+fn settings_that_contradict_one_another_are_wrong() {
+    let (_, _, problems) = read("sip: {use_external_ip: true, nat_1_to_1_ip: 1.2.3.4}");
+    assert_eq!(problems, ["sip.use_external_ip: should be absent when sip.nat_1_to_1_ip is given"]);
+    let (_, _, problems) = read("sip: {codecs: {PCMU/8000: false, PCMA/8000: false}}");
+    assert_eq!(problems, ["sip.codecs: should be a mapping that leaves PCMU/8000 or PCMA/8000 on"]);
+}
+
+#[test]
+fn a_codec_of_the_incumbent_that_is_not_built_is_warned_about() {
+    let (config, warnings, problems) = read("sip: {codecs: {G722/8000: true, PCMA/8000: false}}");
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(warnings, ["sip.codecs.G722/8000: not supported yet, ignored"]);
+    assert_eq!(config.sip.codecs.get("PCMA/8000"), Some(&false));
+}
+
+#[test]
+fn a_server_needs_a_key_unless_it_is_for_development() {
+    let Err(LoadError::Wrong(problems)) = load(None, false) else { panic!("no key, and nobody minds") };
+    assert!(problems.to_string().contains("keys: should be a mapping of API keys to secrets"), "{problems}");
+    let config = load(None, true).unwrap().config;
+    assert_eq!(config.keys.secret(DEV_KEY), Some(DEV_SECRET));
+    assert_eq!(config.bind_addresses, [IpAddr::from([127, 0, 0, 1])]);
+    assert_eq!(config.shutdown.drain, Duration::ZERO);
+}
+
+#[test]
+fn a_secret_shows_in_no_debug_output_and_in_no_problem() {
+    let (config, warnings, problems) =
+        read("keys: {APIkey: s3cr3t}\nrtc: {turn_servers: [{host: a, credential: s3cr3t}]}");
+    let everything = format!("{config:?} {warnings:?} {problems:?}");
+    assert!(!everything.contains("s3cr3t"), "{everything}");
+    assert!(everything.contains("APIkey"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_the_reader_panic(text in "[a-z_]{1,8}: ?[\\[\\]{}a-z0-9:,. -]{0,40}") {
+        let _ = parse(&text, Config::default());
+    }
+
+    #[test]
+    fn no_text_makes_a_duration_panic(text: String) {
+        let _ = values::duration(&text);
+        let _ = PortRange::parse(&text);
+    }
+}
