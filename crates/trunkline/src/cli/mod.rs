@@ -32,7 +32,7 @@ enum Command {
     /// Run the built-in phone, to develop without a carrier
     Phone(phone::Args),
     /// Manage trunks and place calls through a server's API
-    Sip(sip::Args),
+    Sip(Box<sip::Args>),
     /// The demo's room participant
     #[command(hide = true)]
     DemoParticipant(demo::participant::Args),
@@ -44,7 +44,7 @@ pub(crate) fn run() -> ExitCode {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
-        Command::Sip(args) => sip::run(args),
+        Command::Sip(args) => sip::run(*args),
         Command::Demo(args) => demo::run(args),
         Command::Phone(args) => phone::run(args),
         Command::DemoParticipant(args) => demo::participant::run(args),

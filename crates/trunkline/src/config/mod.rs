@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use load::{LoadError, Loaded, dev, load};
+pub(crate) use load::load;
 pub(crate) use values::{PortRange, parse_duration};
 
 /// API key and secret of `--dev`, as livekit-server's own development mode has them.
@@ -66,11 +66,6 @@ impl Keys {
 
     pub(crate) fn secret(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
-    }
-
-    /// The first key and its secret, to sign tokens of our own with.
-    pub(crate) fn first(&self) -> Option<(&str, &str)> {
-        self.0.iter().next().map(|(key, secret)| (key.as_str(), secret.as_str()))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -35,6 +35,11 @@ pub(super) struct Families {
     pub(super) stage_dur: HistogramVec,
     pub(super) sdp_size: HistogramVec,
     pub(super) available: IntGauge,
+    pub(super) own: Own,
+}
+
+/// What the incumbent does not count.
+pub(super) struct Own {
     pub(super) api_requests: IntCounterVec,
     pub(super) signal_sessions: IntGauge,
     pub(super) bad_input: IntCounterVec,
@@ -96,6 +101,15 @@ impl Families {
             )?,
             sdp_size: make.seconds("livekit_sip_sdp_size_bytes", "Size of SDPs", &["type"], &SIZE)?,
             available: make.gauge("livekit_sip_available", "1 while new calls are taken")?,
+            own: Own::new(&make)?,
+            registry: make.registry,
+        })
+    }
+}
+
+impl Own {
+    fn new(make: &Maker) -> Result<Self, Error> {
+        Ok(Self {
             api_requests: make.counters(
                 "trunkline_api_requests",
                 "API requests by their answer",
@@ -103,7 +117,6 @@ impl Families {
             )?,
             signal_sessions: make.gauge("trunkline_signal_sessions", "Open signalling connections")?,
             bad_input: make.counters("trunkline_bad_input", "Input that no protocol allows", &["kind"])?,
-            registry: make.registry,
         })
     }
 }

@@ -101,18 +101,18 @@ impl Metrics {
 
     /// An API request was answered; `code` is `ok` or a Twirp code.
     pub(crate) fn api_request(&self, service: &str, method: &str, code: &str) {
-        self.0.api_requests.with_label_values(&[service, method, code]).inc();
+        self.0.own.api_requests.with_label_values(&[service, method, code]).inc();
     }
 
     /// A signalling connection is open until the returned guard is dropped.
     pub(crate) fn signal_session(&self) -> ActiveCall {
-        self.0.signal_sessions.inc();
-        ActiveCall(self.0.signal_sessions.clone())
+        self.0.own.signal_sessions.inc();
+        ActiveCall(self.0.own.signal_sessions.clone())
     }
 
     /// Something came in that its protocol does not allow: `http`, `websocket`, `sip`, `sdp`, `rtp`, `token` ...
     pub(crate) fn bad_input(&self, kind: &str) {
-        self.0.bad_input.with_label_values(&[kind]).inc();
+        self.0.own.bad_input.with_label_values(&[kind]).inc();
     }
 
     /// Everything in Prometheus' text format.

@@ -32,7 +32,7 @@ pub(super) fn open(directory: &Path, key: Option<&str>) -> Result<Database, Open
     };
     let path = directory.join(DATABASE);
     // SQLite would make the file readable by everyone.
-    private_file(&path, &mut OpenOptions::new().create(true).append(true))?;
+    private_file(&path, OpenOptions::new().create(true).append(true))?;
     let mut connection = Connection::open(&path)?;
     prepare(&connection)?;
     schema::migrate(&mut connection)?;

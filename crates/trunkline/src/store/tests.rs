@@ -183,7 +183,7 @@ async fn open_calls_are_known_until_they_are_over() {
     store.put_open_call(call.clone()).await.unwrap();
     drop(store);
     let store = reopen(directory.path(), None);
-    assert_eq!(store.open_calls().await.unwrap(), [call.clone()]);
+    assert_eq!(store.open_calls().await.unwrap(), std::slice::from_ref(&call));
     let answered = OpenCall { remote_tag: "tag".to_owned(), ..call };
     store.put_open_call(answered.clone()).await.unwrap();
     assert_eq!(store.open_calls().await.unwrap(), [answered]);

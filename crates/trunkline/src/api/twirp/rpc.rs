@@ -41,6 +41,7 @@ impl Call {
         Fut: Future<Output = Result<Res, TwirpError>>,
     {
         let decoded = decode::<Req>(self.format, &self.body, request).inspect_err(|_| {
+            tracing::debug!(message = request.name, "an API request could not be decoded");
             self.state.metrics.bad_input("http");
         })?;
         let format = self.format;

@@ -18,7 +18,7 @@ pub(super) struct Args {
 enum Command {
     /// Outbound trunks
     #[command(subcommand, visible_alias = "out", alias = "outbound-trunk")]
-    Outbound(outbound::Command),
+    Outbound(Box<outbound::Command>),
     /// Calls
     #[command(subcommand)]
     Participant(participant::Command),
@@ -26,7 +26,7 @@ enum Command {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Outbound(command) => outbound::run(&args.server, command),
+        Command::Outbound(command) => outbound::run(&args.server, *command),
         Command::Participant(command) => participant::run(&args.server, command),
     }
 }
