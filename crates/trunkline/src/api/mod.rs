@@ -24,6 +24,7 @@ use axum::{
 use pbjson_types::Timestamp;
 pub(crate) use serve::{ApiService, serve};
 use tower::util::MapRequest;
+pub(crate) use twirp::json;
 
 use crate::{calls::Calls, config::Config, metrics::Metrics, store::Store, worker::Workers};
 

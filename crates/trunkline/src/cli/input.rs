@@ -3,7 +3,9 @@
 use std::io::Read;
 
 use anyhow::{Context, bail};
-use serde::de::DeserializeOwned;
+use prost::Message;
+
+use crate::api::json;
 
 /// A document of this size is none of ours.
 const MAX_SIZE: u64 = 1024 * 1024;
@@ -25,11 +27,14 @@ pub(super) fn read(argument: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Reads a message: protobuf's JSON, either spelling of its names, unknown names refused.
-pub(super) fn message<M: DeserializeOwned>(argument: &str) -> anyhow::Result<M> {
+/// Reads a message: either spelling of its names, unknown names refused.
+pub(super) fn message<M: Message + Default>(
+    argument: &str,
+    description: &json::Message,
+) -> anyhow::Result<M> {
     let text = read(argument)?;
-    serde_json::from_str(&text).with_context(|| {
-        let source = if argument.trim_start().starts_with('{') { "the argument" } else { argument };
-        format!("{source} does not hold the JSON that is expected")
+    json::document(&text, description).with_context(|| {
+        let literal = argument.trim_start().starts_with('{');
+        if literal { "the argument cannot be used".to_owned() } else { format!("{argument} cannot be used") }
     })
 }

@@ -30,12 +30,18 @@ fn the_commands_of_the_documentation_parse() {
 
 #[test]
 fn a_document_is_read_in_either_spelling_and_a_typing_error_is_told() {
-    let read = |text: &str| input::message::<livekit_protocol::CreateSipParticipantRequest>(text);
+    let description = &crate::api::json::sip::CREATE_SIP_PARTICIPANT_REQUEST;
+    let read =
+        |text: &str| input::message::<livekit_protocol::CreateSipParticipantRequest>(text, description);
     let snake = read(r#"{"sip_trunk_id": "ST_x", "ringing_timeout": "30s", "krisp_enabled": true}"#).unwrap();
     let camel = read(r#"{"sipTrunkId": "ST_x", "ringingTimeout": "30s", "krispEnabled": true}"#).unwrap();
     assert_eq!(snake, camel);
     let error = format!("{:#}", read(r#"{"sip_trunk": "ST_x"}"#).unwrap_err());
-    assert!(error.contains("unknown field `sip_trunk`"), "{error}");
+    assert!(error.contains("unknown field sip_trunk"), "{error}");
+    let error = format!("{:#}", read(r#"{"media": {"codecs": [{"nam": "x"}]}}"#).unwrap_err());
+    assert!(error.contains("unknown field media.codecs.nam"), "{error}");
+    let error = format!("{:#}", read(r#"{"sip_trunk_id": 5}"#).unwrap_err());
+    assert!(error.contains("livekit.CreateSIPParticipantRequest"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The Twirp API (Twirp wire protocol v7): routing, content types, errors; one file per service.
 
 mod error;
-mod json;
+pub(crate) mod json;
 mod room_service;
 mod rpc;
 mod sip;

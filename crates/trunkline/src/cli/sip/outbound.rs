@@ -14,6 +14,7 @@ use super::{
     super::{client::Server, input, table},
     media::{MediaFlags, transport},
 };
+use crate::api::json;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const ADMIN: SipGrant = SipGrant { admin: true, call: false };
@@ -90,7 +91,10 @@ pub(super) fn run(server: &Server, command: Command) -> anyhow::Result<()> {
 fn create(server: &Server, documents: &[String], flags: &TrunkFlags) -> anyhow::Result<()> {
     let mut requests = Vec::new();
     for document in documents {
-        requests.push(input::message::<CreateSipOutboundTrunkRequest>(document)?);
+        requests.push(input::message::<CreateSipOutboundTrunkRequest>(
+            document,
+            &json::sip::CREATE_SIP_OUTBOUND_TRUNK_REQUEST,
+        )?);
     }
     if requests.is_empty() {
         requests.push(CreateSipOutboundTrunkRequest::default());
@@ -149,7 +153,8 @@ fn update(
 ) -> anyhow::Result<()> {
     let (id, action) = match document {
         Some(document) => {
-            let mut trunk: SipOutboundTrunkInfo = input::message(document)?;
+            let mut trunk: SipOutboundTrunkInfo =
+                input::message(document, &json::sip::SIP_OUTBOUND_TRUNK_INFO)?;
             flags.apply(&mut trunk)?;
             let id = id.unwrap_or_else(|| trunk.sip_trunk_id.clone());
             (id, Action::Replace(trunk))

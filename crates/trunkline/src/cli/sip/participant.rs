@@ -13,6 +13,7 @@ use super::{
     },
     media::MediaFlags,
 };
+use crate::api::json;
 
 /// Without waiting for the answer the server has this long.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -69,7 +70,10 @@ pub(super) fn run(server: &Server, command: Command) -> anyhow::Result<()> {
     let Command::Create(create) = command;
     let mut requests = Vec::new();
     for document in &create.documents {
-        requests.push(input::message::<CreateSipParticipantRequest>(document)?);
+        requests.push(input::message::<CreateSipParticipantRequest>(
+            document,
+            &json::sip::CREATE_SIP_PARTICIPANT_REQUEST,
+        )?);
     }
     if requests.is_empty() {
         requests.push(CreateSipParticipantRequest::default());

@@ -6,6 +6,7 @@
 //! Nothing here knows what a message means.
 
 mod decode;
+mod document;
 mod encode;
 mod messages;
 #[cfg(test)]
@@ -13,5 +14,7 @@ mod tests;
 mod time;
 
 pub(super) use decode::decode;
+pub(crate) use document::document;
 pub(super) use encode::encode;
-pub(super) use messages::{Message, room, sip};
+pub(super) use messages::room;
+pub(crate) use messages::{Message, sip};
