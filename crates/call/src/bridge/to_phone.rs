@@ -14,7 +14,7 @@ use room::TrackSid;
 /// The clock of the frames.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 /// The clock moves by at most this much per frame, so that the phone's own jitter buffer does not notice.
-const MAX_SHIFT: Duration = Duration::from_millis(2);
+const MAX_SHIFT: Duration = Duration::from_micros(500);
 /// Talkers that are listened to at once. More than a phone's ear can tell apart.
 const MAX_TALKERS: usize = 32;
 /// A talker who has sent nothing for this long is not asked for frames.

@@ -71,9 +71,9 @@ fn a_hostile_reason_phrase_is_cut_and_cleaned() {
     assert!(!outcome.error.message.contains('\u{7}'));
 }
 
-#[test]
-fn every_other_end_has_its_own_reason_code_and_label() {
-    let table = [
+/// What the phone and the network do.
+fn ends_of_the_phone() -> Vec<(Verdict, Leave, ErrorCode, &'static str)> {
+    vec![
         (Verdict::RemoteBye, Leave::ClientInitiated, ErrorCode::Aborted, "bye"),
         (Verdict::NoAnswer, Leave::UserUnavailable, ErrorCode::Canceled, "no-answer"),
         (
@@ -113,6 +113,12 @@ fn every_other_end_has_its_own_reason_code_and_label() {
             "sdp-error",
         ),
         (Verdict::MediaTimeout, Leave::MediaFailure, ErrorCode::FailedPrecondition, "media-timeout"),
+    ]
+}
+
+/// What the room, the caller and the server do.
+fn ends_of_the_room() -> Vec<(Verdict, Leave, ErrorCode, &'static str)> {
+    vec![
         (
             Verdict::LeftRoom(Leave::ParticipantRemoved),
             Leave::ParticipantRemoved,
@@ -136,8 +142,12 @@ fn every_other_end_has_its_own_reason_code_and_label() {
             ErrorCode::ResourceExhausted,
             "no-rtp-port",
         ),
-    ];
-    for (verdict, leave, code, label) in table {
+    ]
+}
+
+#[test]
+fn every_other_end_has_its_own_reason_code_and_label() {
+    for (verdict, leave, code, label) in ends_of_the_phone().into_iter().chain(ends_of_the_room()) {
         let outcome = verdict.outcome();
         assert_eq!(
             (outcome.leave, outcome.error.code, outcome.label.as_ref()),

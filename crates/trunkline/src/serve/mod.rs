@@ -66,6 +66,7 @@ impl Server {
     async fn start(options: Options) -> anyhow::Result<Self> {
         let Options { config, dev } = options;
         parts::install_crypto();
+        let certificate = parts::certificate();
         let listeners = listen(&config.bind_addresses, config.port).await?;
         let metrics_listener = match config.prometheus_port {
             Some(port) => {
@@ -77,8 +78,9 @@ impl Server {
         let node_id = parts::node_id();
         let metrics = metrics::Metrics::new(&node_id).context("cannot set up the metrics")?;
         let places = addresses::Addresses::find(&config)?;
-        let (workers, threads) = Workers::start(parts::workers(&config, &places, node_id))?;
         let stack = parts::sip(&config, &places).await?;
+        let certificate = certificate.await.context("cannot make a certificate")?;
+        let (workers, threads) = Workers::start(parts::workers(&config, &places, node_id, certificate))?;
         let calls = Calls::new(crate::calls::Parts {
             workers: workers.clone(),
             stack: stack.clone(),

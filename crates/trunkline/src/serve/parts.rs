@@ -17,7 +17,7 @@ use crate::worker::WorkersConfig;
 /// Where the store's key may come from instead of its file.
 const STORE_KEY: &str = "TRUNKLINE_STORE_KEY";
 
-/// One crypto provider for the whole process, and its slow first use out of the way.
+/// One crypto provider for the whole process.
 pub(super) fn install_crypto() {
     // It is there already when something else in the process was first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -42,7 +42,18 @@ pub(super) fn node_id() -> String {
     call::ids::generate("ND_", &mut rand::rng())
 }
 
-pub(super) fn workers(config: &Config, addresses: &Addresses, node_id: String) -> WorkersConfig {
+/// The certificate of all WebRTC peers. Making one also pays for the crypto library's slow first use, so that the first
+/// join does not; it is made beside the rest of the start.
+pub(super) fn certificate() -> tokio::task::JoinHandle<Option<room::peer::Certificate>> {
+    tokio::task::spawn_blocking(room::peer::new_certificate)
+}
+
+pub(super) fn workers(
+    config: &Config,
+    addresses: &Addresses,
+    node_id: String,
+    certificate: Option<room::peer::Certificate>,
+) -> WorkersConfig {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ports = config.rtc.udp_port;
     let room_for = if ports.first == 0 { usize::MAX } else { usize::from(ports.last - ports.first) + 1 };
@@ -63,6 +74,7 @@ pub(super) fn workers(config: &Config, addresses: &Addresses, node_id: String) -
         room_empty_timeout: config.room.empty_timeout,
         room_departure_timeout: config.room.departure_timeout,
         room_max_participants: config.room.max_participants,
+        certificate,
         seed: rand::rng().random(),
     }
 }

@@ -6,8 +6,8 @@ use room::{ParticipantId, proto};
 use tokio::sync::{mpsc, oneshot};
 
 use super::JoinError;
+use super::call_media::{CallOpen, MediaEvent, OpenError};
 use super::directory::Placed;
-use super::media::{CallOpen, MediaEvent, OpenError};
 use super::session::{SignalJoin, SignalOut};
 
 /// One room on its worker. Never used again, even for a room of the same name.

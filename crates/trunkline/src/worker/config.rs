@@ -46,12 +46,15 @@ pub(crate) struct WorkersConfig {
     pub(crate) room_departure_timeout: Duration,
     /// Most participants in a room; 0: no limit.
     pub(crate) room_max_participants: u32,
+    /// The DTLS certificate of all peers; `None`: each peer makes its own, which takes longer than the rest of a join.
+    pub(crate) certificate: Option<room::peer::Certificate>,
     /// Seed of all randomness of the workers.
     pub(crate) seed: u64,
 }
 
+#[cfg(test)]
 impl WorkersConfig {
-    /// Workers on loopback: what tests use, and where an embedding starts from.
+    /// One worker on loopback.
     pub(crate) fn loopback() -> Self {
         let loopback = IpAddr::from([127, 0, 0, 1]);
         Self {
@@ -70,6 +73,7 @@ impl WorkersConfig {
             room_empty_timeout: Duration::from_secs(300),
             room_departure_timeout: Duration::from_secs(20),
             room_max_participants: 0,
+            certificate: None,
             seed: rand::random(),
         }
     }

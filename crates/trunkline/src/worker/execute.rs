@@ -12,9 +12,9 @@ use room::{LocalTrack, ParticipantId, Room, RoomConfig};
 use tokio::sync::mpsc;
 
 use super::JoinError;
+use super::call_media::{CallOpen, MediaEvent, OpenError};
 use super::command::{CallCommand, Command, Joined, Opened, Reply, RoomKey};
 use super::directory::Placed;
-use super::media::{CallOpen, MediaEvent, OpenError};
 use super::phone::{Phone, PhoneSockets};
 use super::session::{SignalJoin, SignalOut};
 use super::slot::{Now, RoomSlot};

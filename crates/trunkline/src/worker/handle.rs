@@ -7,9 +7,9 @@ use crossbeam_channel::{Sender, TrySendError};
 use room::proto;
 use tokio::sync::{mpsc, oneshot};
 
+use super::call_media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
-use super::media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::session::{SignalJoin, SignalSender, SignalSession};
 use super::{JoinError, RoomError, SessionClosed};
 

@@ -5,6 +5,7 @@
 //! through bounded queues of their own. A full command queue refuses what is new ([`JoinError::Busy`]); what belongs to a
 //! session that runs waits for its place. A worker never waits for anybody.
 
+mod call_media;
 mod command;
 mod config;
 mod demux;
@@ -12,7 +13,6 @@ mod directory;
 mod error;
 mod execute;
 mod handle;
-mod media;
 mod phone;
 mod ports;
 mod rtc;
@@ -22,9 +22,12 @@ mod start;
 mod thread;
 mod timers;
 
+pub(crate) use call_media::{CallMedia, CallOpen, MediaEvent, OpenError};
 pub(crate) use config::{RtcAddress, WorkersConfig};
 pub(crate) use error::{JoinError, RoomError, SessionClosed, StartError};
 pub(crate) use handle::Workers;
-pub(crate) use media::{CallMedia, CallOpen, CallSender, MediaEvent, OpenError};
 pub(crate) use session::{SignalJoin, SignalOut, SignalSender, SignalSession};
 pub(crate) use start::Threads;
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use room::{LocalEvent, ParticipantId, Room};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::media::MediaEvent;
+use super::call_media::MediaEvent;
 use super::ports::PortPair;
 use super::rtc::is_about_a_peer;
 
@@ -217,7 +217,7 @@ pub(super) struct EventQueue {
 }
 
 impl EventQueue {
-    fn new(sender: mpsc::Sender<MediaEvent>) -> Self {
+    pub(super) fn new(sender: mpsc::Sender<MediaEvent>) -> Self {
         Self { sender, backlog: VecDeque::new() }
     }
 

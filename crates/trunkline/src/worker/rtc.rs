@@ -66,10 +66,6 @@ impl RtcSockets {
         Ok(())
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The candidates' addresses.
     pub(super) fn candidates(&self) -> Vec<SocketAddr> {
         self.0.iter().map(|rtc| rtc.announced).collect()

@@ -42,8 +42,6 @@ impl Workers {
         let directory = Directory::new(count);
         let ports = PortPool::new(config.rtp_bind, &config.rtp_ports);
         let config = Arc::new(config);
-        // One certificate for all peers: making one takes longer than all the rest of a join.
-        let certificate = None;
         let (mut taken, mut lanes, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         for index in 0..count {
             let poll = Poll::new()?;
@@ -56,7 +54,7 @@ impl Workers {
                 version: config.version.clone(),
                 candidates: rtc.candidates(),
                 ice_servers: config.ice_servers.clone(),
-                certificate: certificate.clone(),
+                certificate: config.certificate.clone(),
             };
             let rng = StdRng::seed_from_u64(config.seed.wrapping_add(index as u64));
             let parts = Parts {

@@ -8,7 +8,7 @@ use sip::LegEvent;
 use sip::msg::Headers;
 
 use super::story::{ANSWER, Story, request, response, seconds, waiting};
-use crate::bridge::{BridgeCommand, BridgeEvent, BridgeReport};
+use crate::bridge::{BridgeCommand, BridgeEvent};
 use crate::error::ErrorCode;
 use crate::rpc::{END_CALL, GET_REMOTE_HEADERS, RpcCall};
 use crate::states::{Abort, CallInput, CallOutput};
@@ -75,7 +75,7 @@ fn nobody_answers_in_time() {
         (ErrorCode::Canceled, "sip request timed out")
     );
     story.refuse(487, "Request Terminated");
-    story.input(CallInput::BridgeClosed(Box::new(BridgeReport::default())));
+    story.input(CallInput::BridgeClosed(Box::default()));
     assert_eq!(story.summary().label, "no-answer");
     assert_eq!(story.summary().sip_status, Some(487));
 }
@@ -226,7 +226,7 @@ fn the_trunks_name_does_not_resolve() {
     story.input(CallInput::Unreachable(Unreachable::Dns("no address for host sip.example.com".into())));
     assert_eq!(story.error().code, ErrorCode::InvalidArgument);
     assert!(story.hangups().is_empty());
-    story.input(CallInput::BridgeClosed(Box::new(BridgeReport::default())));
+    story.input(CallInput::BridgeClosed(Box::default()));
     assert_eq!(story.summary().label, "dns-resolution");
 }
 
@@ -288,7 +288,7 @@ fn throw(story: &mut Story, what: u8) {
         13 => story.input(CallInput::Bridge(BridgeEvent::MediaTimeout)),
         14 => story.input(rpc(END_CALL, "{}")),
         15 => story.pass(Duration::from_secs(10)),
-        16 => story.input(CallInput::BridgeClosed(Box::new(BridgeReport::default()))),
+        16 => story.input(CallInput::BridgeClosed(Box::default())),
         17 => story.sip(LegEvent::Failed { response: response(503, "x", &[], None) }),
         18 => story.pass(Duration::from_secs(100)),
         _ => story.input(CallInput::Dialed),

@@ -14,7 +14,7 @@ use sip::msg::Headers;
 use sip::{LegEvent, ResponseSummary};
 
 use crate::attributes::CALL_STATUS;
-use crate::bridge::{BridgeCommand, BridgeReport};
+use crate::bridge::BridgeCommand;
 use crate::error::CallError;
 use crate::states::{Call, CallInput, CallOutput, DialogIdentity, Waiting};
 use crate::{Plan, PlanDefaults, Summary};
@@ -128,7 +128,7 @@ impl Story {
 
     /// The worker has closed the bridge and the SIP leg has said its last.
     pub(super) fn everybody_is_gone(&mut self) {
-        self.input(CallInput::BridgeClosed(Box::new(BridgeReport::default())));
+        self.input(CallInput::BridgeClosed(Box::default()));
         self.sip(LegEvent::Ended);
     }
 

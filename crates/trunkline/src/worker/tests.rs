@@ -1,0 +1,158 @@
+//! Workers with real sockets on loopback.
+
+use std::collections::HashMap;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use call::bridge::{BridgeCommand, BridgeEvent};
+use media::codec::AudioCodec;
+use media::sdp::{self, Direction, LocalAudio};
+use room::LocalJoin;
+use room::proto::participant_info::Kind;
+use room::proto::{CreateRoomRequest, DisconnectReason};
+use tokio::time::timeout;
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn start(ports: std::ops::RangeInclusive<u16>) -> (Workers, Threads) {
+    Workers::start(WorkersConfig { rtp_ports: ports, ..WorkersConfig::loopback() }).unwrap()
+}
+
+fn phone(room: &str, identity: &str) -> CallOpen {
+    CallOpen {
+        room: room.into(),
+        join: LocalJoin {
+            identity: identity.into(),
+            name: String::new(),
+            metadata: String::new(),
+            attributes: HashMap::from([("sip.callStatus".to_owned(), "dialing".to_owned())]),
+            kind: Kind::Sip,
+        },
+        codecs: vec![AudioCodec::Pcmu],
+        voice_isolation: false,
+        media_timeout: None,
+    }
+}
+
+async fn next(call: &mut CallMedia) -> MediaEvent {
+    timeout(PATIENCE, call.events.recv()).await.expect("an event").expect("the worker runs")
+}
+
+async fn wait_for(call: &mut CallMedia, wanted: impl Fn(&MediaEvent) -> bool) -> MediaEvent {
+    loop {
+        let event = next(call).await;
+        if wanted(&event) {
+            return event;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_phone_joins_its_room_is_sent_audio_and_leaves() {
+    let (workers, threads) = start(42_100..=42_199);
+    let mut call = workers.open_call(phone("room", "phone")).await.unwrap();
+    assert!(call.participant_sid.starts_with("PA_"));
+    let seen = workers.get_participant("room", "phone").await.unwrap().unwrap();
+    assert_eq!(seen.attributes["sip.callStatus"], "dialing");
+
+    let far = UdpSocket::bind("127.0.0.1:0").unwrap();
+    far.set_read_timeout(Some(PATIENCE)).unwrap();
+    let offer = sdp::offer(&call.local);
+    let theirs = LocalAudio {
+        rtp: far.local_addr().unwrap(),
+        session_id: 1,
+        version: 1,
+        codecs: vec![AudioCodec::Pcmu],
+        dtmf: true,
+        direction: Direction::SendRecv,
+    };
+    let (answer, _) = sdp::answer(&offer, &theirs).unwrap();
+    let terms = sdp::accept_answer(&offer, &answer).unwrap();
+    call.commands.bridge(BridgeCommand::Connect(terms)).await.unwrap();
+    let mut packet = [0; 2048];
+    let (length, from) =
+        tokio::task::spawn_blocking(move || far.recv_from(&mut packet)).await.unwrap().unwrap();
+    assert_eq!((length, from.port()), (172, call.local.rtp.port()));
+
+    call.commands.leave(DisconnectReason::UserRejected).await.unwrap();
+    let removed = wait_for(&mut call, |event| !matches!(event, MediaEvent::Bridge(_))).await;
+    assert!(matches!(removed, MediaEvent::Removed(DisconnectReason::UserRejected)), "{removed:?}");
+    let MediaEvent::Closed(report) = next(&mut call).await else { panic!("no report") };
+    assert!(report.leg.packets_sent > 0);
+    workers.stop().await;
+    threads.join();
+}
+
+#[tokio::test]
+async fn a_deleted_room_takes_its_phone_along() {
+    let (workers, _threads) = start(42_200..=42_299);
+    let mut call = workers.open_call(phone("gone", "phone")).await.unwrap();
+    assert!(workers.delete_room("gone").await.unwrap());
+    let removed = wait_for(&mut call, |event| matches!(event, MediaEvent::Removed(_))).await;
+    assert!(matches!(removed, MediaEvent::Removed(DisconnectReason::RoomDeleted)), "{removed:?}");
+    assert!(!workers.delete_room("gone").await.unwrap());
+    assert!(workers.list_participants("gone").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_same_identity_again_displaces_the_first_call() {
+    let (workers, _threads) = start(42_300..=42_399);
+    let mut first = workers.open_call(phone("room", "phone")).await.unwrap();
+    let _second = workers.open_call(phone("room", "phone")).await.unwrap();
+    let removed = wait_for(&mut first, |event| matches!(event, MediaEvent::Removed(_))).await;
+    assert!(matches!(removed, MediaEvent::Removed(DisconnectReason::DuplicateIdentity)), "{removed:?}");
+    assert_eq!(workers.list_participants("room").await.unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_whose_task_is_gone_leaves_the_room() {
+    let (workers, _threads) = start(42_400..=42_499);
+    drop(workers.open_call(phone("room", "phone")).await.unwrap());
+    let left = async {
+        while !workers.list_participants("room").await.unwrap().unwrap_or_default().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, left).await.expect("the participant leaves");
+}
+
+#[tokio::test]
+async fn the_port_pool_is_exhausted_clearly_and_nobody_is_left_in_the_room() {
+    let (workers, _threads) = start(42_500..=42_501);
+    let _first = workers.open_call(phone("room", "one")).await.unwrap();
+    let refused = workers.open_call(phone("room", "two")).await.unwrap_err();
+    assert!(matches!(refused, OpenError::NoPort), "{refused}");
+    assert_eq!(workers.list_participants("room").await.unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn rooms_are_made_told_of_and_ended() {
+    let (workers, _threads) = start(42_600..=42_699);
+    let request =
+        CreateRoomRequest { name: "a".into(), metadata: "m".into(), ..CreateRoomRequest::default() };
+    let made = workers.create_room(request.clone()).await.unwrap();
+    assert!(made.sid.starts_with("RM_"));
+    assert_eq!(workers.create_room(request).await.unwrap().sid, made.sid, "there is one already");
+    assert_eq!(workers.list_rooms(vec![]).await.unwrap().len(), 1);
+    assert!(workers.list_rooms(vec!["b".into()]).await.unwrap().is_empty());
+    assert!(!workers.remove_participant("a", "nobody").await.unwrap());
+    assert!(workers.delete_room("a").await.unwrap());
+}
+
+#[tokio::test]
+async fn events_that_wait_are_told_in_order() {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    let mut queue = super::phone::EventQueue::new(sender);
+    for _ in 0..3 {
+        queue.push(MediaEvent::Bridge(BridgeEvent::DigitsSent));
+    }
+    queue.push(MediaEvent::Removed(DisconnectReason::RoomDeleted));
+    for _ in 0..3 {
+        assert!(matches!(receiver.recv().await, Some(MediaEvent::Bridge(_))));
+        queue.flush();
+    }
+    assert!(matches!(receiver.recv().await, Some(MediaEvent::Removed(_))));
+    assert!(!queue.has_backlog());
+}
