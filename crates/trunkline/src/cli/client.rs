@@ -29,9 +29,9 @@ impl fmt::Debug for Server {
     }
 }
 
-/// The server refused.
+/// The server refused. The prefix that LiveKit's servers put before some messages says nothing to people.
 #[derive(Debug, Clone, Deserialize, thiserror::Error)]
-#[error("{code}: {msg}")]
+#[error("{code}: {}", msg.trim_start_matches("twirp error unknown: "))]
 pub(super) struct Refusal {
     pub(super) code: String,
     pub(super) msg: String,

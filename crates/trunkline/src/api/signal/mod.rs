@@ -7,6 +7,8 @@ mod admit;
 mod join_request;
 mod pump;
 mod query;
+#[cfg(test)]
+mod tests;
 
 use admit::{Admission, Refusal};
 use axum::{
