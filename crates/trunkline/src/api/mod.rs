@@ -30,7 +30,10 @@ use crate::{calls::Calls, config::Config, metrics::Metrics, store::Store, worker
 
 /// What every request handler can reach. Clones share it.
 #[derive(Clone)]
-pub(crate) struct State(Arc<Parts>);
+pub(crate) struct State {
+    parts: Arc<Parts>,
+    in_flight: twirp::InFlight,
+}
 
 /// The parts of the program that the API hands requests to.
 pub(crate) struct Parts {
@@ -45,7 +48,7 @@ pub(crate) struct Parts {
 
 impl State {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self { parts: Arc::new(parts), in_flight: twirp::InFlight::default() }
     }
 }
 
@@ -53,7 +56,7 @@ impl std::ops::Deref for State {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }
 

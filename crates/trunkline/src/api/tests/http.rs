@@ -83,8 +83,9 @@ async fn a_call_is_placed_and_its_repetition_gets_the_same_answer() {
             .body(Body::from(body.to_string()));
         bench.send(request.unwrap()).await
     };
-    let answer = place("first").await;
+    let (answer, meanwhile) = tokio::join!(place("first"), place("first"));
     assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(meanwhile.json(), answer.json(), "also when the first is not answered yet");
     let first = answer.json();
     assert!(first["participant_id"].as_str().unwrap().starts_with("PA_"), "{first}");
     assert!(first["sip_call_id"].as_str().unwrap().starts_with("SCL_"), "{first}");

@@ -1,6 +1,7 @@
 //! `livekit.SIP`: outbound trunks and calls.
 
 mod participants;
+pub(crate) mod repetition;
 mod trunks;
 
 use axum::response::Response;
