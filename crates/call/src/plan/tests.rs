@@ -145,6 +145,12 @@ fn what_cannot_be_sent_is_refused_by_the_name_of_its_field() {
             ErrorCode::InvalidArgument,
             "destination: country must be an ISO 3166-1 alpha-2 code in capitals, for example US or GB",
         ),
+    ]);
+}
+
+#[test]
+fn media_that_cannot_be_had_is_refused_by_the_name_of_its_field() {
+    refused(&[
         (
             |_, t| t.transport = proto::SipTransport::Tls.into(),
             ErrorCode::InvalidArgument,
