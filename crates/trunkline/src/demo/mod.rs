@@ -41,9 +41,10 @@ async fn demonstrate(out: PathBuf) -> anyhow::Result<()> {
     let mut screen = Screen::new();
     let mut journal = Journal::begin();
     let mut world = World::start(&out, &mut screen, &mut journal).await?;
-    let told = call::place(&mut world, &mut screen, &mut journal).await;
+    let placed = call::place(&mut world, &mut screen, &mut journal).await;
+    let placed = world.server.blame(placed);
     world.end(&mut screen, &mut journal).await;
-    told?;
+    placed?;
     let verdict = judge::judge(&journal);
     let picture = out.join("call.svg");
     std::fs::write(&picture, picture::draw(&journal, &verdict))

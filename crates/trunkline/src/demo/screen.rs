@@ -16,9 +16,9 @@ const CYAN: &str = "36";
 /// How often the meters are printed in a pipe, and on a terminal, in seconds.
 const PLAIN_METERS: f64 = 1.0;
 const LIVE_METERS: f64 = 0.1;
-/// Quietest level a meter shows, and its width.
+/// Quietest level a meter shows, and its width: both fit beside each other into 80 columns.
 const QUIETEST: f64 = -60.0;
-const WIDTH: usize = 20;
+const WIDTH: usize = 14;
 
 /// Standard output.
 pub(super) struct Screen {
@@ -133,7 +133,7 @@ impl Screen {
         let meters = format!("room hears {room}   phone hears {phone}");
         if self.terminal {
             self.clear_meters();
-            print!("  {:>9}  {meters}", "");
+            print!("  {meters}");
             let _ = std::io::stdout().flush();
             self.meters = true;
         } else {

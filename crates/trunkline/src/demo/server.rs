@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -26,8 +26,9 @@ pub(super) struct Server {
     process: Child,
     pub(super) pid: u32,
     pub(super) url: String,
+    log: PathBuf,
     /// Its data; gone with this value.
-    data: std::path::PathBuf,
+    data: PathBuf,
 }
 
 impl Server {
@@ -38,7 +39,8 @@ impl Server {
         let port = free_tcp()?;
         let config = data.join("trunkline.yaml");
         std::fs::write(&config, configuration(port, &data)?).context("cannot write the configuration")?;
-        let log = File::create(out.join("server.log")).context("cannot write the server's log")?;
+        let log_path = out.join("server.log");
+        let log = File::create(&log_path).context("cannot write the server's log")?;
         let begin = journal.now();
         let mut process = program()?
             .arg("serve")
@@ -51,9 +53,20 @@ impl Server {
             .context("cannot start the server")?;
         let url = format!("http://127.0.0.1:{port}");
         let pid = process.id().context("the server ended at once")?;
-        wait_until_healthy(port, &mut process, out).await?;
+        wait_until_healthy(port, &mut process, &log_path).await?;
         journal.server_start = journal.now() - begin;
-        Ok(Self { process, pid, url, data })
+        Ok(Self { process, pid, url, log: log_path, data })
+    }
+
+    /// A failure, with the words that it was the server's if that has ended meanwhile.
+    pub(super) fn blame<T>(&mut self, result: anyhow::Result<T>) -> anyhow::Result<T> {
+        match (result, self.process.try_wait()) {
+            (Err(error), Ok(Some(status))) => {
+                let log = self.log.display();
+                Err(error.context(format!("server: ended in mid-call with {status} (its log: {log})")))
+            }
+            (result, _) => result,
+        }
     }
 
     /// Ends it as Ctrl-C would.
@@ -79,12 +92,11 @@ pub(super) fn program() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-async fn wait_until_healthy(port: u16, process: &mut Child, out: &Path) -> anyhow::Result<()> {
-    let log = out.join("server.log");
+async fn wait_until_healthy(port: u16, process: &mut Child, log: &Path) -> anyhow::Result<()> {
     let deadline = tokio::time::Instant::now() + START_LIMIT;
     while !healthy(port).await {
         if let Some(status) = process.try_wait()? {
-            bail!("the server ended with {status}; its log: {}\n{}", log.display(), tail(&log));
+            bail!("the server ended with {status}; its log: {}\n{}", log.display(), tail(log));
         }
         if tokio::time::Instant::now() > deadline {
             bail!("the server does not answer within {START_LIMIT:?}; its log: {}", log.display());
