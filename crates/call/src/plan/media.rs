@@ -42,12 +42,8 @@ pub(super) fn plan(
         return Err(PlanError::Invalid("media.codecs: no codecs specified".to_owned()));
     }
     let codecs = if only { listed } else { with_defaults(listed, &defaults.codecs) };
-    let timeout = [request, trunk]
-        .into_iter()
-        .flatten()
-        .find_map(|config| config.media_timeout.as_ref())
-        .map(rules::duration)
-        .filter(|timeout| !timeout.is_zero());
+    let timeout = [request, trunk].into_iter().flatten().find_map(|config| config.media_timeout.as_ref());
+    let timeout = rules::positive("media_timeout", timeout)?;
     Ok(MediaPlan { codecs, timeout })
 }
 

@@ -6,7 +6,10 @@
 
 mod address;
 mod build;
+mod check;
+mod dial;
 mod error;
+mod line;
 mod media;
 #[cfg(test)]
 mod tests;

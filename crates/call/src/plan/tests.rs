@@ -335,15 +335,48 @@ fn twilio_gets_its_plus_also_behind_a_port() {
     assert_eq!(plan.dial.from.uri, "sip:+15105550100@sip.default.test");
 }
 
+fn duration(seconds: i64, nanos: i32) -> Option<pbjson_types::Duration> {
+    Some(pbjson_types::Duration { seconds, nanos })
+}
+
 #[test]
-fn durations_out_of_range_fall_back() {
-    let seconds = |seconds| Some(pbjson_types::Duration { seconds, nanos: 0 });
-    let plan = plan(|r, _| {
-        r.ringing_timeout = seconds(-5);
-        r.max_call_duration = seconds(25 * 3600);
-    });
-    assert_eq!(plan.ringing_timeout, DEFAULT_RINGING_TIMEOUT);
-    assert_eq!(plan.max_duration, MAX_CALL_DURATION);
+fn durations_that_are_not_positive_or_too_long_fall_back() {
+    let day = Duration::from_secs(24 * 3600);
+    let hour = Duration::from_secs(3600);
+    for (asked, ringing, longest) in [
+        (None, DEFAULT_RINGING_TIMEOUT, day),
+        (duration(0, 0), DEFAULT_RINGING_TIMEOUT, day),
+        (duration(-5, 0), DEFAULT_RINGING_TIMEOUT, day),
+        (duration(0, -1), DEFAULT_RINGING_TIMEOUT, day),
+        (duration(3600, 0), hour, hour),
+        (duration(25 * 3600, 0), day, day),
+        (duration(315_576_000_000, 999_999_999), day, day),
+    ] {
+        let plan = plan(|r, _| {
+            r.ringing_timeout = asked;
+            r.max_call_duration = asked;
+        });
+        assert_eq!((plan.ringing_timeout, plan.max_duration), (ringing, longest), "{asked:?}");
+    }
+}
+
+#[test]
+fn what_protobuf_does_not_call_a_duration_is_refused_by_the_name_of_its_field() {
+    for wrong in [duration(i64::MAX, 0), duration(i64::MIN, 0), duration(1, i32::MAX), duration(1, -1)] {
+        let timeout = proto::SipMediaConfig { media_timeout: wrong, ..Default::default() };
+        let changes: [(&str, &dyn Fn(&mut CreateSipParticipantRequest)); 3] = [
+            ("ringing_timeout: ", &|r| r.ringing_timeout = wrong),
+            ("max_call_duration: ", &|r| r.max_call_duration = wrong),
+            ("media_timeout", &|r| r.media = Some(timeout.clone())),
+        ];
+        for (field, change) in changes {
+            let mut request = request();
+            change(&mut request);
+            let error = plan_with(&request, &trunk()).expect_err(field);
+            assert_eq!(error.code(), ErrorCode::InvalidArgument);
+            assert!(error.to_string().starts_with(field), "{wrong:?}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -407,6 +440,21 @@ proptest::proptest! {
                 proptest::prop_assert!(!text.chars().any(|c| c.is_control() || matches!(c, ' ' | '<' | '>' | '"')), "{text:?}");
             }
             proptest::prop_assert!(!plan.dial.from.display_name.unwrap_or_default().chars().any(char::is_control));
+        }
+    }
+
+    #[test]
+    fn whatever_durations_are_asked_for_deadlines_can_be_reckoned(seconds: i64, nanos: i32, positive in 0i64..1_000_000_000_000) {
+        for seconds in [seconds, positive] {
+            let mut request = request();
+            request.ringing_timeout = duration(seconds, nanos);
+            request.max_call_duration = duration(seconds, nanos);
+            request.media = Some(proto::SipMediaConfig { media_timeout: duration(seconds, nanos), ..Default::default() });
+            if let Ok(plan) = plan_with(&request, &trunk()) {
+                for duration in [plan.ringing_timeout, plan.max_duration, plan.media.timeout.unwrap_or(MAX_CALL_DURATION)] {
+                    proptest::prop_assert!(!duration.is_zero() && duration <= MAX_CALL_DURATION);
+                }
+            }
         }
     }
 }

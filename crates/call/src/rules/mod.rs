@@ -1,5 +1,6 @@
 //! Rules that requests and trunks share: host names, header names and values, media.
 
+mod duration;
 mod headers;
 mod text;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 use livekit_protocol::SipMediaConfig;
 use thiserror::Error;
 
+pub(crate) use duration::positive;
 pub(crate) use headers::{header_map, header_names};
 pub(crate) use text::{country, display_name, user_override};
 
@@ -44,6 +46,11 @@ pub enum RuleError {
     /// Another field.
     #[error("{0}")]
     Field(String),
+    /// A duration that protobuf does not allow.
+    #[error(
+        "{0}: not a duration: seconds should be within 315576000000 of zero, nanos within 999999999 and of their sign"
+    )]
+    Duration(&'static str),
     /// Media timeout below zero.
     #[error("media_timeout must not be negative")]
     NegativeMediaTimeout,
@@ -82,17 +89,10 @@ pub(crate) fn media(config: &SipMediaConfig) -> Result<(), RuleError> {
     if timeout.seconds < 0 || timeout.nanos < 0 {
         return Err(RuleError::NegativeMediaTimeout);
     }
-    if duration(timeout) > MAX_MEDIA_TIMEOUT {
+    if positive("media_timeout", Some(timeout))?.is_some_and(|timeout| timeout > MAX_MEDIA_TIMEOUT) {
         return Err(RuleError::LongMediaTimeout);
     }
     Ok(())
-}
-
-/// A protobuf duration; zero when it is not positive.
-pub(crate) fn duration(value: &pbjson_types::Duration) -> Duration {
-    let seconds = u64::try_from(value.seconds).unwrap_or(0);
-    let nanos = u32::try_from(value.nanos).unwrap_or(0).min(999_999_999);
-    if value.seconds < 0 { Duration::ZERO } else { Duration::new(seconds, nanos) }
 }
 
 /// At most `limit` bytes.
