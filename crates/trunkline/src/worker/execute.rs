@@ -20,6 +20,9 @@ use super::session::{SignalJoin, SignalOut};
 use super::slot::{Now, RoomSlot};
 use super::thread::{PhoneAt, Worker};
 
+/// How long rooms may take to end when the worker stops.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 impl Worker {
     pub(super) fn execute(&mut self, now: Now, command: Command) {
         match command {
@@ -211,7 +214,7 @@ impl Worker {
     }
 
     fn stop(&mut self, now: Now) {
-        self.stopping = true;
+        self.stop_by = Some(now.at + GOODBYE);
         let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
         for key in keys {
             self.with_room(key, |slot| slot.room.close(now.at, DisconnectReason::ServerShutdown));

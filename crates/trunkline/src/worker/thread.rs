@@ -68,7 +68,8 @@ pub(super) struct Worker {
     pub(super) next_room: u64,
     pub(super) next_token: usize,
     next_sweep: Instant,
-    pub(super) stopping: bool,
+    /// Told to stop: rooms have until then to say goodbye.
+    pub(super) stop_by: Option<Instant>,
 }
 
 /// What a worker is given by whoever starts it.
@@ -105,14 +106,14 @@ impl Worker {
             next_room: 0,
             next_token: PHONES,
             next_sweep: Instant::now() + SWEEP,
-            stopping: false,
+            stop_by: None,
         }
     }
 
     /// Runs until it is told to stop, or nobody is left to tell it anything.
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
-        while !(self.stopping && self.rooms.is_empty()) {
+        while !self.is_done() {
             let wait = self.wait();
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -125,13 +126,19 @@ impl Worker {
         Ok(())
     }
 
+    fn is_done(&self) -> bool {
+        self.stop_by.is_some_and(|by| self.rooms.is_empty() || Instant::now() >= by)
+    }
+
+    /// How long to sleep if nothing comes.
     fn wait(&self) -> Option<Duration> {
         if !self.unread.is_empty() || !self.commands.is_empty() {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
-        let sweep = self.next_sweep.saturating_duration_since(now);
-        Some(self.timers.until_next(now).map_or(sweep, |next| next.min(sweep)))
+        let until = |at: Instant| at.saturating_duration_since(now);
+        let timer = self.timers.until_next(now);
+        [Some(until(self.next_sweep)), timer, self.stop_by.map(until)].into_iter().flatten().min()
     }
 
     fn turn(&mut self, ready: &[Token]) {
