@@ -13,6 +13,7 @@ mod directory;
 mod error;
 mod execute;
 mod handle;
+mod pacing;
 mod phone;
 mod ports;
 mod rtc;

@@ -19,6 +19,7 @@ use super::command::{Command, RoomKey};
 use super::config::WorkersConfig;
 use super::demux::Demux;
 use super::directory::Directory;
+use super::pacing::Pacing;
 use super::ports::PortPool;
 use super::rtc::RtcSockets;
 use super::slot::{Now, RoomSlot};
@@ -68,6 +69,7 @@ pub(super) struct Worker {
     pub(super) next_room: u64,
     pub(super) next_token: usize,
     next_sweep: Instant,
+    pacing: Pacing,
     /// Told to stop: rooms have until then to say goodbye.
     pub(super) stop_by: Option<Instant>,
 }
@@ -106,6 +108,7 @@ impl Worker {
             next_room: 0,
             next_token: PHONES,
             next_sweep: Instant::now() + SWEEP,
+            pacing: Pacing::new(Instant::now()),
             stop_by: None,
         }
     }
@@ -121,7 +124,11 @@ impl Worker {
             }
             let mut ready = std::mem::take(&mut self.unread);
             ready.extend(events.iter().map(|event| event.token()).filter(|token| *token != WAKER));
+            let woke = Instant::now();
             self.turn(&ready);
+            if let Some(rest) = self.pacing.rest(woke, Instant::now()) {
+                std::thread::sleep(rest);
+            }
         }
         Ok(())
     }
@@ -154,9 +161,12 @@ impl Worker {
             let Ok(command) = self.commands.try_recv() else { break };
             self.execute(now, command);
         }
+        let mut due = 0;
         while let Some(room) = self.timers.pop_due(now.at) {
+            due += 1;
             self.with_room(room, |slot| slot.handle_timeout(now));
         }
+        self.pacing.happened(now.at, ready.len() + due);
         if now.at >= self.next_sweep {
             self.sweep(now);
         }
