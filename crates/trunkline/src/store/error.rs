@@ -40,6 +40,8 @@ pub(crate) enum StoreError {
     Busy,
     #[error("the store is closed")]
     Closed,
+    #[error("an operation of the store failed inside")]
+    Failed,
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
     #[error("the password of trunk {0} cannot be sealed or opened")]

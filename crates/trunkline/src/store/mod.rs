@@ -14,7 +14,10 @@ mod seal;
 mod tests;
 mod trunks;
 
-use std::path::Path;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -53,11 +56,20 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || {
                 while let Some(job) = queue.blocking_recv() {
-                    job(&mut database);
+                    // A transaction that was open is rolled back as it is dropped: the next operation finds all in order.
+                    if catch_unwind(AssertUnwindSafe(|| job(&mut database))).is_err() {
+                        tracing::error!("an operation of the store failed inside");
+                    }
                 }
             })
             .map_err(OpenError::Thread)?;
         Ok(Self { jobs })
+    }
+
+    /// A store whose thread has ended.
+    #[cfg(test)]
+    pub(crate) fn ended() -> Self {
+        Self { jobs: mpsc::channel(1).0 }
     }
 
     /// Runs `operation` on the store's thread.
@@ -74,6 +86,15 @@ impl Store {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answer.await.map_err(|_| StoreError::Failed)?
+    }
+
+    /// Whether the database can be read.
+    pub(crate) async fn check(&self) -> Result<(), StoreError> {
+        self.run(|database| {
+            database.connection.query_row("SELECT count(*) FROM setting", [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
     }
 }

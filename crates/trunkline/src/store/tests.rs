@@ -206,3 +206,21 @@ async fn a_request_is_recalled_only_when_it_is_the_same_and_not_too_old() {
     assert_eq!(recall("key", "id", 2, 1000).await, None);
     assert_eq!(recall("key", "id", 1, 1001).await, None);
 }
+
+#[tokio::test]
+async fn an_operation_that_panics_takes_nothing_with_it() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    let halfway = store.run(|database| -> Result<(), StoreError> {
+        let transaction = database.connection.transaction()?;
+        transaction.execute("DELETE FROM setting", [])?;
+        panic!("a bug, by intention of this test");
+    });
+    assert!(matches!(halfway.await, Err(StoreError::Failed)));
+    let settings = store.run(|database| {
+        Ok(database.connection.query_row("SELECT count(*) FROM setting", [], |row| row.get::<_, i64>(0))?)
+    });
+    assert!(settings.await.unwrap() > 0, "what the operation had begun is undone");
+    store.check().await.unwrap();
+    assert!(matches!(Store::ended().check().await, Err(StoreError::Closed)));
+}

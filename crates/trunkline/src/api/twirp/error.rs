@@ -134,7 +134,7 @@ impl From<StoreError> for TwirpError {
         match error {
             StoreError::Busy => Self::new(ErrorCode::ResourceExhausted, error.to_string()),
             StoreError::Closed => Self::new(ErrorCode::Unavailable, error.to_string()),
-            StoreError::Sqlite(_) | StoreError::Seal(_) | StoreError::Damaged(_) => {
+            StoreError::Failed | StoreError::Sqlite(_) | StoreError::Seal(_) | StoreError::Damaged(_) => {
                 tracing::error!(%error, "the store failed");
                 Self::new(ErrorCode::Internal, "the store failed: the server's log says why")
             }
