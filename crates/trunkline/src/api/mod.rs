@@ -4,8 +4,10 @@
 //! or a call.
 
 mod auth;
+mod connections;
 mod cors;
 mod health;
+mod path;
 mod serve;
 mod signal;
 #[cfg(test)]
@@ -62,12 +64,12 @@ impl std::ops::Deref for State {
 
 /// The whole HTTP service.
 pub(crate) fn service(state: State) -> ApiService {
-    MapRequest::new(router(state), collapse_slashes as fn(Request) -> Request)
+    MapRequest::new(router(state), path::tidy as fn(Request) -> Request)
 }
 
 fn router(state: State) -> Router {
     Router::new()
-        .route("/", get(health::ok))
+        .route("/", get(health::answer))
         .route("/rtc", any(signal::connect))
         .route("/rtc/v1", any(signal::connect_v1))
         .route("/rtc/validate", any(signal::validate))
@@ -76,17 +78,6 @@ fn router(state: State) -> Router {
         .fallback(health::not_found)
         .layer(middleware::from_fn(cors::apply))
         .with_state(state)
-}
-
-/// `//rtc` is `/rtc`: clients that were given a URL with a trailing slash ask for it.
-fn collapse_slashes(mut request: Request) -> Request {
-    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-    if let Some(rest) = path.strip_prefix("//")
-        && let Ok(uri) = format!("/{rest}").parse()
-    {
-        *request.uri_mut() = uri;
-    }
-    request
 }
 
 /// Seconds since 1970.

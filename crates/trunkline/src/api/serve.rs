@@ -1,6 +1,6 @@
 //! Accepting connections: HTTP/1.1 with bounded headers and waits.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
 use axum::{Router, extract::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -10,19 +10,19 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
 };
 use tower::util::MapRequest;
+
+use super::connections::{Admitted, Connections};
 
 /// The HTTP service as a whole.
 pub(crate) type ApiService = MapRequest<Router, fn(Request) -> Request>;
 
-/// Request line and headers together: a browser's join request carries its SDP in the URL.
-const MAX_HEAD: usize = 1024 * 1024;
+/// Request line and headers together: a browser's join request carries its SDP in the URL, 25 KB of it with video.
+const MAX_HEAD: usize = 128 * 1024;
 /// How long a client may take to send them.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections at a time; more wait in the listener's backlog.
-const MAX_CONNECTIONS: usize = 16 * 1024;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// After an accept that failed, for example without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers under way may take once the server stops.
@@ -30,7 +30,7 @@ const FINISH: Duration = Duration::from_secs(2);
 
 /// Serves `service` on `listener` until `stop` is ready, then lets what is under way finish for a moment.
 pub(crate) async fn serve(listener: TcpListener, service: ApiService, stop: impl Future<Output = ()>) {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Connections::new();
     let (stopping, stopped) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -38,17 +38,16 @@ pub(crate) async fn serve(listener: TcpListener, service: ApiService, stop: impl
             () = &mut stop => break,
             accepted = accept(&listener, &connections) => accepted,
         };
-        if let Some((stream, permit)) = accepted {
+        if let Some((stream, admitted)) = accepted {
             let (service, stopped) = (service.clone(), stopped.clone());
             tokio::spawn(async move {
                 run(connection(stream, service), stopped).await;
-                drop(permit);
+                drop(admitted);
             });
         }
     }
     drop((listener, stopping));
-    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
-    drop(tokio::time::timeout(FINISH, connections.acquire_many(all)).await);
+    drop(tokio::time::timeout(FINISH, connections.none_left()).await);
 }
 
 /// Runs one connection; once the server stops it ends after the answer under way.
@@ -67,15 +66,18 @@ async fn run(connection: Connection, mut stopped: watch::Receiver<()>) {
     }
 }
 
-type Permit = tokio::sync::OwnedSemaphorePermit;
-
-async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> Option<(TcpStream, Permit)> {
-    let permit = connections.clone().acquire_owned().await.ok()?;
+/// The next connection; `None` when it is not let in.
+async fn accept(listener: &TcpListener, connections: &Connections) -> Option<(TcpStream, Admitted)> {
+    let place = connections.place().await?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, client)) => {
+            let Some(admitted) = connections.admit(place, client.ip()) else {
+                tracing::debug!(%client, "too many connections from one address");
+                return None;
+            };
             // Signalling messages are small and urgent. Without the option they only arrive later.
             drop(stream.set_nodelay(true));
-            Some((stream, permit))
+            Some((stream, admitted))
         }
         Err(error) => {
             tracing::warn!(%error, "cannot accept an HTTP connection");

@@ -98,6 +98,11 @@ impl Calls {
         *self.0.active.borrow()
     }
 
+    /// Whether new calls are taken: not once the server's end has begun.
+    pub(crate) fn are_taken(&self) -> bool {
+        *self.0.stage.borrow() == Stage::Open
+    }
+
     /// Refuses new calls and waits for the running ones, for so long at most.
     pub(crate) async fn drain(&self, limit: Duration) {
         self.0.parts.metrics.available(false);
@@ -119,7 +124,7 @@ impl Calls {
     }
 
     fn admit(&self) -> Result<(), CallError> {
-        if *self.0.stage.borrow() != Stage::Open {
+        if !self.are_taken() {
             return Err(CallError::new(ErrorCode::Unavailable, "service shutting down"));
         }
         let most = usize::try_from(self.0.parts.max_active).unwrap_or(usize::MAX);

@@ -32,7 +32,7 @@ pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
 pub(super) async fn forget_old_calls(store: &Store) -> anyhow::Result<()> {
     let calls = store.open_calls().await.context("cannot read the store")?;
     for call in calls {
-        tracing::warn!(callID = %call.call_id, room = %call.room_name, "a call of an earlier run was cut off");
+        tracing::warn!(callID = %call.call_id, "a call of an earlier run was cut off");
         store.remove_open_call(&call.call_id).await.context("cannot write to the store")?;
     }
     Ok(())

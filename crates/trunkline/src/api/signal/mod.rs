@@ -105,8 +105,10 @@ async fn upgrade(state: State, route: Route, request: Request) -> Response {
             socket.on_upgrade(move |socket| pump::run(socket, session, state, key))
         }
         Err(error) => {
-            tracing::info!(room = room_name, participant = identity, %error, "join refused");
-            join_refusal(&error).into_response()
+            let refusal = join_refusal(&error);
+            tracing::info!(status = refusal.0.as_u16(), "join refused");
+            tracing::debug!(room = room_name, participant = identity, %error, "join refused, in words");
+            refusal.into_response()
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The HTTP side as clients see it: a whole server without a network but loopback, a phone of the peers behind it.
 
 mod golden;
+mod health;
 mod http;
+mod limits;
+mod logs;
 mod sockets;
 
 use std::{collections::BTreeMap, net::SocketAddr};
@@ -80,7 +83,8 @@ impl Bench {
             metrics: metrics.clone(),
             max_active: 0,
         });
-        let phone = Phone::start(PhoneConfig { listen: loopback(), ..PhoneConfig::default() }).await.unwrap();
+        let phone = PhoneConfig { listen: loopback(), book: logs::book(), ..PhoneConfig::default() };
+        let phone = Phone::start(phone).await.unwrap();
         let plan_defaults = call::PlanDefaults::default();
         let state = State::new(Parts { config, store, workers, calls, metrics, plan_defaults });
         Self { state, phone, _directory: directory }

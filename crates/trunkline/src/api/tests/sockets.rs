@@ -30,19 +30,6 @@ fn packed(request: &JoinRequest) -> String {
     URL_SAFE.encode(wrapped.encode_to_vec()).replace('=', "%3D")
 }
 
-#[tokio::test]
-async fn the_server_says_that_it_is_there() {
-    let bench = Bench::new().await;
-    let answer = bench.get("/").await;
-    assert_eq!((answer.status.as_u16(), answer.text()), (200, "OK"));
-    let head = Request::head("/").header("origin", "http://a.test").body(Body::empty()).unwrap();
-    let answer = bench.send(head).await;
-    assert_eq!((answer.status.as_u16(), answer.text()), (200, ""));
-    assert_eq!(answer.header("access-control-allow-origin"), Some("http://a.test"));
-    let answer = bench.get("/settings/regions").await;
-    assert_eq!((answer.status.as_u16(), answer.text()), (404, "404 page not found\n"));
-}
-
 /// Status and text as captured from livekit-server 1.13.3; both validate routes, and both upgrade routes alike.
 #[tokio::test]
 async fn who_may_not_join_is_told_why() {
@@ -75,7 +62,7 @@ async fn who_may_not_join_is_told_why() {
     ];
     let join = packed(&JoinRequest::default());
     for (token, status, text) in cases {
-        for route in ["/rtc/validate", "/rtc/v1/validate", "//rtc/validate"] {
+        for route in ["/rtc/validate", "/rtc/v1/validate", "//rtc/validate", "/base/rtc/v1/validate"] {
             let answer = bench.get(&format!("{route}?access_token={token}&&join_request={join}")).await;
             assert_eq!((answer.status.as_u16(), answer.text()), (status, text), "{route}");
             assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{route}");
@@ -83,7 +70,7 @@ async fn who_may_not_join_is_told_why() {
         if status == 200 {
             continue;
         }
-        for route in ["/rtc", "/rtc/v1"] {
+        for route in ["/rtc", "/rtc/v1", "/base/rtc/v1"] {
             let answer =
                 bench.send(upgrade(&format!("{route}?access_token={token}&join_request={join}"))).await;
             assert_eq!((answer.status.as_u16(), answer.text()), (status, text), "{route}");
@@ -166,15 +153,25 @@ async fn a_plain_request_to_the_socket_is_not_found() {
     }
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>;
+pub(super) type Socket = tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>;
 
 /// Serves the bench on a port of its own and connects with the path.
 async fn connect(bench: &Bench, path: &str) -> Result<Socket, tungstenite::Error> {
+    connect_with(bench, path, &token(&joins())).await
+}
+
+/// Joins with a token of one's own.
+pub(super) async fn join(bench: &Bench, token: &str) -> Result<Socket, tungstenite::Error> {
+    let path = format!("/rtc/v1?join_request={}", packed(&with_client(JoinRequest::default())));
+    connect_with(bench, &path, token).await
+}
+
+async fn connect_with(bench: &Bench, path: &str, token: &str) -> Result<Socket, tungstenite::Error> {
     let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, service(bench.state.clone()), std::future::pending()));
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
-    let bearer = format!("Bearer {}", token(&joins()));
+    let bearer = format!("Bearer {token}");
     request.headers_mut().insert("authorization", bearer.parse().unwrap());
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     tokio_tungstenite::client_async(request, stream).await.map(|(socket, _)| socket)
@@ -233,7 +230,7 @@ fn with_client(mut request: JoinRequest) -> JoinRequest {
 #[tokio::test]
 async fn text_frames_are_answered_in_text() {
     let bench = Bench::new().await;
-    let path = format!("/rtc/v1?join_request={}", packed(&with_client(JoinRequest::default())));
+    let path = format!("/base/rtc/v1?join_request={}", packed(&with_client(JoinRequest::default())));
     let mut socket = connect(&bench, &path).await.unwrap();
     assert!(next(&mut socket).await.unwrap().is_binary(), "until the client writes text");
     let ping = r#"{"pingReq": {"timestamp": "5", "rtt": "1"}}"#;

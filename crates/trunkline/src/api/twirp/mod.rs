@@ -1,5 +1,6 @@
 //! The Twirp API (Twirp wire protocol v7): routing, content types, errors; one file per service.
 
+mod body;
 mod error;
 pub(crate) mod json;
 mod room_service;
@@ -12,7 +13,7 @@ use std::time::Instant;
 use axum::{
     body::Body,
     extract::{Path, Request, State as Extract},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, Method, header},
     response::{IntoResponse, Response},
 };
 pub(super) use error::TwirpError;
@@ -52,10 +53,18 @@ pub(super) async fn handle(
         Ok(format) => format,
         Err(error) => return error.into_response(),
     };
+    // Nobody's body is not waited for.
+    if let Err(error) = require_token(&claims) {
+        state.metrics.api_request(service.name(), &method, error.code.as_str());
+        return error.into_response();
+    }
     let limit = state.config.limit.max_api_request_body_size;
-    let Ok(body) = axum::body::to_bytes(body, limit).await else {
-        state.metrics.bad_input("http");
-        return (StatusCode::PAYLOAD_TOO_LARGE, "request body too large").into_response();
+    let body = match body::read(body, limit, body::PATIENCE).await {
+        Ok(body) => body,
+        Err(refused) => {
+            state.metrics.bad_input("http");
+            return refused.into_response();
+        }
     };
     let call = Call { state: state.clone(), claims, headers: parts.headers, received_at, format, body };
     answer(&state, service, &method, call).await
