@@ -76,7 +76,7 @@ async fn run(from: IpAddr, address: SocketAddr, events: mpsc::Sender<NetEvent>) 
     let outcome = timeout(WAIT, knock(from, address)).await;
     let error = match outcome {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            let destination = Destination { transport: Transport::Udp, addr: address };
+            let destination = Destination::new(Transport::Udp, address);
             Some(TransportError::Refused { destination })
         }
         _ => None,

@@ -23,6 +23,8 @@ mod txn;
 
 pub use agent::{Agent, AgentConfig, AgentStats, DialError, Inbound, Limits, Output};
 pub use dialog::DialogState;
-pub use leg::{AuthFailure, Invite, LegError, LegEvent, LegId, ResponseSummary};
-pub use target::{Announced, Contacts, Destination, Flow, Targets, Transmit, Transport, TransportError};
-pub use timer::Timers;
+pub use leg::{AuthFailure, CallOptions, Invite, LegError, LegEvent, LegId, Redirects, ResponseSummary};
+pub use target::{
+    Announced, Contacts, Destination, Flow, Targets, TlsPeer, Transmit, Transport, TransportError,
+};
+pub use timer::{SessionTimers, Timers};

@@ -84,7 +84,7 @@ const TABLE: &[(&str, &str, Verdict, &str)] = &[
     ("cparam01", "3.3.12", Answered(405), "unknown Contact parameter"),
     ("cparam02", "3.3.13", Answered(405), "unknown URI parameter"),
     ("regescrt", "3.3.14", Answered(405), "header fields in a Contact's URI"),
-    ("sdp01", "3.3.15", Rings, "no offer and no acceptable type for ours; RFC 4475 would rather have 406"),
+    ("sdp01", "3.3.15", Answered(406), "no offer, and no acceptable type for ours"),
     ("inv2543", "3.4.1", Rings, "RFC 2543: no branch, no tag, no Max-Forwards, no Content-Length"),
 ];
 

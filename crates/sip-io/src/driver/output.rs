@@ -101,9 +101,9 @@ impl Driver {
 }
 
 pub(super) fn tcp(addr: SocketAddr) -> Destination {
-    Destination { transport: Transport::Tcp, addr }
+    Destination::new(Transport::Tcp, addr)
 }
 
 pub(super) fn udp(addr: SocketAddr) -> Destination {
-    Destination { transport: Transport::Udp, addr }
+    Destination::new(Transport::Udp, addr)
 }

@@ -46,7 +46,7 @@ impl Resolver {
             Err(_) => return Err(ResolveError::Timeout { host }),
         };
         let usable = addresses.into_iter().filter(|a| a.is_ipv4() == self.ipv4);
-        let hops = usable.map(|addr| Destination { transport: target.transport, addr });
+        let hops = usable.map(|addr| Destination::new(target.transport, addr));
         Targets::new(hops).ok_or(ResolveError::NoAddress { host })
     }
 

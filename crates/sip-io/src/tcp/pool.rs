@@ -124,5 +124,5 @@ impl Pool {
 }
 
 pub(super) fn tcp(addr: SocketAddr) -> Destination {
-    Destination { transport: Transport::Tcp, addr }
+    Destination::new(Transport::Tcp, addr)
 }

@@ -8,7 +8,7 @@ use rand::RngCore;
 use super::{Agent, DialError, LegId};
 use crate::auth::{Authenticator, Credentials};
 use crate::dialog::DialogState;
-use crate::leg::{Context, Invite, Leg, LegError, is_sound};
+use crate::leg::{CallOptions, Context, Invite, Leg, LegError, is_sound};
 use crate::msg::StatusCode;
 use crate::target::Targets;
 
@@ -20,6 +20,17 @@ impl Agent {
         now: Instant,
         invite: Invite,
         targets: impl Into<Targets>,
+    ) -> Result<LegId, DialError> {
+        self.call_with(now, invite, targets, CallOptions::default())
+    }
+
+    /// [`Agent::call`] with options.
+    pub fn call_with(
+        &mut self,
+        now: Instant,
+        invite: Invite,
+        targets: impl Into<Targets>,
+        options: CallOptions,
     ) -> Result<LegId, DialError> {
         let targets = targets.into();
         if self.is_full() {
@@ -33,7 +44,7 @@ impl Agent {
         }
         let transport = targets.current().transport;
         let (id, seed) = (self.next_leg_id(), self.rng.next_u64());
-        let leg = Leg::call(&mut self.context(now), id, invite, targets, seed);
+        let leg = Leg::call(&mut self.context(now), id, invite, targets, options, seed);
         self.insert(now, id, leg.ok_or(DialError::Transport(transport))?);
         Ok(id)
     }

@@ -6,7 +6,7 @@ use rand::RngCore;
 
 use super::stateless::{outside, unacceptable};
 use super::{Agent, Inbound, LegId};
-use crate::leg::{Handled, Leg};
+use crate::leg::{Handled, Leg, too_short};
 use crate::msg::{HeaderName, Message, Method, ParseError, Request, Response, StatusCode};
 use crate::target::Flow;
 use crate::txn::{Matched, Received};
@@ -91,6 +91,12 @@ impl Agent {
         if !request.body.is_empty() && request.headers.media_type().as_deref() != Some("application/sdp") {
             let mut response = Response::to(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
             response.headers.push(HeaderName::Accept, "application/sdp");
+            return self.stateless.send(now, request, flow, response, &mut self.txns.out);
+        }
+        if !request.headers.accepts("application/sdp") {
+            return self.decline(now, request, flow, StatusCode::NOT_ACCEPTABLE);
+        }
+        if let Some(response) = too_short(&self.config.timers.session, request) {
             return self.stateless.send(now, request, flow, response, &mut self.txns.out);
         }
         let (id, seed) = (self.next_leg_id(), self.rng.next_u64());

@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 use crate::leg::{Context, Identity, Leg, LegEvent, LegId};
-use crate::target::{Destination, TransportError};
+use crate::target::{Destination, Failed, Oversize, TransportError};
 use crate::timer::Deadlines;
 use crate::txn::Layer;
 use stateless::Stateless;
@@ -55,6 +55,8 @@ pub struct Agent {
     deadlines: Deadlines<LegId>,
     events: VecDeque<(LegId, LegEvent)>,
     stateless: Stateless,
+    oversize: Oversize,
+    failed: VecDeque<Failed>,
     last_leg: u64,
     malformed: u64,
     stray: u64,
@@ -78,6 +80,8 @@ impl Agent {
             deadlines: Deadlines::new(),
             events: VecDeque::new(),
             stateless,
+            oversize: Oversize::default(),
+            failed: VecDeque::new(),
             last_leg: 0,
             malformed: 0,
             stray: 0,
@@ -120,8 +124,11 @@ impl Agent {
         if let Some(transmit) = self.txns.out.pop_front() {
             return Some(Output::Transmit(transmit));
         }
-        let (leg, event) = self.events.pop_front()?;
-        Some(Output::Event { leg, event })
+        if let Some((leg, event)) = self.events.pop_front() {
+            return Some(Output::Event { leg, event });
+        }
+        let Failed { destination, retry_after } = self.failed.pop_front()?;
+        Some(Output::TargetFailed { destination, retry_after })
     }
 
     /// Counts.
@@ -155,6 +162,8 @@ impl Agent {
             txns: &mut self.txns,
             events: &mut self.events,
             rng: &mut self.rng,
+            oversize: &mut self.oversize,
+            failed: &mut self.failed,
         }
     }
 
@@ -178,6 +187,8 @@ impl Agent {
             txns: &mut self.txns,
             events: &mut self.events,
             rng: &mut self.rng,
+            oversize: &mut self.oversize,
+            failed: &mut self.failed,
         };
         let result = step(self.legs.get_mut(&id)?, &mut cx);
         self.settle(now, id);

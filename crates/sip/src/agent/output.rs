@@ -1,7 +1,9 @@
 //! What comes out of an agent.
 
+use std::time::Duration;
+
 use crate::leg::{LegEvent, LegId};
-use crate::target::Transmit;
+use crate::target::{Destination, Transmit};
 
 /// Something for the shell to do.
 #[derive(Debug, Clone)]
@@ -15,6 +17,14 @@ pub enum Output {
         leg: LegId,
         /// What happened.
         event: LegEvent,
+    },
+    /// A next hop did not take an INVITE: it is out of reach, says nothing, or says 503. Others should come first for
+    /// a while.
+    TargetFailed {
+        /// The next hop.
+        destination: Destination,
+        /// How long it asked to be left alone.
+        retry_after: Option<Duration>,
     },
 }
 

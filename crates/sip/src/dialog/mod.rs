@@ -28,6 +28,8 @@ pub(crate) struct Dialog {
     remote: NameAddr,
     local_number: u32,
     remote_number: Option<u32>,
+    /// The last reliable provisional response, and the number of the INVITE it answered.
+    reliable: Option<(u32, u32)>,
     target: Uri,
     routes: Vec<NameAddr>,
     /// The way that worked last: used where the next hop is named and not an address.
@@ -47,6 +49,7 @@ impl Dialog {
             remote: response.headers.to().ok()?,
             local_number: invite.headers.cseq().ok()?.number,
             remote_number: None,
+            reliable: None,
             target: response.headers.contact().map_or_else(|_| invite.uri.clone(), |contact| contact.uri),
             routes,
             way,
@@ -63,6 +66,7 @@ impl Dialog {
             remote,
             local_number: 0,
             remote_number: Some(invite.headers.cseq().ok()?.number),
+            reliable: None,
             target,
             routes: invite.headers.record_routes().unwrap_or_default(),
             way: Hop { destination: flow.back(), flow: Some(*flow) },
@@ -95,6 +99,19 @@ impl Dialog {
         fresh
     }
 
+    /// Takes the RSeq of a reliable provisional response to our INVITE of that number; `false` when it is a copy or
+    /// comes before its predecessor (RFC 3262 §4).
+    pub(crate) fn take_rseq(&mut self, invite: u32, rseq: u32) -> bool {
+        let fresh = match self.reliable {
+            Some((number, last)) if number == invite => Some(rseq) == last.checked_add(1),
+            _ => true,
+        };
+        if fresh {
+            self.reliable = Some((invite, rseq));
+        }
+        fresh
+    }
+
     /// This is the same dialog as `early`, confirmed: the numbers of both sides go on from there.
     pub(crate) fn continue_numbers(&mut self, early: &Dialog) {
         self.local_number = self.local_number.max(early.local_number);
@@ -123,7 +140,8 @@ impl Dialog {
         let same_peer = |flow: &Flow| {
             flow.transport == transport && (!transport.is_reliable() || flow.remote.ip() == addr.ip())
         };
-        Hop { destination: Destination { transport, addr }, flow: self.way.flow.filter(same_peer) }
+        let destination = Destination { transport, addr, ..self.way.destination };
+        Hop { destination, flow: self.way.flow.filter(same_peer) }
     }
 
     /// Where the peer's messages come from, when what it names for itself cannot be reached from here (it stands

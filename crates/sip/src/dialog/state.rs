@@ -57,6 +57,7 @@ impl Dialog {
             remote: state.remote.parse().ok()?,
             local_number: state.number.saturating_add(UNRECORDED),
             remote_number: None,
+            reliable: None,
             target: state.target.parse().ok()?,
             routes: state.routes.iter().map(|route| route.parse().ok()).collect::<Option<_>>()?,
             way: Hop { destination: state.destination, flow: None },

@@ -31,7 +31,7 @@ fn addr(text: &str) -> SocketAddr {
 }
 
 fn way() -> Hop {
-    let destination = Destination { transport: Transport::Udp, addr: addr("192.0.2.1:5060") };
+    let destination = Destination::new(Transport::Udp, addr("192.0.2.1:5060"));
     let flow = Flow { transport: Transport::Udp, local: addr("10.0.0.1:5060"), remote: destination.addr };
     Hop { destination, flow: Some(flow) }
 }
@@ -77,7 +77,7 @@ fn an_answer_without_contact_is_reached_the_way_the_invite_went() {
 fn a_contact_that_asks_for_tcp_is_reached_over_tcp_where_that_is_served() {
     let dialog = dialog("Contact: <sip:bob@192.0.2.7;transport=tcp>\r\n");
     let hop = dialog.next_hop(&served());
-    assert_eq!(hop.destination, Destination { transport: Transport::Tcp, addr: addr("192.0.2.7:5060") });
+    assert_eq!(hop.destination, Destination::new(Transport::Tcp, addr("192.0.2.7:5060")));
     assert_eq!(hop.flow, None);
     let udp_only = Contacts { tcp: None, ..served() };
     assert_eq!(dialog.next_hop(&udp_only).destination.transport, Transport::Udp);

@@ -33,10 +33,10 @@ impl Leg {
         let Some(dialog) = calling.dialog(response, flow) else { return };
         let (Some(txn), number) = (calling.txn, calling.number()) else { return };
         let Some(invite) = calling.sent.clone() else { return };
-        if self.acks.iter().filter(|ack| ack.txn == txn).count() >= MAX_ANSWERS {
+        calling.deadline = None;
+        if self.has_answered_enough(txn) {
             return;
         }
-        calling.deadline = None;
         let tag = dialog.remote_tag().to_owned();
         self.keep_early_state(dialog);
         self.acknowledge(cx, txn, &tag, &invite, number);
@@ -44,6 +44,10 @@ impl Leg {
             Phase::Calling | Phase::Proceeding | Phase::Cancelling => self.take_answer(cx, response, tag),
             _ => self.bye_surplus(cx, &tag),
         }
+    }
+
+    pub(super) fn has_answered_enough(&self, txn: ClientId) -> bool {
+        self.acks.iter().filter(|ack| ack.txn == txn).count() >= MAX_ANSWERS
     }
 
     /// An early dialog becomes confirmed: target and routes are those of the 2xx, the peer's numbers go on.
@@ -64,6 +68,8 @@ impl Leg {
         if gave_up {
             return self.bye(cx, headers);
         }
+        self.session.agreed(cx.now, &response.headers);
+        self.session.description = self.calling.as_ref().and_then(|calling| calling.invite.body.clone());
         let hasty = self.branches.is_hasty(&tag);
         cx.emit(self.id, LegEvent::Answered { response: response.into(), remote_tag: tag });
         if hasty {
@@ -84,9 +90,7 @@ impl Leg {
         let mut ack = dialog.ack(number);
         let hop = dialog.next_hop(&cx.identity.contacts);
         copy_credentials(invite, &mut ack);
-        if !cx.add_via(&mut ack, hop) {
-            return;
-        }
+        let Some(hop) = cx.add_via(&mut ack, hop) else { return };
         let transmit = hop.transmit(ack.encode());
         cx.txns.out.push_back(transmit.clone());
         self.acks.retain(|ack| ack.until > cx.now);
@@ -116,7 +120,7 @@ impl Leg {
     }
 
     /// A fork that answered second: its call ends, ours goes on.
-    fn bye_surplus(&mut self, cx: &mut Context<'_>, tag: &str) {
+    pub(super) fn bye_surplus(&mut self, cx: &mut Context<'_>, tag: &str) {
         if !self.branches.is_hasty(tag) {
             self.bye_surplus_branch(cx, tag);
         }

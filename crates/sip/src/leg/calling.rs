@@ -1,24 +1,38 @@
 //! Our INVITE: its targets, challenges, provisional responses and refusals (RFC 3261 §13.2, §22).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::attempts::Attempt;
 use super::identity::add_custom;
-use super::{AuthFailure, Context, Custom, Invite, Leg, LegEvent, LegId, Phase, ResponseSummary};
+use super::redirect::Redirected;
+use super::reliable::Provisional;
+use super::session::Session;
+use super::{
+    AuthFailure, CallOptions, Context, Custom, Invite, Leg, LegEvent, LegId, Phase, ResponseSummary,
+};
 use crate::auth::Authenticator;
 use crate::dialog::Dialog;
 use crate::msg::{CSeq, HeaderName, Method, Request, Response, StatusCode};
-use crate::target::{Flow, Targets, TransportError};
+use crate::target::{Flow, Targets, Transport, TransportError};
 use crate::txn::{ClientId, Hop};
 
 /// What the caller's side keeps of its INVITE.
 #[derive(Debug)]
 pub(super) struct Calling {
-    invite: Invite,
+    pub(super) invite: Invite,
+    pub(super) options: CallOptions,
+    pub(super) redirected: Redirected,
     number: u32,
-    targets: Targets,
+    pub(super) targets: Targets,
     /// The INVITE as it was sent last: what CANCEL and ACK are made from.
     pub(super) sent: Option<Request>,
     pub(super) hop: Hop,
+    /// It went over TCP since it is too large for a datagram.
+    oversize: bool,
+    /// More than 100 has come.
+    has_rung: bool,
+    /// End of the wait for any response, while there is another way to try.
+    pub(super) silent_until: Option<Instant>,
     /// Its transaction.
     pub(super) txn: Option<ClientId>,
     provisionals: u32,
@@ -35,6 +49,7 @@ impl Leg {
         id: LegId,
         invite: Invite,
         targets: Targets,
+        options: CallOptions,
         seed: u64,
     ) -> Option<Leg> {
         let auth = Authenticator::new(invite.credentials.clone(), seed);
@@ -42,10 +57,15 @@ impl Leg {
         let hop = Hop { destination: targets.current(), flow: None };
         leg.calling = Some(Calling {
             invite,
+            options,
+            redirected: Redirected::default(),
             number: 1,
             targets,
             sent: None,
             hop,
+            oversize: false,
+            has_rung: false,
+            silent_until: None,
             txn: None,
             provisionals: 0,
             hangup: None,
@@ -55,27 +75,66 @@ impl Leg {
     }
 
     /// Sends the INVITE, or sends it again with credentials, to the current target.
-    fn send_invite(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn send_invite(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(calling) = &mut self.calling else { return false };
-        calling.hop = Hop { destination: calling.targets.current(), flow: None };
-        let mut request = calling.compose(cx);
-        if !cx.add_via(&mut request, calling.hop) {
-            return false;
-        }
+        let planned = Hop { destination: calling.targets.current(), flow: None };
+        let mut request = calling.compose(cx, &self.session, planned.destination.transport);
         self.auth.authorize(&mut request);
-        calling.txn = cx.send(self.id, &request, calling.hop);
+        let Some(hop) = cx.add_via(&mut request, planned) else { return false };
+        calling.hop = hop;
+        calling.oversize = hop != planned;
+        let limit = match hop.destination.transport {
+            Transport::Udp => cx.timers.silence_limit,
+            Transport::Tcp | Transport::Tls => cx.timers.stream_silence_limit,
+        };
+        let has_other = calling.oversize || calling.targets.has_next();
+        calling.silent_until = has_other.then(|| cx.now + limit);
+        calling.txn = cx.send(self.id, &request, hop);
         calling.sent = Some(request);
         calling.txn.is_some()
     }
 
     pub(super) fn on_invite_response(&mut self, cx: &mut Context<'_>, response: &Response, flow: &Flow) {
+        if let Some(calling) = &mut self.calling {
+            calling.silent_until = None;
+        }
         match response.status.code() {
             100..200 => self.on_provisional(cx, response, flow),
             200..300 => self.on_answer(cx, response, flow),
+            300..400 if self.redirect(cx, response) => {}
             401 | 407 => self.on_challenge(cx, response),
-            503 if self.advance(cx) => {}
+            422 if self.lengthen_session(cx, response) => {}
+            503 => self.on_unavailable(cx, response),
+            400..600 if self.follow(cx, response) => {}
             _ => self.on_refusal(cx, response),
         }
+    }
+
+    /// 503: this next hop is out of service; the next one may not be (RFC 3263 §4.3).
+    fn on_unavailable(&mut self, cx: &mut Context<'_>, response: &Response) {
+        let after = response.headers.retry_after().map(|seconds| Duration::from_secs(seconds.into()));
+        self.note_failed(cx, after);
+        if !self.advance(cx) && !self.follow(cx, response) {
+            self.on_refusal(cx, response);
+        }
+    }
+
+    fn note_failed(&self, cx: &mut Context<'_>, retry_after: Option<Duration>) {
+        if let Some(calling) = &self.calling {
+            cx.note_failed(calling.hop.destination, retry_after);
+        }
+    }
+
+    /// 422: the INVITE again with the interval that is asked for (RFC 4028 §7.3).
+    fn lengthen_session(&mut self, cx: &mut Context<'_>, response: &Response) -> bool {
+        if self.is_giving_up() || !self.session.raise(response) {
+            return false;
+        }
+        if let Some(calling) = &mut self.calling {
+            calling.renumber();
+        }
+        self.phase = Phase::Calling;
+        self.send_invite(cx)
     }
 
     fn on_provisional(&mut self, cx: &mut Context<'_>, response: &Response, flow: &Flow) {
@@ -85,6 +144,8 @@ impl Leg {
             self.phase = Phase::Proceeding;
             calling.deadline = Some(cx.now + cx.timers.ringing_limit);
         }
+        calling.has_rung |= response.status != StatusCode::TRYING;
+        let number = calling.number;
         let to_tag = response.headers.to_tag().unwrap_or_default();
         if response.status != StatusCode::TRYING
             && !to_tag.is_empty()
@@ -98,7 +159,7 @@ impl Leg {
         }
         if let Some(headers) = calling.hangup.take() {
             self.cancel(cx, headers);
-        } else {
+        } else if self.prove(cx, response, &to_tag, number) == Provisional::Fresh {
             let event = match response.status {
                 StatusCode::TRYING => LegEvent::Trying,
                 _ => LegEvent::Provisional { response: response.into(), to_tag },
@@ -118,8 +179,7 @@ impl Leg {
             return self.end(cx, Some(LegEvent::AuthFailed(failure)));
         }
         if let Some(calling) = &mut self.calling {
-            calling.number += 1;
-            calling.deadline = None;
+            calling.renumber();
         }
         self.phase = Phase::Calling;
         if !self.send_invite(cx) {
@@ -133,8 +193,14 @@ impl Leg {
 
     /// The next target gets the INVITE (RFC 3263 §4.3), if there is one and no one has rung yet.
     fn advance(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.phase != Phase::Calling || self.is_giving_up() {
+        let rang = self.calling.as_ref().is_some_and(|calling| calling.has_rung);
+        let undecided = matches!(self.phase, Phase::Calling | Phase::Proceeding);
+        if !undecided || rang || self.is_giving_up() {
             return false;
+        }
+        self.phase = Phase::Calling;
+        if let Some(calling) = &mut self.calling {
+            calling.deadline = None;
         }
         while self.calling.as_mut().is_some_and(|calling| calling.targets.advance()) {
             if self.send_invite(cx) {
@@ -145,24 +211,68 @@ impl Leg {
     }
 
     pub(super) fn on_invite_expired(&mut self, cx: &mut Context<'_>) {
+        self.note_failed(cx, None);
         if !self.advance(cx) {
             self.end_unanswered(cx);
         }
     }
 
     pub(super) fn on_invite_undelivered(&mut self, cx: &mut Context<'_>, error: &TransportError) {
+        if self.fall_back(cx) {
+            return;
+        }
+        self.note_failed(cx, None);
         if !self.advance(cx) {
             self.end(cx, Some(LegEvent::TransportFailed(error.clone())));
+        }
+    }
+
+    /// An INVITE too large for a datagram goes as one all the same where the peer does not take TCP.
+    fn fall_back(&mut self, cx: &mut Context<'_>) -> bool {
+        let giving_up = self.is_giving_up();
+        let Some(calling) = self.calling.as_ref().filter(|calling| calling.oversize && !giving_up) else {
+            return false;
+        };
+        cx.oversize.note_refusal(cx.now, calling.hop.destination.addr);
+        self.send_invite(cx)
+    }
+
+    /// Nothing was heard of this next hop, and there is another way. Should it speak up later, that is dealt with.
+    fn give_silent_up(&mut self, cx: &mut Context<'_>) {
+        let Some(calling) = &mut self.calling else { return };
+        calling.silent_until = None;
+        if let (Some(txn), Some(sent)) = (calling.txn.take(), calling.sent.clone()) {
+            let until = cx.now + cx.timers.give_up();
+            self.attempts.push(Attempt { txn, sent, hop: calling.hop, cancelled: false, until });
+        }
+        if self.fall_back(cx) {
+            return;
+        }
+        self.note_failed(cx, None);
+        if !self.advance(cx) {
+            self.end_unanswered(cx);
         }
     }
 
     /// The ringing has lasted too long, or CANCEL has not ended it.
     pub(super) fn on_calling_timeout(&mut self, cx: &mut Context<'_>) {
         let due = self.calling.as_ref().and_then(|calling| calling.deadline).is_some_and(|at| at <= cx.now);
+        let silent = self.calling.as_ref().and_then(|calling| calling.silent_until);
         match self.phase {
+            Phase::Calling if silent.is_some_and(|at| at <= cx.now) && !self.is_giving_up() => {
+                self.give_silent_up(cx);
+            }
+            Phase::Calling if silent.is_some_and(|at| at <= cx.now) => self.keep_waiting(),
             Phase::Proceeding if due => self.cancel(cx, Custom::new()),
             Phase::Cancelling if due => self.end_unanswered(cx),
             _ => {}
+        }
+    }
+
+    /// Hung up before any response: then only the INVITE's own end counts.
+    fn keep_waiting(&mut self) {
+        if let Some(calling) = &mut self.calling {
+            calling.silent_until = None;
         }
     }
 
@@ -180,7 +290,7 @@ impl Leg {
 
 impl Calling {
     /// The INVITE without Via and credentials.
-    fn compose(&self, cx: &Context<'_>) -> Request {
+    fn compose(&self, cx: &Context<'_>, session: &Session, transport: Transport) -> Request {
         let invite = &self.invite;
         let mut request = Request::new(Method::Invite, invite.request_uri.clone());
         let headers = &mut request.headers;
@@ -189,7 +299,8 @@ impl Calling {
         headers.push(HeaderName::To, &invite.to);
         headers.push(HeaderName::CallId, invite.call_id.as_str());
         headers.push(HeaderName::CSeq, CSeq::new(self.number, Method::Invite));
-        cx.identity.describe(headers, self.hop.destination.transport);
+        cx.identity.describe(headers, transport);
+        session.offer(cx.timers, headers);
         headers.push(HeaderName::UserAgent, cx.identity.user_agent.as_str());
         add_custom(headers, &invite.headers);
         if let Some(body) = &invite.body {
@@ -201,6 +312,12 @@ impl Calling {
     /// The dialog a response makes.
     pub(super) fn dialog(&self, response: &Response, flow: &Flow) -> Option<Dialog> {
         Dialog::of_caller(self.sent.as_ref()?, response, Hop { flow: Some(*flow), ..self.hop })
+    }
+
+    /// The next INVITE is a new request.
+    pub(super) fn renumber(&mut self) {
+        self.number += 1;
+        self.deadline = None;
     }
 
     pub(super) fn number(&self) -> u32 {

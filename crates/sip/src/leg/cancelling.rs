@@ -32,7 +32,7 @@ impl Leg {
 }
 
 /// Same Request-URI, Call-ID, From, To, number, Route and top Via as the INVITE.
-fn cancel_for(invite: &Request) -> Request {
+pub(super) fn cancel_for(invite: &Request) -> Request {
     let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
     if let Some(via) = invite.headers.get(&HeaderName::Via) {
         cancel.headers.push(HeaderName::Via, via);

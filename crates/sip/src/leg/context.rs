@@ -1,16 +1,20 @@
 //! What a leg may reach while it handles something: the transactions, the events, randomness.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore};
 
 use super::{Identity, LegEvent, LegId};
 use crate::msg::{HeaderName, Request, Response};
-use crate::target::Flow;
+use crate::target::Failed;
+use crate::target::{Destination, Flow, MAX_DATAGRAM, Oversize, Transport};
 use crate::timer::Timers;
 use crate::txn::{ClientId, Hop, Layer, ServerId};
+
+/// What a Via header field takes, about.
+const VIA_BYTES: usize = 80;
 
 /// Lent to a leg for one step.
 pub(crate) struct Context<'a> {
@@ -20,6 +24,8 @@ pub(crate) struct Context<'a> {
     pub(crate) txns: &'a mut Layer,
     pub(crate) events: &'a mut VecDeque<(LegId, LegEvent)>,
     pub(crate) rng: &'a mut StdRng,
+    pub(crate) oversize: &'a mut Oversize,
+    pub(crate) failed: &'a mut VecDeque<Failed>,
 }
 
 impl Context<'_> {
@@ -32,16 +38,33 @@ impl Context<'_> {
         format!("{:016x}", self.rng.next_u64())
     }
 
-    /// Puts a Via with a fresh branch on top. `false` when the transport is not served.
-    pub(crate) fn add_via(&mut self, request: &mut Request, hop: Hop) -> bool {
+    /// Puts a Via with a fresh branch on top of a request that is complete otherwise, and says which way it goes: a
+    /// request too large for a datagram takes TCP. `None` when the transport is not served.
+    pub(crate) fn add_via(&mut self, request: &mut Request, hop: Hop) -> Option<Hop> {
+        let hop = self.fit(request, hop);
         let branch = format!("z9hG4bK{:016x}", self.rng.next_u64());
-        match self.identity.via(hop.destination.transport, &branch) {
-            Some(via) => {
-                request.headers.push_front(HeaderName::Via, via);
-                true
-            }
-            None => false,
+        let via = self.identity.via(hop.destination.transport, &branch)?;
+        request.headers.push_front(HeaderName::Via, via);
+        Some(hop)
+    }
+
+    fn fit(&self, request: &Request, hop: Hop) -> Hop {
+        let Destination { transport, addr, .. } = hop.destination;
+        let too_large = || request.encode().len() + VIA_BYTES > MAX_DATAGRAM;
+        let served = self.identity.contacts.get(Transport::Tcp).is_some();
+        if transport == Transport::Udp && served && too_large() && self.oversize.takes_tcp(self.now, addr) {
+            return Hop { destination: Destination::new(Transport::Tcp, addr), flow: None };
         }
+        hop
+    }
+
+    /// A next hop did not take an INVITE.
+    pub(crate) fn note_failed(&mut self, destination: Destination, retry_after: Option<Duration>) {
+        self.failed.push_back(Failed { destination, retry_after });
+    }
+
+    pub(crate) fn random_below(&mut self, bound: u32) -> u32 {
+        self.rng.random_range(0..bound)
     }
 
     /// Sends a request that has its Via, as a transaction of its own.

@@ -76,6 +76,7 @@ impl Leg {
         self.bye_after_ack = None;
         if let Some(calling) = &mut self.calling {
             calling.deadline = None;
+            calling.silent_until = None;
             calling.hangup = None;
             if let Some(txn) = calling.txn {
                 cx.txns.clients.abandon_unfinished(txn);
@@ -83,13 +84,14 @@ impl Leg {
         }
     }
 
-    /// The peer's unanswered offer gets 487; our own is not tried again.
+    /// The peer's unanswered offer gets 487; our own is not tried again, nor is the session refreshed.
     fn drop_offers(&mut self, cx: &mut Context<'_>) {
         self.retry = None;
+        self.session.stop();
         self.refuse_offer(cx, StatusCode::REQUEST_TERMINATED);
     }
 }
 
 fn bye_draft(custom: Custom) -> Draft {
-    Draft { method: Method::Bye, custom, body: None }
+    Draft { method: Method::Bye, custom, own: None, body: None }
 }

@@ -3,22 +3,24 @@
 use bytes::Bytes;
 
 use crate::auth::ChallengeError;
-use crate::msg::{Headers, Method, Request, Response};
+use crate::msg::{Headers, Method, NameAddr, Request, Response, Uri};
 use crate::target::TransportError;
 
 /// One thing that happened to a call leg. A leg's last event is always [`LegEvent::Ended`], exactly once; at most
 /// one event before it says why (`Failed`, `TransactionTimeout`, `TransportFailed`, `AuthFailed`, `RemoteBye`,
-/// `Cancelled`, `AckMissing`, `DialogLost`); none does when the application itself hung up.
+/// `Cancelled`, `AckMissing`, `DialogLost`, `SessionExpired`); none does when the application itself hung up.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LegEvent {
     /// 100: the next hop has the INVITE.
     Trying,
-    /// 101 to 199: ringing, forwarded, queued, session progress.
+    /// 101 to 199: ringing, forwarded, queued, session progress. Reliable ones (RFC 3262) have been acknowledged, and
+    /// are told once however often they are repeated.
     Provisional {
         /// The response; its body is early media's description when there is one.
         response: ResponseSummary,
-        /// Which early dialog it belongs to (each fork has its own); empty when the peer sent no tag.
+        /// Which early dialog it belongs to (each fork has its own, with media of its own); empty when the peer sent
+        /// no tag. 199 says that this one has ended; [`LegEvent::Answered`] with another tag ends all others.
         to_tag: String,
     },
     /// A 2xx to our INVITE: the call is up. The ACK is already on its way. Comes once: further forks that answer
@@ -31,8 +33,16 @@ pub enum LegEvent {
     },
     /// A final response of 300 or more to our INVITE.
     Failed {
-        /// The response. After a CANCEL it is usually 487.
+        /// The response. After a CANCEL it is usually 487. A redirection (3xx) that is not followed has its
+        /// [contacts](ResponseSummary::contacts).
         response: ResponseSummary,
+    },
+    /// A 3xx is followed, as [`CallOptions::redirects`](crate::CallOptions) allows: the INVITE goes to `target`.
+    Redirected {
+        /// The response that sends the call there: the 3xx, or what an earlier one of its contacts answered.
+        response: ResponseSummary,
+        /// The new Request-URI.
+        target: Uri,
     },
     /// Our INVITE had no final response in time.
     TransactionTimeout {
@@ -93,6 +103,14 @@ pub enum LegEvent {
     AckMissing,
     /// The peer no longer knows the dialog (481 or 408 to a request inside it).
     DialogLost,
+    /// The session was not refreshed in time (RFC 4028): the other end is gone. The call is ended with BYE.
+    SessionExpired,
+    /// A session refresh of our own that had to say our description again got an answer. It is usually the one that
+    /// is known already; where it differs it counts.
+    Refreshed {
+        /// The answer.
+        answer: String,
+    },
     /// The leg is gone. Nothing comes after this.
     Ended,
 }
@@ -118,6 +136,14 @@ impl From<&Response> for ResponseSummary {
             headers: response.headers.clone(),
             body: text(&response.body),
         }
+    }
+}
+
+impl ResponseSummary {
+    /// Where a redirection says to call instead: its Contacts, those with the highest `q` first.
+    #[must_use]
+    pub fn contacts(&self) -> Vec<NameAddr> {
+        super::redirect::contacts(&self.headers)
     }
 }
 

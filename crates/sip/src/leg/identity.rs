@@ -4,13 +4,13 @@ use crate::msg::{HeaderName, HeaderValue, Headers, NameAddr, Transport, Uri, Via
 use crate::target::Contacts;
 
 /// The methods a leg answers with something else than 405.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 
-/// Extensions we may be required to know: none yet (session timers and 100rel will stand here).
-pub(crate) const SUPPORTED: &[&str] = &[];
+/// Extensions we may be required to know: session timers (RFC 4028), reliable provisional responses (RFC 3262).
+pub(crate) const SUPPORTED: &[&str] = &["timer", "100rel"];
 
 /// Header fields that the agent writes itself: custom ones of these names are left out.
-const OWN: [HeaderName; 15] = [
+const OWN: [HeaderName; 18] = [
     HeaderName::Via,
     HeaderName::From,
     HeaderName::To,
@@ -26,6 +26,9 @@ const OWN: [HeaderName; 15] = [
     HeaderName::Authorization,
     HeaderName::ProxyAuthorization,
     HeaderName::RAck,
+    HeaderName::RSeq,
+    HeaderName::SessionExpires,
+    HeaderName::MinSe,
 ];
 
 /// Custom header fields as the application gives them.
@@ -63,9 +66,7 @@ impl Identity {
 /// Allow and Supported, which tell the truth.
 pub(crate) fn capabilities(headers: &mut Headers) {
     headers.push(HeaderName::Allow, ALLOW);
-    if !SUPPORTED.is_empty() {
-        headers.push(HeaderName::Supported, SUPPORTED.join(", "));
-    }
+    headers.push(HeaderName::Supported, SUPPORTED.join(", "));
 }
 
 /// Adds the application's header fields; its User-Agent replaces ours. Names that are no token or belong to the

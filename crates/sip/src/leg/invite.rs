@@ -24,3 +24,31 @@ pub struct Invite {
     /// What challenges are answered with.
     pub credentials: Option<Credentials>,
 }
+
+/// How a call is dealt with beyond what its INVITE says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// What becomes of 3xx.
+    pub redirects: Redirects,
+}
+
+impl CallOptions {
+    /// With redirections dealt with so.
+    #[must_use]
+    pub fn with_redirects(mut self, redirects: Redirects) -> CallOptions {
+        self.redirects = redirects;
+        self
+    }
+}
+
+/// What becomes of 3xx responses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Redirects {
+    /// The call fails with the response, whose contacts the application may call itself.
+    #[default]
+    Report,
+    /// Contacts on the host that was called are called in its place; others are reported.
+    WithinHost,
+}

@@ -4,21 +4,27 @@
 //! |---|---|
 //! | `calling` | our INVITE: targets, challenges, provisional responses, refusals |
 //! | `cancelling` | giving up before the answer |
+//! | `attempts` | next hops that were given up and speak up late |
 //! | `answered` | every 2xx to our INVITE: ACK, repeated ACK, forks that answer second |
 //! | `ringing` | the peer's INVITE: our responses, its CANCEL |
 //! | `unacked` | our 2xx, repeated until its ACK comes |
 //! | `requests` | the peer's requests inside the dialog |
 //! | `offers` | re-INVITE and UPDATE, both ways |
+//! | `session` | session timers |
+//! | `reliable` | PRACK for reliable provisional responses |
+//! | `proving` | our own reliable provisional responses, repeated until their PRACK comes |
+//! | `redirect` | 3xx |
 //! | `sent` | our requests inside the dialog and their responses |
 //! | `ending` | BYE, and the one [`LegEvent::Ended`] |
 //!
 //! A leg that has ended stays, silent, until no copy of a 2xx to its INVITE can come any more (64*T1), to
 //! acknowledge it.
 //!
-//! It never reads a session description: offers and answers pass through as text. Session timers (RFC 4028), PRACK
-//! (RFC 3262), REFER (RFC 3515) and redirects have no file here yet; [`LegEvent`] leaves room for what they tell.
+//! It never reads a session description: offers and answers pass through as text. REFER (RFC 3515) has no file here
+//! yet; [`LegEvent`] leaves room for what it tells.
 
 mod answered;
+mod attempts;
 mod branch;
 mod calling;
 mod cancelling;
@@ -29,17 +35,22 @@ mod event;
 mod identity;
 mod invite;
 mod offers;
+mod proving;
+mod redirect;
+mod reliable;
 mod requests;
 mod ringing;
 mod sent;
+mod session;
 mod unacked;
 
 pub(crate) use context::Context;
 pub use error::LegError;
 pub use event::{AuthFailure, LegEvent, ResponseSummary};
 pub(crate) use identity::{ALLOW, Custom, Identity, SUPPORTED, capabilities, is_sound};
-pub use invite::Invite;
+pub use invite::{CallOptions, Invite, Redirects};
 pub(crate) use requests::{Handled, options, refuse_method};
+pub(crate) use session::too_short;
 
 use std::time::Instant;
 
@@ -48,11 +59,13 @@ use crate::msg::Response;
 use crate::target::{Flow, TransportError};
 use crate::txn::ClientId;
 use answered::SentAck;
+use attempts::Attempt;
 use branch::Branches;
 use calling::Calling;
 use offers::{PeerOffer, Retry};
 use ringing::Ringing;
 use sent::Sent;
+use session::Session;
 use unacked::Unacked;
 
 /// A call leg of one agent; never used again after its [`LegEvent::Ended`].
@@ -91,11 +104,13 @@ pub(crate) struct Leg {
     /// The callee's side of the INVITE, until it is answered.
     ringing: Option<Ringing>,
     branches: Branches,
+    attempts: Vec<Attempt>,
     acks: Vec<SentAck>,
     sent: Vec<Sent>,
     peer_offer: Option<PeerOffer>,
     retry: Option<Retry>,
     unacked: Option<Unacked>,
+    session: Session,
     /// Hung up before our 2xx was acknowledged: BYE waits for the ACK (RFC 3261 §15).
     bye_after_ack: Option<Custom>,
 }
@@ -111,11 +126,13 @@ impl Leg {
             calling: None,
             ringing: None,
             branches: Branches::default(),
+            attempts: Vec::new(),
             acks: Vec::new(),
             sent: Vec::new(),
             peer_offer: None,
             retry: None,
             unacked: None,
+            session: Session::default(),
             bye_after_ack: None,
         }
     }
@@ -131,7 +148,10 @@ impl Leg {
 
     /// Nothing can come any more that the leg would have to deal with.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        self.is_closed() && self.sent.is_empty() && self.acks.iter().all(|ack| ack.until <= now)
+        self.is_closed()
+            && self.sent.is_empty()
+            && self.attempts.is_empty()
+            && self.acks.iter().all(|ack| ack.until <= now)
     }
 
     /// Ends the leg the way its phase asks for.
@@ -156,7 +176,7 @@ impl Leg {
         response: &Response,
         flow: &Flow,
     ) {
-        if self.acknowledge_again(cx, txn, response) {
+        if self.acknowledge_again(cx, txn, response) || self.on_late_response(cx, txn, response, flow) {
             return;
         }
         if self.calling.as_ref().is_some_and(|calling| calling.txn == Some(txn)) {
@@ -170,7 +190,7 @@ impl Leg {
     pub(crate) fn on_expired(&mut self, cx: &mut Context<'_>, txn: ClientId) {
         if self.calling.as_ref().is_some_and(|calling| calling.txn == Some(txn)) {
             self.on_invite_expired(cx);
-        } else {
+        } else if !self.forget_attempt(txn) {
             self.on_sent_lost(cx, txn);
         }
     }
@@ -179,7 +199,7 @@ impl Leg {
     pub(crate) fn on_undelivered(&mut self, cx: &mut Context<'_>, txn: ClientId, error: &TransportError) {
         if self.calling.as_ref().is_some_and(|calling| calling.txn == Some(txn)) {
             self.on_invite_undelivered(cx, error);
-        } else {
+        } else if !self.forget_attempt(txn) && !self.send_as_datagram(cx, txn) {
             self.on_sent_lost(cx, txn);
         }
     }
@@ -191,10 +211,14 @@ impl Leg {
         let lingering = self.acks.iter().map(|ack| ack.until).max().filter(|_| lingers);
         [
             self.calling.as_ref().and_then(|calling| calling.deadline),
+            self.calling.as_ref().and_then(|calling| calling.silent_until),
+            self.attempts.iter().map(|attempt| attempt.until).min(),
             self.ringing.as_ref().map(|ringing| ringing.deadline),
+            self.ringing.as_ref().and_then(|ringing| ringing.proving.deadline()),
             self.peer_offer.as_ref().map(|offer| offer.deadline),
             self.retry.as_ref().map(|retry| retry.at),
             self.unacked.as_ref().map(Unacked::deadline),
+            self.session.deadline(),
             self.sent.iter().filter_map(|sent| sent.deadline).min(),
             lingering,
         ]
@@ -206,9 +230,12 @@ impl Leg {
     /// Runs what is due.
     pub(crate) fn on_timeout(&mut self, cx: &mut Context<'_>) {
         self.on_calling_timeout(cx);
+        self.on_attempts_timeout(cx);
+        self.on_proving_timeout(cx);
         self.on_ringing_timeout(cx);
         self.on_offer_timeout(cx);
         self.on_unacked_timeout(cx);
         self.on_sent_timeout(cx);
+        self.on_session_timeout(cx);
     }
 }

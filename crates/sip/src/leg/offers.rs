@@ -1,4 +1,5 @@
-//! New descriptions inside the call: re-INVITE both ways, the peer's UPDATE (RFC 3261 §14, RFC 3311).
+//! New descriptions inside the call: re-INVITE both ways, the peer's UPDATE (RFC 3261 §14, RFC 3311). Each of them also
+//! refreshes the session (RFC 4028).
 
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use super::event::text;
 use super::sent::{Draft, Purpose, Sent};
 use super::unacked::Unacked;
-use super::{Context, Custom, Leg, LegError, LegEvent, Phase};
+use super::{Context, Custom, Leg, LegError, LegEvent, Phase, too_short};
 use crate::msg::{HeaderName, Method, Request, Response, StatusCode};
 use crate::target::Flow;
 use crate::txn::ServerId;
@@ -29,6 +30,7 @@ pub(super) struct PeerOffer {
 #[derive(Debug)]
 pub(super) struct Retry {
     pub(super) at: Instant,
+    purpose: Purpose,
     draft: Draft,
 }
 
@@ -44,6 +46,8 @@ impl Leg {
         if !request.body.is_empty() && request.headers.media_type().as_deref() != Some(SDP) {
             let mut response = Response::to(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
             response.headers.push(HeaderName::Accept, SDP);
+            cx.respond(server, &response);
+        } else if let Some(response) = too_short(&cx.timers.session, request) {
             cx.respond(server, &response);
         } else if request.method == Method::Update && request.body.is_empty() {
             self.refresh(request, flow);
@@ -99,7 +103,11 @@ impl Leg {
     ) {
         let mut response = Response::to(request, StatusCode::OK);
         cx.identity.describe(&mut response.headers, flow.transport);
+        if matches!(self.phase, Phase::Up) {
+            self.session.agree(cx.now, request, &mut response);
+        }
         if let Some(body) = body {
+            self.session.description = Some(body.clone());
             response.set_body(SDP, body);
         }
         let hop = cx.txns.servers.hop(server);
@@ -144,13 +152,13 @@ impl Leg {
             return Err(LegError::State);
         }
         let body = body.map(|body| (SDP.to_owned(), Bytes::from(body)));
-        let draft = Draft { method: Method::Invite, custom: Custom::new(), body };
-        if self.send_reinvite(cx, draft) { Ok(()) } else { Err(LegError::State) }
+        let draft = Draft { method: Method::Invite, custom: Custom::new(), own: None, body };
+        if self.send_reinvite(cx, Purpose::ReInvite, draft) { Ok(()) } else { Err(LegError::State) }
     }
 
-    fn send_reinvite(&mut self, cx: &mut Context<'_>, draft: Draft) -> bool {
+    fn send_reinvite(&mut self, cx: &mut Context<'_>, purpose: Purpose, draft: Draft) -> bool {
         let Some(tag) = self.branches.main_tag().map(str::to_owned) else { return false };
-        self.send_inside(cx, &tag, Purpose::ReInvite, draft)
+        self.send_inside(cx, &tag, purpose, draft)
     }
 
     pub(super) fn retry_reinvite(&mut self, cx: &mut Context<'_>) {
@@ -161,8 +169,24 @@ impl Leg {
         if self.peer_offer.is_some() || self.unacked.is_some() {
             let at = cx.now + cx.timers.t1;
             self.retry = Some(Retry { at, ..retry });
-        } else if !self.send_reinvite(cx, retry.draft) {
+        } else if !self.send_reinvite(cx, retry.purpose, retry.draft) {
             self.lose_dialog(cx);
+        }
+    }
+
+    /// The peer has moved, and says how long the session lasts now.
+    pub(super) fn refresh_from_response(
+        &mut self,
+        cx: &Context<'_>,
+        tag: &str,
+        response: &Response,
+        flow: &Flow,
+    ) {
+        if let Some(dialog) = self.branches.get(tag) {
+            dialog.refresh_target(response.headers.contact().ok(), flow);
+        }
+        if self.phase == Phase::Up {
+            self.session.agreed(cx.now, &response.headers);
         }
     }
 
@@ -174,29 +198,46 @@ impl Leg {
         response: &Response,
         flow: &Flow,
     ) {
+        let purpose = sent.purpose;
         let Some((txn, tag, request, draft)) = sent.into_acknowledged() else { return };
         match response.status.code() {
             200..300 => {
-                if let Some(dialog) = self.branches.get(&tag) {
-                    dialog.refresh_target(response.headers.contact().ok(), flow);
-                }
+                self.refresh_from_response(cx, &tag, response, flow);
                 let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
                 self.acknowledge(cx, txn, &tag, &request, number);
+                if let Some((_, body)) = draft.body {
+                    self.session.description = text(&body);
+                }
             }
             491 if self.phase == Phase::Up => {
                 // RFC 3261 §14.1: who made the Call-ID waits longer, so that one of the two comes first.
                 let (from, to) = if self.calling.is_some() { (2100, 4000) } else { (0, 2000) };
                 let at = cx.after_random_ms(from, to);
-                self.retry = draft.map(|draft| Retry { at, draft });
+                self.retry = Some(Retry { at, purpose, draft });
+                return;
+            }
+            422 if self.phase == Phase::Up && self.session.raise(response) => {
+                self.retry = Some(Retry { at: cx.now, purpose, draft });
                 return;
             }
             _ => {}
         }
         if self.phase == Phase::Up {
+            self.tell_reinvite_answered(cx, purpose, response);
+        }
+    }
+
+    fn tell_reinvite_answered(&mut self, cx: &mut Context<'_>, purpose: Purpose, response: &Response) {
+        let refused = !response.status.is_success();
+        if purpose != Purpose::Refresh {
             self.tell(cx, LegEvent::ReInviteAnswered { response: response.into() });
-            if matches!(response.status.code(), 481 | 408) {
-                self.lose_dialog(cx);
-            }
+        } else if let Some(answer) = text(&response.body).filter(|_| !refused) {
+            self.tell(cx, LegEvent::Refreshed { answer });
+        }
+        if matches!(response.status.code(), 481 | 408) {
+            self.lose_dialog(cx);
+        } else if refused && purpose == Purpose::Refresh {
+            self.refresh_failed(cx);
         }
     }
 }

@@ -50,6 +50,7 @@ impl Leg {
         match request.method {
             Method::Bye => self.on_bye(cx, server, request, tag),
             Method::Invite | Method::Update => self.on_offer(cx, server, request, flow),
+            Method::Prack => self.on_prack(cx, server, request),
             Method::Info => self.on_info(cx, server, request),
             Method::Options => {
                 cx.respond(server, &options(request));

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::identity::add_custom;
+use super::proving::Proving;
 use super::unacked::Unacked;
 use super::{Context, Leg, LegError, LegEvent, LegId, Phase};
 use crate::auth::Authenticator;
@@ -14,11 +15,12 @@ use crate::txn::ServerId;
 /// What the callee's side keeps of an unanswered INVITE.
 #[derive(Debug)]
 pub(super) struct Ringing {
-    server: ServerId,
+    pub(super) server: ServerId,
     request: Request,
     transport: Transport,
     /// The caller is not kept waiting for ever.
     pub(super) deadline: Instant,
+    pub(super) proving: Proving,
 }
 
 impl Leg {
@@ -38,7 +40,8 @@ impl Leg {
         leg.branches.choose(dialog.remote_tag());
         leg.branches.insert(dialog, false);
         let deadline = cx.now + cx.timers.ringing_limit;
-        leg.ringing = Some(Ringing { server, request: request.clone(), transport: flow.transport, deadline });
+        let (transport, proving) = (flow.transport, Proving::default());
+        leg.ringing = Some(Ringing { server, request: request.clone(), transport, deadline, proving });
         cx.emit(id, LegEvent::Incoming { request: Box::new(request.clone()) });
         Some(leg)
     }
@@ -50,18 +53,25 @@ impl Leg {
         status: StatusCode,
         body: Option<String>,
     ) -> Result<(), LegError> {
-        let Some(ringing) = &self.ringing else { return Err(LegError::State) };
+        let Some(ringing) = &mut self.ringing else { return Err(LegError::State) };
         if !status.is_provisional() || status == StatusCode::TRYING {
             return Err(LegError::State);
         }
+        let reliable = Proving::wanted(&ringing.request, body.as_ref());
         let response = ringing.reply(cx, &self.local_tag, status, body);
+        if reliable && let Some(hop) = cx.txns.servers.hop(ringing.server) {
+            let sent = ringing.proving.send(cx, ringing.server, hop, response);
+            return if sent { Ok(()) } else { Err(LegError::State) };
+        }
         if cx.respond(ringing.server, &response) { Ok(()) } else { Err(LegError::State) }
     }
 
     /// 200.
     pub(crate) fn answer(&mut self, cx: &mut Context<'_>, body: Option<String>) -> Result<(), LegError> {
         let Some(ringing) = self.ringing.take() else { return Err(LegError::State) };
-        let response = ringing.reply(cx, &self.local_tag, StatusCode::OK, body);
+        self.session.description.clone_from(&body);
+        let mut response = ringing.reply(cx, &self.local_tag, StatusCode::OK, body);
+        self.session.agree(cx.now, &ringing.request, &mut response);
         let hop = cx.txns.servers.hop(ringing.server);
         let number = ringing.request.headers.cseq().map(|cseq| cseq.number);
         let (Some(hop), Ok(number)) = (hop, number) else { return Err(LegError::State) };
@@ -130,6 +140,11 @@ impl Leg {
 }
 
 impl Ringing {
+    /// The INVITE's number.
+    pub(super) fn number(&self) -> u32 {
+        self.request.headers.cseq().map_or(0, |cseq| cseq.number)
+    }
+
     fn reply(&self, cx: &Context<'_>, tag: &str, status: StatusCode, body: Option<String>) -> Response {
         let mut response = Response::to(&self.request, status);
         response.headers.set_to_tag(tag);

@@ -1,6 +1,7 @@
 //! Our requests inside the dialog, and CANCEL: sent, sent again with credentials, answered or lost
 //! (RFC 3261 §12.2.1, §22).
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -23,6 +24,10 @@ pub(super) enum Purpose {
     /// The end of a fork that answered second.
     SurplusBye,
     ReInvite,
+    /// A session refresh of the agent's own: re-INVITE or UPDATE.
+    Refresh,
+    /// The acknowledgement of a reliable provisional response.
+    Prack,
     /// Of the application.
     Other,
 }
@@ -32,6 +37,8 @@ pub(super) enum Purpose {
 pub(super) struct Draft {
     pub(super) method: Method,
     pub(super) custom: Custom,
+    /// A header field of the agent's own.
+    pub(super) own: Option<(HeaderName, String)>,
     /// Media type and content.
     pub(super) body: Option<(String, Bytes)>,
 }
@@ -47,6 +54,8 @@ pub(super) struct Sent {
     draft: Option<Draft>,
     /// The request as sent, for the ACK of a re-INVITE.
     request: Option<Request>,
+    /// It went over TCP to this address, too large for a datagram.
+    oversize: Option<SocketAddr>,
     /// End of the wait for a re-INVITE's final response after a provisional one.
     pub(super) deadline: Option<Instant>,
 }
@@ -54,7 +63,15 @@ pub(super) struct Sent {
 impl Leg {
     /// Remembers a CANCEL.
     pub(super) fn note_sent(&mut self, txn: ClientId, purpose: Purpose) {
-        self.sent.push(Sent { txn, purpose, tag: String::new(), draft: None, request: None, deadline: None });
+        self.sent.push(Sent {
+            txn,
+            purpose,
+            tag: String::new(),
+            draft: None,
+            request: None,
+            oversize: None,
+            deadline: None,
+        });
     }
 
     /// Sends a request to the fork with this tag; `false` when it could not go out.
@@ -73,26 +90,30 @@ impl Leg {
         let hop = dialog.next_hop(&cx.identity.contacts);
         if draft.method == Method::Invite || draft.method == Method::Update {
             cx.identity.describe(&mut request.headers, hop.destination.transport);
+            self.session.keep(&mut request.headers);
+        }
+        if let Some((name, value)) = &draft.own {
+            request.headers.push(name.clone(), value.as_str());
         }
         request.headers.push(HeaderName::UserAgent, cx.identity.user_agent.as_str());
         add_custom(&mut request.headers, &draft.custom);
         if let Some((media_type, body)) = &draft.body {
             request.set_body(media_type, body.clone());
         }
-        if !cx.add_via(&mut request, hop) {
-            return false;
-        }
         self.auth.authorize(&mut request);
+        let planned = hop.destination.transport;
+        let Some(hop) = cx.add_via(&mut request, hop) else { return false };
+        let oversize = (hop.destination.transport != planned).then_some(hop.destination.addr);
         let Some(txn) = cx.send(self.id, &request, hop) else { return false };
-        let request = (purpose == Purpose::ReInvite).then_some(request);
+        let request = (draft.method == Method::Invite).then_some(request);
         let tag = tag.to_owned();
-        self.sent.push(Sent { txn, purpose, tag, draft: Some(draft), request, deadline: None });
+        self.sent.push(Sent { txn, purpose, tag, draft: Some(draft), request, oversize, deadline: None });
         true
     }
 
     /// Whether a re-INVITE of ours is unanswered.
     pub(super) fn is_modifying(&self) -> bool {
-        self.sent.iter().any(|sent| sent.purpose == Purpose::ReInvite)
+        self.sent.iter().any(|sent| sent.request.is_some())
     }
 
     pub(super) fn on_sent_response(
@@ -105,7 +126,7 @@ impl Leg {
         let Some(at) = self.sent.iter().position(|sent| sent.txn == txn) else { return };
         if response.status.is_provisional() {
             let sent = &mut self.sent[at];
-            if sent.purpose == Purpose::ReInvite && sent.deadline.is_none() {
+            if sent.request.is_some() && sent.deadline.is_none() {
                 sent.deadline = Some(cx.now + cx.timers.give_up());
             }
             return;
@@ -119,9 +140,10 @@ impl Leg {
             self.auth.accepted();
         }
         match sent.purpose {
-            Purpose::Cancel | Purpose::SurplusBye => {}
+            Purpose::Cancel | Purpose::SurplusBye | Purpose::Prack => {}
             Purpose::Bye => self.end(cx, None),
-            Purpose::ReInvite => self.on_reinvite_response(cx, sent, response, flow),
+            Purpose::Refresh if sent.request.is_none() => self.on_update_response(cx, &sent, response, flow),
+            Purpose::ReInvite | Purpose::Refresh => self.on_reinvite_response(cx, sent, response, flow),
             Purpose::Other => self.on_other_response(cx, &sent, response.status.code()),
         }
     }
@@ -140,14 +162,29 @@ impl Leg {
         }
     }
 
+    /// A request too large for a datagram could not be delivered over TCP: it goes as a datagram all the same.
+    pub(super) fn send_as_datagram(&mut self, cx: &mut Context<'_>, txn: ClientId) -> bool {
+        let Some(at) = self.sent.iter().position(|sent| sent.txn == txn) else { return false };
+        let (Some(peer), Some(draft)) = (self.sent[at].oversize, self.sent[at].draft.clone()) else {
+            return false;
+        };
+        cx.oversize.note_refusal(cx.now, peer);
+        let sent = self.sent.remove(at);
+        if self.send_inside(cx, &sent.tag, sent.purpose, draft) {
+            return true;
+        }
+        self.sent.push(sent);
+        false
+    }
+
     /// No final response, or no way to the peer.
     pub(super) fn on_sent_lost(&mut self, cx: &mut Context<'_>, txn: ClientId) {
         let Some(at) = self.sent.iter().position(|sent| sent.txn == txn) else { return };
         let sent = self.sent.remove(at);
         match sent.purpose {
-            Purpose::Cancel | Purpose::SurplusBye => {}
+            Purpose::Cancel | Purpose::SurplusBye | Purpose::Prack => {}
             Purpose::Bye => self.end(cx, None),
-            Purpose::ReInvite => self.lose_dialog(cx),
+            Purpose::ReInvite | Purpose::Refresh => self.lose_dialog(cx),
             Purpose::Other => self.on_other_response(cx, &sent, 408),
         }
     }
@@ -178,6 +215,7 @@ impl Leg {
         let draft = Draft {
             method: Method::Info,
             custom: Custom::new(),
+            own: None,
             body: Some((content_type.to_owned(), body)),
         };
         if self.send_inside(cx, &tag, Purpose::Other, draft) { Ok(()) } else { Err(LegError::State) }
@@ -185,8 +223,13 @@ impl Leg {
 }
 
 impl Sent {
-    /// The fork, the transaction and the request of a re-INVITE, for its ACK.
-    pub(super) fn into_acknowledged(self) -> Option<(ClientId, String, Request, Option<Draft>)> {
-        Some((self.txn, self.tag, self.request?, self.draft))
+    /// The fork it went to.
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// A re-INVITE's transaction, fork, the request for its ACK, and what it said.
+    pub(super) fn into_acknowledged(self) -> Option<(ClientId, String, Request, Draft)> {
+        Some((self.txn, self.tag, self.request?, self.draft?))
     }
 }

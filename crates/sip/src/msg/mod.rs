@@ -9,6 +9,7 @@
 mod cseq;
 mod encode;
 mod error;
+mod extensions;
 mod header_name;
 mod headers;
 mod host;
@@ -30,6 +31,7 @@ mod via;
 
 pub use cseq::CSeq;
 pub use error::{BadRequest, HeaderError, InvalidText, Malformed, ParseError};
+pub use extensions::{RAck, Refresher, SessionExpires};
 pub use header_name::{ExtensionName, HeaderName};
 pub use headers::Headers;
 pub use host::Host;

@@ -146,6 +146,19 @@ impl Headers {
         Some(essence.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase())
     }
 
+    /// Whether the sender takes a body of this type (RFC 3261 §20.1): whoever names no types takes SDP.
+    #[must_use]
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let family = media_type.split('/').next().unwrap_or_default();
+        let fits = |range: &str| {
+            let range = lex::trim(range.split(';').next().unwrap_or_default());
+            let any = range.strip_suffix("/*");
+            range.eq_ignore_ascii_case(media_type)
+                || any.is_some_and(|any| any == "*" || any.eq_ignore_ascii_case(family))
+        };
+        !self.contains(&HeaderName::Accept) || self.tokens(&HeaderName::Accept).any(fits)
+    }
+
     /// Notes in the top Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4): `received` when the address
     /// differs or `rport` was asked for, and the port in `rport`.
     pub fn note_source(&mut self, source: SocketAddr) {

@@ -104,4 +104,4 @@ macro_rules! printed {
     };
 }
 
-printed!(super::NameAddr, super::Via, super::CSeq, u32);
+printed!(super::NameAddr, super::Via, super::CSeq, super::SessionExpires, super::RAck, u32);

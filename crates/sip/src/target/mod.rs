@@ -2,14 +2,15 @@
 //!
 //! A next hop here is always an address: names are resolved by the shell that owns the sockets, which hands the
 //! core an ordered list ([`Targets`]). The order is the caller's (RFC 3263 §4: NAPTR, SRV weights, A and AAAA);
-//! this module only walks it. Penalties for targets that failed, and NAPTR, have their place here and are not
-//! built yet.
+//! this module only walks it.
 //!
 //! It never resolves a name and never opens a connection.
 
 mod contacts;
+mod oversize;
 
 pub use contacts::{Announced, Contacts};
+pub(crate) use oversize::{MAX_DATAGRAM, Oversize};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -25,6 +26,35 @@ pub struct Destination {
     pub transport: Transport,
     /// Where.
     pub addr: SocketAddr,
+    /// Over TLS: whom the peer there must prove to be.
+    pub peer: TlsPeer,
+}
+
+/// Whom a TLS connection must lead to, and with what certificates: a number of the shell's, who alone knows what it
+/// stands for. The core carries it from a call's target to every later request of that call, so that a connection is
+/// never used for a peer that it was not verified for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TlsPeer(pub u32);
+
+impl Destination {
+    /// An address over a transport; over TLS the peer of no particular name.
+    #[must_use]
+    pub fn new(transport: Transport, addr: SocketAddr) -> Destination {
+        Destination { transport, addr, peer: TlsPeer::default() }
+    }
+
+    /// With this peer to be proven.
+    #[must_use]
+    pub fn with_peer(self, peer: TlsPeer) -> Destination {
+        Destination { peer, ..self }
+    }
+}
+
+/// A next hop that did not take an INVITE.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failed {
+    pub(crate) destination: Destination,
+    pub(crate) retry_after: Option<std::time::Duration>,
 }
 
 impl fmt::Display for Destination {
@@ -48,7 +78,7 @@ impl Flow {
     /// The peer's end as a next hop.
     #[must_use]
     pub fn back(&self) -> Destination {
-        Destination { transport: self.transport, addr: self.remote }
+        Destination::new(self.transport, self.remote)
     }
 }
 
@@ -116,6 +146,12 @@ impl Targets {
     #[must_use]
     pub fn current(&self) -> Destination {
         self.first
+    }
+
+    /// Whether there is another to try after the current one.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        !self.rest.is_empty()
     }
 
     /// Gives the current one up for the next; `false` when there is none and the current one stays.

@@ -15,14 +15,16 @@
 //! | L | 64*T1 | INVITE resent after our 2xx absorbed (RFC 6026) |
 //! | M | 64*T1 | repeated and forked 2xx taken (RFC 6026) |
 //!
-//! Timer C belongs to proxies; a ringing call is bounded by [`Timers::ringing_limit`]. Session timers (RFC 4028)
-//! have their place here and are not built yet.
+//! Timer C belongs to proxies; a ringing call is bounded by [`Timers::ringing_limit`], a session whose other end has
+//! gone silently by [`SessionTimers`] (RFC 4028), a next hop that says nothing by [`Timers::silence_limit`].
 //!
 //! It never asks a clock: `now` comes in.
 
 mod deadlines;
+mod session;
 
 pub(crate) use deadlines::Deadlines;
+pub use session::SessionTimers;
 
 use std::time::Duration;
 
@@ -39,6 +41,13 @@ pub struct Timers {
     pub ringing_limit: Duration,
     /// How long the application may take to answer an offer inside a dialog; then the peer gets 500.
     pub offer_limit: Duration,
+    /// How long a next hop may say nothing at all to an INVITE over UDP while there is another one to try. Should it
+    /// speak up later it is cancelled, or ended if it answers.
+    pub silence_limit: Duration,
+    /// The same over TCP and TLS, opening the connection included.
+    pub stream_silence_limit: Duration,
+    /// Session timers.
+    pub session: SessionTimers,
 }
 
 impl Default for Timers {
@@ -49,6 +58,9 @@ impl Default for Timers {
             t4: Duration::from_secs(5),
             ringing_limit: Duration::from_secs(600),
             offer_limit: Duration::from_secs(10),
+            silence_limit: Duration::from_secs(4),
+            stream_silence_limit: Duration::from_secs(1),
+            session: SessionTimers::default(),
         }
     }
 }

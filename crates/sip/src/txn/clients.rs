@@ -9,7 +9,7 @@ use super::client::{ClientMachine, Kind, OnResponse, OnTimeout};
 use super::key::{ClientKey, sent_by};
 use super::{Hop, Owner};
 use crate::msg::{CSeq, HeaderName, Method, Request, Response};
-use crate::target::{Destination, Transmit};
+use crate::target::{Destination, Flow, Transmit};
 use crate::timer::{Deadlines, Timers};
 
 /// A client transaction.
@@ -147,12 +147,19 @@ impl Clients {
         None
     }
 
-    /// Ends and returns the transactions that had not reached `destination` for all we know: nothing was heard.
+    /// Ends and returns the transactions that had not reached `destination` for all we know: nothing was heard. Those
+    /// that went over a connection to there count, wherever they would go without it.
     pub(crate) fn fail(&mut self, destination: Destination) -> Vec<Expired> {
+        let by_flow = |hop: &Hop| {
+            let same =
+                |flow: Flow| flow.transport == destination.transport && flow.remote == destination.addr;
+            destination.transport.is_reliable() && hop.flow.is_some_and(same)
+        };
         let failed: Vec<Expired> = self
             .table
             .iter()
-            .filter(|(_, client)| client.hop.destination == destination && client.machine.is_unanswered())
+            .filter(|(_, client)| client.hop.destination == destination || by_flow(&client.hop))
+            .filter(|(_, client)| client.machine.is_unanswered())
             .map(|(id, client)| Expired { owner: client.owner, id: *id })
             .collect();
         for expired in &failed {

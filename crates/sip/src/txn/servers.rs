@@ -208,5 +208,5 @@ pub(crate) fn reply_hop(request: &Request, flow: &Flow) -> Hop {
         _ => flow.remote.port(),
     };
     let addr = SocketAddr::new(flow.remote.ip(), port);
-    Hop { destination: Destination { transport: flow.transport, addr }, flow: Some(*flow) }
+    Hop { destination: Destination::new(flow.transport, addr), flow: Some(*flow) }
 }

@@ -154,7 +154,7 @@ fn every_fork_that_answers_second_gets_ack_and_bye_and_the_call_stays() {
 #[test]
 fn a_refused_target_is_followed_by_the_next_at_once() {
     let mut wire = Wire::new();
-    let first = sip::Destination { transport: Transport::Udp, addr: addr("192.0.2.66:5060") };
+    let first = sip::Destination::new(Transport::Udp, addr("192.0.2.66:5060"));
     let targets = Targets::new([first, wire.peer()]).expect("two targets");
     wire.agent.call(wire.now, invite("call"), targets).expect("placed");
     let (to, original) = wire.request_to(Method::Invite);

@@ -70,7 +70,6 @@ fn every_method_gets_an_answer_and_the_call_stays() {
         (Method::Subscribe, 405),
         (Method::Notify, 405),
         (Method::Refer, 405),
-        (Method::Prack, 405),
         (Method::Publish, 405),
         (Method::Register, 405),
         ("DANCE".parse().expect("a method"), 501),

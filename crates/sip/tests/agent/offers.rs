@@ -194,3 +194,21 @@ fn a_body_that_is_no_description_gets_415() {
     wire.send(&offer);
     assert_eq!(wire.response(415).headers.get(&HeaderName::Accept), Some("application/sdp"));
 }
+
+#[test]
+fn a_reinvite_without_offer_asks_for_ours_and_brings_its_answer_in_the_ack() {
+    let mut wire = Wire::new();
+    let (leg, invite) = wire.call_up();
+    let empty = wire.inside(&invite, Method::Invite, 3, "b");
+    wire.send(&empty);
+    wire.told(&["ReInvite -"]);
+    wire.agent.answer_reinvite(wire.now, leg, Ok("our offer".into())).expect("an offer is asked for");
+    assert_eq!(&wire.response(200).body[..], b"our offer");
+    let mut ack = wire.inside(&invite, Method::Ack, 3, "b");
+    ack.set_body("application/sdp", "their answer");
+    wire.send(&ack);
+    match &wire.events()[..] {
+        [sip::LegEvent::Acked { body }] => assert_eq!(body.as_deref(), Some("their answer")),
+        other => panic!("{other:?}"),
+    }
+}

@@ -92,6 +92,7 @@ fn run_schedule(seed: u64) {
     if net.rng.random_bool(0.15) {
         net.use_tcp();
     }
+    net.session = Some(Duration::from_secs(60));
     let forks = net.rng.random_bool(0.3);
     let caller = net.add(CALLER, moody(true));
     let phones = [net.add(PHONE, moody(!forks)), net.add(SECOND_PHONE, moody(!forks))];

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sip::msg::{StatusCode, Transport};
-use sip::{Agent, Destination, Flow, LegEvent, LegId, Output};
+use sip::{Agent, Destination, Flow, LegEvent, LegId, Output, SessionTimers};
 
 use super::{addr, config, name};
 
@@ -62,6 +62,8 @@ pub(crate) struct Net {
     pub(crate) rng: StdRng,
     pub(crate) nodes: Vec<Node>,
     link: Link,
+    /// How long sessions last without a refresh, when not as usual.
+    pub(crate) session: Option<Duration>,
     transport: Transport,
     /// An address behind which several nodes hear the same packets: a fork.
     group: Option<(SocketAddr, Vec<SocketAddr>)>,
@@ -80,6 +82,7 @@ impl Net {
             rng: StdRng::seed_from_u64(seed),
             nodes: Vec::new(),
             link,
+            session: None,
             transport: Transport::Udp,
             group: None,
             queue: BinaryHeap::new(),
@@ -96,7 +99,11 @@ impl Net {
 
     pub(crate) fn add(&mut self, at: &str, behaviour: Behaviour) -> usize {
         let at = addr(at);
-        let agent = Agent::new(config(at), self.rng.random());
+        let mut config = config(at);
+        if let Some(interval) = self.session {
+            config.timers.session = SessionTimers { interval: Some(interval), min: interval };
+        }
+        let agent = Agent::new(config, self.rng.random());
         self.nodes.push(Node { at, agent, told: HashMap::new(), behaviour });
         self.nodes.len() - 1
     }
@@ -108,7 +115,7 @@ impl Net {
 
     /// Places a call.
     pub(crate) fn call(&mut self, from: usize, to: &str, call_id: &str) -> LegId {
-        let destination = Destination { transport: self.transport, addr: addr(to) };
+        let destination = Destination::new(self.transport, addr(to));
         let leg = self.nodes[from].agent.call(self.now, super::invite(call_id), destination).expect("placed");
         self.drain(from);
         leg
@@ -153,7 +160,10 @@ impl Net {
                 let (agent, now) = (&mut self.nodes[node].agent, self.now);
                 // What comes too late is refused: that is part of the story.
                 let _ = match act {
-                    Act::Provisional(code) => agent.provisional(now, leg, status(code), None),
+                    Act::Provisional(code) => {
+                        let early = (code == 183).then(|| "early".into());
+                        agent.provisional(now, leg, status(code), early)
+                    }
                     Act::Answer => agent.answer(now, leg, Some("answer".into())),
                     Act::Reject(code) => agent.reject(now, leg, status(code), None, &[]),
                     Act::ReInvite => agent.reinvite(now, leg, Some("new offer".into())),
@@ -184,6 +194,7 @@ impl Net {
                         self.act_later(node, leg, after, act);
                     }
                 }
+                Output::TargetFailed { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

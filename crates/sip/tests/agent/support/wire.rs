@@ -38,7 +38,7 @@ impl Wire {
     }
 
     pub(crate) fn peer(&self) -> Destination {
-        Destination { transport: self.transport, addr: addr(PEER) }
+        Destination::new(self.transport, addr(PEER))
     }
 
     pub(crate) fn flow(&self) -> Flow {
@@ -88,6 +88,7 @@ impl Wire {
                     self.sent.push_back((transmit.destination, message));
                 }
                 Output::Event { leg, event } => self.events.push_back((leg, event)),
+                Output::TargetFailed { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
