@@ -364,14 +364,12 @@ fn durations_that_are_not_positive_or_too_long_fall_back() {
 fn what_protobuf_does_not_call_a_duration_is_refused_by_the_name_of_its_field() {
     for wrong in [duration(i64::MAX, 0), duration(i64::MIN, 0), duration(1, i32::MAX), duration(1, -1)] {
         let timeout = proto::SipMediaConfig { media_timeout: wrong, ..Default::default() };
-        let changes: [(&str, &dyn Fn(&mut CreateSipParticipantRequest)); 3] = [
-            ("ringing_timeout: ", &|r| r.ringing_timeout = wrong),
-            ("max_call_duration: ", &|r| r.max_call_duration = wrong),
-            ("media_timeout", &|r| r.media = Some(timeout.clone())),
+        let cases = [
+            ("ringing_timeout: ", CreateSipParticipantRequest { ringing_timeout: wrong, ..request() }),
+            ("max_call_duration: ", CreateSipParticipantRequest { max_call_duration: wrong, ..request() }),
+            ("media_timeout", CreateSipParticipantRequest { media: Some(timeout), ..request() }),
         ];
-        for (field, change) in changes {
-            let mut request = request();
-            change(&mut request);
+        for (field, request) in cases {
             let error = plan_with(&request, &trunk()).expect_err(field);
             assert_eq!(error.code(), ErrorCode::InvalidArgument);
             assert!(error.to_string().starts_with(field), "{wrong:?}: {error}");

@@ -60,6 +60,7 @@ pub(super) fn count(summary: &Summary, metrics: &Metrics) {
         let leg = &summary.media.leg;
         metrics.rtp_packets(to, codec, leg.packets_sent, leg.packets_received);
     }
+    metrics.rtp_dropped(&summary.media.leg.dropped);
     durations(&summary.times, metrics);
 }
 

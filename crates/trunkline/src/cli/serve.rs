@@ -1,6 +1,9 @@
 //! `trunkline serve`.
 
-use std::path::PathBuf;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use anyhow::Context;
 
@@ -14,7 +17,13 @@ pub(super) struct Args {
     /// Development: key devkey, secret "secret", API on 127.0.0.1 only, a built-in phone and a trunk that leads to it
     #[arg(long)]
     dev: bool,
+    /// Where the built-in phone of --dev listens [default: 127.0.0.1:5070]
+    #[arg(long, value_name = "ADDRESS", requires = "dev")]
+    phone: Option<SocketAddr>,
 }
+
+/// Where the built-in phone listens unless told otherwise.
+const PHONE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5070);
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let loaded = config::load(args.config.as_deref(), args.dev)?;
@@ -27,5 +36,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         .thread_name("control")
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve::run(serve::Options { config: loaded.config, dev: args.dev }))
+    let phone = args.dev.then(|| args.phone.unwrap_or(PHONE));
+    runtime.block_on(serve::run(serve::Options { config: loaded.config, phone }))
 }

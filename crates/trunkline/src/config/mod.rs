@@ -19,7 +19,7 @@ use std::{
 };
 
 pub(crate) use load::load;
-pub(crate) use values::{PortRange, parse_duration};
+pub(crate) use values::{Network, PortRange, parse_duration};
 
 /// API key and secret of `--dev`, as livekit-server's own development mode has them.
 pub(crate) const DEV_KEY: &str = "devkey";
@@ -68,6 +68,11 @@ impl Keys {
         self.0.get(key).map(String::as_str)
     }
 
+    /// A key and its secret, when there is one.
+    pub(crate) fn first(&self) -> Option<(&str, &str)> {
+        self.0.first_key_value().map(|(key, secret)| (key.as_str(), secret.as_str()))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -84,13 +89,11 @@ impl fmt::Debug for Keys {
 pub(crate) struct Rtc {
     /// One port per media worker; 0 takes a free port.
     pub(crate) udp_port: PortRange,
-    /// ICE over TCP; `None` is off.
-    pub(crate) tcp_port: Option<u16>,
     /// The address that clients are told.
     pub(crate) node_ip: Option<IpAddr>,
     /// Ask a STUN server for the address that clients are told.
     pub(crate) use_external_ip: bool,
-    /// `host:port`, asked when `use_external_ip` is set.
+    /// `host:port`, asked when `use_external_ip` is set, here or for the phone's side.
     pub(crate) stun_servers: Vec<String>,
     /// Passed on to clients.
     pub(crate) turn_servers: Vec<TurnServer>,
@@ -130,8 +133,8 @@ pub(crate) struct Sip {
     pub(crate) media_nat_1_to_1_ip: Option<IpAddr>,
     /// Ask a STUN server for the address that carriers are told.
     pub(crate) use_external_ip: bool,
-    /// Only an address of this network is announced, `10.0.0.0/8`.
-    pub(crate) local_net: Option<String>,
+    /// The machine's address in this network is announced.
+    pub(crate) local_net: Option<Network>,
     /// Hang up after this long without a packet.
     pub(crate) media_timeout: Duration,
     /// The same, before the first packet.
@@ -210,7 +213,6 @@ impl Default for Rtc {
     fn default() -> Self {
         Self {
             udp_port: PortRange::new(7882, 7897),
-            tcp_port: Some(7881),
             node_ip: None,
             use_external_ip: false,
             stun_servers: vec!["stun.l.google.com:19302".to_owned()],
@@ -232,7 +234,7 @@ impl Default for Sip {
             local_net: None,
             media_timeout: Duration::from_secs(15),
             media_timeout_initial: Duration::from_secs(30),
-            symmetric_rtp: false,
+            symmetric_rtp: true,
             codecs: BTreeMap::new(),
             max_active_calls: 0,
         }

@@ -75,7 +75,11 @@ fn keys(root: &mut Section<'_>, keys: &mut Keys) {
 
 fn rtc(mut section: Section<'_>, rtc: &mut Rtc) {
     section.ports("udp_port", &mut rtc.udp_port);
-    section.optional_port("tcp_port", &mut rtc.tcp_port);
+    let mut tcp_port = None;
+    section.optional_port("tcp_port", &mut tcp_port);
+    if tcp_port.is_some() {
+        section.notes().warn("rtc.tcp_port: ICE over TCP is not built yet; ignored".to_owned());
+    }
     section.optional_address("node_ip", &mut rtc.node_ip);
     section.boolean("use_external_ip", &mut rtc.use_external_ip);
     if let Some(list) = section.list("stun_servers") {
@@ -130,9 +134,7 @@ fn sip(mut section: Section<'_>, sip: &mut Sip) {
     section.optional_address("nat_1_to_1_ip", &mut sip.nat_1_to_1_ip);
     section.optional_address("media_nat_1_to_1_ip", &mut sip.media_nat_1_to_1_ip);
     section.boolean("use_external_ip", &mut sip.use_external_ip);
-    if let Some(net) = section.checked_text("local_net", "a network, 10.0.0.0/8", is_network) {
-        sip.local_net = Some(net);
-    }
+    section.network("local_net", &mut sip.local_net);
     section.duration("media_timeout", &mut sip.media_timeout);
     section.duration("media_timeout_initial", &mut sip.media_timeout_initial);
     section.boolean("symmetric_rtp", &mut sip.symmetric_rtp);
@@ -140,13 +142,6 @@ fn sip(mut section: Section<'_>, sip: &mut Sip) {
     codecs(&mut section, sip);
     check_sip(&section, sip);
     section.finish();
-}
-
-fn is_network(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
-    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
 fn codecs(section: &mut Section<'_>, sip: &mut Sip) {

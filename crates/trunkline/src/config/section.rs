@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt, net::IpAddr, time::Duration};
 
 use serde_yaml_ng::{Mapping, Value};
 
-use super::values::{self, PortRange};
+use super::values::{self, Network, PortRange};
 
 /// A value that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +154,12 @@ impl<'n> Section<'n> {
     pub(super) fn optional_address(&mut self, key: &str, target: &mut Option<IpAddr>) {
         if let Some(ip) = self.read(key, "an IP address", ip) {
             *target = Some(ip);
+        }
+    }
+
+    pub(super) fn network(&mut self, key: &str, target: &mut Option<Network>) {
+        if let Some(net) = self.read(key, "a network, 10.0.0.0/8", |value| Network::parse(value.as_str()?)) {
+            *target = Some(net);
         }
     }
 

@@ -59,7 +59,7 @@ fn every_wrong_value_is_reported_at_once_with_its_path_and_what_would_be_right()
 fn a_livekit_server_file_loads_with_warnings() {
     let (config, warnings, problems) = read(
         "port: 7880\nbind_addresses:\n  - \"\"\nlog_level: info\nrtc:\n  tcp_port: 7881\n  port_range_start: 50000\n  \
-         port_range_end: 60000\n  use_external_ip: false\nredis:\n  address: localhost:6379\nkeys:\n  APIkey: \
+         port_range_end: 60000\n  use_external_ip: true\nredis:\n  address: localhost:6379\nkeys:\n  APIkey: \
          0123456789abcdef0123456789abcdef\nroom:\n  auto_create: true\n  empty_timeout: 300\nlogging:\n  json: true\n  \
          level: info\nwebhook:\n  api_key: APIkey\n",
     );
@@ -69,6 +69,7 @@ fn a_livekit_server_file_loads_with_warnings() {
     assert_eq!(
         warnings,
         [
+            "rtc.tcp_port: ICE over TCP is not built yet; ignored",
             "rtc.port_range_start: unknown key, ignored",
             "rtc.port_range_end: unknown key, ignored",
             "log_level: unknown key, ignored",
@@ -85,7 +86,7 @@ fn ports_and_durations_are_read_in_every_form() {
          media_timeout_initial: 500ms}\nroom: {empty_timeout: 60}\nshutdown: {drain: 1h}\n",
     );
     assert_eq!(problems, Vec::<String>::new());
-    assert_eq!((config.prometheus_port, config.rtc.tcp_port), (Some(6789), None));
+    assert_eq!(config.prometheus_port, Some(6789));
     assert_eq!(config.rtc.udp_port, PortRange::new(7000, 7000));
     assert_eq!(config.sip.rtp_port, PortRange::new(10_000, 20_000));
     assert_eq!(config.sip.media_timeout, Duration::from_secs(90));
@@ -136,8 +137,45 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_text_makes_a_duration_panic(text: String) {
-        let _ = values::duration(&text);
-        let _ = PortRange::parse(&text);
+    fn no_text_makes_a_value_panic(text: String, likely in "[0-9.:a-zµ/-]{0,20}") {
+        for text in [text, likely] {
+            let duration = values::duration(&text);
+            proptest::prop_assert!(duration.is_none_or(|duration| duration <= Duration::from_secs(366 * 24 * 3600)));
+            let _ = PortRange::parse(&text);
+            let _ = Network::parse(&text);
+        }
+    }
+
+    #[test]
+    fn a_duration_is_read_as_it_is_written(h in 0u32..1000, m in 0u32..1000, s in 0u32..1000, ms in 0u32..10_000) {
+        let expected = Duration::from_millis(u64::from(ms)) + Duration::from_secs((u64::from(h) * 60 + u64::from(m)) * 60 + u64::from(s));
+        let read = values::duration(&format!("{h}h{m}m{s}s{ms}ms")).unwrap();
+        proptest::prop_assert!(read.abs_diff(expected) < Duration::from_micros(1), "{read:?} {expected:?}");
+        proptest::prop_assert_eq!(values::duration(&s.to_string()), Some(Duration::from_secs(s.into())));
+    }
+
+    #[test]
+    fn a_port_range_is_printed_as_it_is_read(first in 1u16.., last: u16) {
+        let read = PortRange::parse(&format!("{first}-{last}"));
+        proptest::prop_assert_eq!(read.is_some(), first <= last);
+        if let Some(range) = read {
+            proptest::prop_assert_eq!((range.first, range.last), (first, last));
+            proptest::prop_assert_eq!(PortRange::parse(&range.to_string()), Some(range));
+        }
+    }
+
+    #[test]
+    fn a_network_holds_its_own_addresses(v4: bool, number: u128, bits in 0u8..=128, other: u128) {
+        let ip = |number: u128| -> IpAddr {
+            if v4 { IpAddr::V4(u32::try_from(number >> 96).unwrap().into()) } else { IpAddr::V6(number.into()) }
+        };
+        let bits = if v4 { bits.min(32) } else { bits };
+        let net = Network::parse(&format!("{}/{bits}", ip(number))).unwrap();
+        proptest::prop_assert_eq!(Network::parse(&net.to_string()), Some(net));
+        proptest::prop_assert!(net.contains(ip(number)));
+        let whole = bits == if v4 { 32 } else { 128 };
+        proptest::prop_assert!(whole || net.contains(net.first_host()));
+        let same = bits == 0 || (number ^ other) >> (128 - u32::from(bits)) == 0;
+        proptest::prop_assert_eq!(net.contains(ip(other)), same);
     }
 }

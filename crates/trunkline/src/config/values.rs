@@ -1,6 +1,6 @@
-//! Values that YAML has no type for: port ranges and durations.
+//! Values that YAML has no type for: port ranges, networks and durations.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 /// One port, or a range of them, both ends included. Port 0 stands for any free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,54 @@ impl fmt::Display for PortRange {
         } else {
             write!(f, "{}-{}", self.first, self.last)
         }
+    }
+}
+
+/// A network of addresses, `10.0.0.0/8` (RFC 4632).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8`; the bits behind the prefix do not matter.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/')?;
+        let network = Self { address: address.parse().ok()?, bits: bits.parse().ok()? };
+        (network.bits <= network.width()).then_some(network)
+    }
+
+    fn width(self) -> u8 {
+        if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
+    /// The first bits of an address as a number.
+    fn prefix(self, address: IpAddr) -> u128 {
+        let number = match address {
+            IpAddr::V4(ip) => u128::from(ip.to_bits()),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        number.checked_shr(u32::from(self.width() - self.bits)).unwrap_or(0)
+    }
+
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
+        self.address.is_ipv4() == address.is_ipv4() && self.prefix(address) == self.prefix(self.address)
+    }
+
+    /// The address behind the network's own, where one usually finds a router.
+    pub(crate) fn first_host(self) -> IpAddr {
+        let own = self.prefix(self.address).checked_shl(u32::from(self.width() - self.bits)).unwrap_or(0);
+        match self.address {
+            IpAddr::V4(_) => IpAddr::V4(u32::try_from(own | 1).unwrap_or(1).into()),
+            IpAddr::V6(_) => IpAddr::V6((own | 1).into()),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
     }
 }
 

@@ -7,7 +7,7 @@ use prometheus::{
     core::Collector,
 };
 
-use super::bounded::Bounded;
+use super::{bounded::Bounded, sampled::Sampled};
 
 /// Seconds that an operation takes.
 const OPERATION: [f64; 10] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 180.0];
@@ -36,6 +36,7 @@ pub(super) struct Families {
     pub(super) sdp_size: HistogramVec,
     pub(super) available: IntGauge,
     pub(super) own: Own,
+    pub(super) sampled: Sampled,
 }
 
 /// What the incumbent does not count.
@@ -43,6 +44,7 @@ pub(super) struct Own {
     pub(super) api_requests: IntCounterVec,
     pub(super) signal_sessions: IntGauge,
     pub(super) bad_input: IntCounterVec,
+    pub(super) rtp_dropped: IntCounterVec,
 }
 
 impl Families {
@@ -102,6 +104,7 @@ impl Families {
             sdp_size: make.seconds("livekit_sip_sdp_size_bytes", "Size of SDPs", &["type"], &SIZE)?,
             available: make.gauge("livekit_sip_available", "1 while new calls are taken")?,
             own: Own::new(&make)?,
+            sampled: Sampled::new(&make)?,
             registry: make.registry,
         })
     }
@@ -117,12 +120,17 @@ impl Own {
             )?,
             signal_sessions: make.gauge("trunkline_signal_sessions", "Open signalling connections")?,
             bad_input: make.counters("trunkline_bad_input", "Input that no protocol allows", &["kind"])?,
+            rtp_dropped: make.counters(
+                "trunkline_rtp_dropped",
+                "Packets from phones that were not believed or not understood, of calls that are over",
+                &["reason"],
+            )?,
         })
     }
 }
 
 /// Makes families and registers them.
-struct Maker {
+pub(super) struct Maker {
     registry: Registry,
 }
 
@@ -132,23 +140,23 @@ impl Maker {
         Ok(family)
     }
 
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, Error> {
+    pub(super) fn counter(&self, name: &str, help: &str) -> Result<IntCounter, Error> {
         self.register(IntCounter::new(name, help)?)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
+    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
         self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, Error> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, Error> {
         self.register(IntGauge::new(name, help)?)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
     }
 
-    fn seconds(
+    pub(super) fn seconds(
         &self,
         name: &str,
         help: &str,

@@ -1,10 +1,11 @@
 //! Prometheus metrics: livekit-sip's names where it has them, `trunkline_` for what is ours.
 //!
-//! Counting never fails and never blocks a call. Labels that come from outside are bounded: past a few hundred
+//! Some figures are asked of other parts when the page is read. Counting never fails and never blocks a call. Labels that come from outside are bounded: past a few hundred
 //! different values they are counted together.
 
 mod bounded;
 mod families;
+mod sampled;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use families::Families;
 use prometheus::Encoder;
-pub(crate) use serve::router;
+pub(crate) use serve::{Sources, router};
 
 /// The only direction there is, in livekit-sip's word for it.
 const OUT: &str = "out";
@@ -86,6 +87,22 @@ impl Metrics {
         self.0.packets_rtp.with_label_values(&[OUT, &to, "recv", payload]).inc_by(received);
     }
 
+    /// What a call's leg did not take of its packets.
+    pub(crate) fn rtp_dropped(&self, dropped: &media::leg::Dropped) {
+        let reasons = [
+            ("before_negotiation", dropped.before_negotiation),
+            ("malformed", dropped.malformed),
+            ("wrong_payload_type", dropped.wrong_payload_type),
+            ("foreign_source", dropped.foreign_source),
+            ("duplicate", dropped.duplicate),
+            ("stray", dropped.stray),
+            ("while_held", dropped.while_held),
+        ];
+        for (reason, count) in reasons.into_iter().filter(|(_, count)| *count > 0) {
+            self.0.own.rtp_dropped.with_label_values(&[reason]).inc_by(count);
+        }
+    }
+
     /// The size of an SDP, `offer` or `answer`.
     pub(crate) fn sdp_size(&self, kind: &str, bytes: usize) {
         self.0
@@ -110,7 +127,8 @@ impl Metrics {
         ActiveCall(self.0.own.signal_sessions.clone())
     }
 
-    /// Something came in that its protocol does not allow: `http`, `websocket`, `sip`, `sdp`, `rtp`, `token` ...
+    /// Something came in that its protocol does not allow: `http`, `websocket`, `token`. SIP and RTP have
+    /// families of their own.
     pub(crate) fn bad_input(&self, kind: &str) {
         self.0.own.bad_input.with_label_values(&[kind]).inc();
     }

@@ -1,4 +1,7 @@
+use tower::ServiceExt;
+
 use super::*;
+use crate::worker::{Workers, WorkersConfig};
 
 fn text(metrics: &Metrics) -> String {
     String::from_utf8(metrics.text()).unwrap().replace(",node_id=\"NE_test\"", "")
@@ -34,4 +37,71 @@ fn hosts_past_the_limit_are_counted_together() {
     }
     let page = text(&metrics);
     assert!(page.contains(r#"livekit_sip_invite_accepted{dir="out",to="other"} 800"#), "{page}");
+}
+
+#[test]
+fn packets_that_were_dropped_are_counted_by_reason() {
+    let metrics = Metrics::new("NE_test").unwrap();
+    let dropped = media::leg::Dropped { malformed: 3, foreign_source: 2, ..Default::default() };
+    metrics.rtp_dropped(&dropped);
+    metrics.rtp_dropped(&dropped);
+    let page = text(&metrics);
+    assert!(page.contains(r#"trunkline_rtp_dropped{reason="malformed"} 6"#), "{page}");
+    assert!(page.contains(r#"trunkline_rtp_dropped{reason="foreign_source"} 4"#), "{page}");
+    assert!(!page.contains(r#"reason="stray""#), "{page}");
+}
+
+async fn page(router: &axum::Router) -> String {
+    let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
+    let body = router.clone().oneshot(request).await.unwrap().into_body();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec())
+        .unwrap()
+        .replace(",node_id=\"NE_test\"", "")
+        .replace("{node_id=\"NE_test\"}", "")
+}
+
+#[tokio::test]
+async fn whoever_reads_the_page_sees_rubbish_rooms_and_memory_of_this_moment() {
+    let agent = sip::AgentConfig {
+        contacts: sip::Contacts::default(),
+        user_agent: "test".to_owned(),
+        timers: sip::Timers::default(),
+        limits: sip::Limits::default(),
+        inbound: sip::Inbound::Refuse(403),
+    };
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let (stack, _incoming) = sip_io::Stack::bind(sip_io::StackConfig::new(listen, agent)).await.unwrap();
+    let (workers, _) = Workers::start(WorkersConfig::loopback()).unwrap();
+    let metrics = Metrics::new("NE_test").unwrap();
+    let router = router(metrics, Sources { stack: stack.clone(), workers: workers.clone() });
+    let before = page(&router).await;
+    assert!(before.contains("trunkline_rooms 0"), "{before}");
+    let memory = before.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    assert!(memory.unwrap().parse::<u64>().unwrap() > 1_000_000);
+
+    let request = room::proto::CreateRoomRequest { name: "r".to_owned(), ..Default::default() };
+    workers.create_room(request).await.unwrap();
+    let gun = tokio::net::UdpSocket::bind(listen).await.unwrap();
+    for _ in 0..2 {
+        gun.send_to(b"this is no SIP message\r\n\r\n", stack.local_addr()).await.unwrap();
+    }
+    let seen = async {
+        loop {
+            let page = page(&router).await;
+            if page.contains(r#"trunkline_sip_discarded{reason="malformed"} 2"#) {
+                return page;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let seen =
+        tokio::time::timeout(Duration::from_secs(10), seen).await.expect("the rubbish is never counted");
+    assert!(seen.contains("trunkline_rooms 1"), "{seen}");
+    stack.shutdown(Duration::ZERO).await;
+    let after = page(&router).await;
+    assert!(
+        after.contains(r#"trunkline_sip_discarded{reason="malformed"} 2"#),
+        "counters never fall: {after}"
+    );
 }

@@ -3,11 +3,12 @@
 //! WebRTC sockets are bound to single addresses: loopback always, so that clients on the same machine connect without a
 //! setting, and the address by which the machine reaches the world. Phones are told one address, for signalling and media.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-use anyhow::bail;
+use anyhow::Context;
 
-use crate::config::Config;
+use super::stun;
+use crate::config::{Config, Network};
 use crate::worker::RtcAddress;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -26,24 +27,45 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn find(config: &Config) -> anyhow::Result<Self> {
-        if config.rtc.use_external_ip {
-            bail!(
-                "rtc.use_external_ip: asking a STUN server is not built yet; set rtc.node_ip to the public address"
-            );
-        }
-        if config.sip.use_external_ip {
-            bail!(
-                "sip.use_external_ip: asking a STUN server is not built yet; set sip.nat_1_to_1_ip to the public address"
-            );
-        }
+    pub(super) async fn find(config: &Config) -> anyhow::Result<Self> {
         let outward = outward();
+        let external = external(config).await;
         let sip_listen = config.sip.listen_ip;
-        let local = if sip_listen.is_unspecified() { outward.unwrap_or(LOOPBACK) } else { sip_listen };
-        let sip_announced = config.sip.nat_1_to_1_ip.unwrap_or(local);
-        let media_announced = config.sip.media_nat_1_to_1_ip.unwrap_or(sip_announced);
-        Ok(Self { rtc: rtc(config.rtc.node_ip, outward), sip_listen, sip_announced, media_announced })
+        let local = match config.sip.local_net {
+            Some(net) => Some(own_address_in(net).with_context(|| {
+                format!(
+                    "sip.local_net: this machine has no address in {net}; name one of its networks, or none"
+                )
+            })?),
+            None if sip_listen.is_unspecified() => outward,
+            None => Some(sip_listen),
+        };
+        let sip = &config.sip;
+        let seen = external.filter(|_| sip.use_external_ip).or(local).unwrap_or(LOOPBACK);
+        let sip_announced = sip.nat_1_to_1_ip.unwrap_or(seen);
+        let media_announced = sip.media_nat_1_to_1_ip.unwrap_or(sip_announced);
+        let node_ip = config.rtc.node_ip.or(external.filter(|_| config.rtc.use_external_ip));
+        Ok(Self { rtc: rtc(node_ip, outward), sip_listen, sip_announced, media_announced })
     }
+}
+
+/// The address that the world sees of this machine, when one is to be asked for. Without an answer the server starts all
+/// the same: it may be reached from its own network.
+async fn external(config: &Config) -> Option<IpAddr> {
+    let for_rtc = config.rtc.use_external_ip && config.rtc.node_ip.is_none();
+    let for_sip = config.sip.use_external_ip && config.sip.nat_1_to_1_ip.is_none();
+    if !for_rtc && !for_sip {
+        return None;
+    }
+    let external = stun::public_address(&config.rtc.stun_servers, stun::PATIENCE).await;
+    match external {
+        Some(ip) => tracing::info!(%ip, "the public address, by STUN"),
+        None => tracing::warn!(
+            "use_external_ip: none of rtc.stun_servers answered, so the machine's own address is announced; \
+             rtc.node_ip and sip.nat_1_to_1_ip set the public one by hand"
+        ),
+    }
+    external
 }
 
 fn rtc(node_ip: Option<IpAddr>, outward: Option<IpAddr>) -> Vec<RtcAddress> {
@@ -59,14 +81,25 @@ fn rtc(node_ip: Option<IpAddr>, outward: Option<IpAddr>) -> Vec<RtcAddress> {
     addresses
 }
 
-/// The address from which this machine reaches the world; nothing is sent to find out.
+/// The address from which this machine reaches the world.
 fn outward() -> Option<IpAddr> {
     // TEST-NET-1 (RFC 5737): routed like any address, and nobody's.
-    let anybody = SocketAddr::from(([192, 0, 2, 1], 9));
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect(anybody).ok()?;
+    own_address_towards([192, 0, 2, 1].into()).filter(|own| !own.is_loopback())
+}
+
+/// The machine's address in a network.
+fn own_address_in(net: Network) -> Option<IpAddr> {
+    own_address_towards(net.first_host()).filter(|own| net.contains(*own))
+}
+
+/// The address that packets to `ip` would carry; nothing is sent to find out.
+fn own_address_towards(ip: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    // Connecting a UDP socket only looks up the route; the port does not matter.
+    socket.connect((ip, 9)).ok()?;
     let own = socket.local_addr().ok()?.ip();
-    (!own.is_unspecified() && !own.is_loopback()).then_some(own)
+    (!own.is_unspecified()).then_some(own)
 }
 
 fn is_local(ip: IpAddr) -> bool {
@@ -101,5 +134,27 @@ mod tests {
     #[test]
     fn a_machine_without_a_network_has_loopback() {
         assert_eq!(rtc(None, None).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_address_in_the_named_network_is_announced() {
+        let mut config = Config::default();
+        config.sip.local_net = Network::parse("127.0.0.0/8");
+        assert_eq!(Addresses::find(&config).await.unwrap().sip_announced, LOOPBACK);
+        // TEST-NET-3 (RFC 5737): nobody has it.
+        config.sip.local_net = Network::parse("203.0.113.0/24");
+        let error = Addresses::find(&config).await.unwrap_err().to_string();
+        assert!(error.contains("sip.local_net") && error.contains("203.0.113.0/24"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_no_stun_server_answers_starts_with_its_own_address() {
+        let mut config = Config::default();
+        let own = Addresses::find(&config).await.unwrap();
+        config.rtc.use_external_ip = true;
+        config.sip.use_external_ip = true;
+        config.rtc.stun_servers = Vec::new();
+        let addresses = Addresses::find(&config).await.unwrap();
+        assert_eq!((addresses.rtc, addresses.sip_announced), (own.rtc, own.sip_announced));
     }
 }

@@ -7,6 +7,7 @@ mod addresses;
 mod development;
 mod parts;
 mod signals;
+mod stun;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,8 +32,8 @@ const SIP_END: Duration = Duration::from_millis(500);
 pub(crate) struct Options {
     /// The whole configuration.
     pub(crate) config: Config,
-    /// Development: a built-in phone, a trunk that leads to it, and printed next steps.
-    pub(crate) dev: bool,
+    /// Development: a built-in phone that listens here, a trunk that leads to it, and printed next steps.
+    pub(crate) phone: Option<SocketAddr>,
 }
 
 /// Serves until a signal ends it.
@@ -64,7 +65,7 @@ struct Server {
 
 impl Server {
     async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { config, dev } = options;
+        let Options { config, phone } = options;
         parts::install_crypto();
         let certificate = parts::certificate();
         let listeners = listen(&config.bind_addresses, config.port).await?;
@@ -77,7 +78,7 @@ impl Server {
         let store = parts::store(&config)?;
         let node_id = parts::node_id();
         let metrics = metrics::Metrics::new(&node_id).context("cannot set up the metrics")?;
-        let places = addresses::Addresses::find(&config)?;
+        let places = addresses::Addresses::find(&config).await?;
         let stack = parts::sip(&config, &places).await?;
         let certificate = certificate.await.context("cannot make a certificate")?;
         let (workers, threads) = Workers::start(parts::workers(&config, &places, node_id, certificate))?;
@@ -89,7 +90,10 @@ impl Server {
             max_active: config.sip.max_active_calls,
         });
         parts::forget_old_calls(&store).await?;
-        let phone = if dev { Some(development::phone().await?) } else { None };
+        let phone = match phone {
+            Some(listen) => Some(development::phone(listen).await?),
+            None => None,
+        };
         let state = api::State::new(api::Parts {
             config: config.clone(),
             store: store.clone(),
@@ -105,7 +109,8 @@ impl Server {
             http.spawn(api::serve(listener, api::service(state.clone()), until(stopped.clone())));
         }
         if let Some(listener) = metrics_listener {
-            http.spawn(serve_metrics(listener, metrics, until(stopped)));
+            let sources = metrics::Sources { stack: stack.clone(), workers: workers.clone() };
+            http.spawn(serve_metrics(listener, metrics::router(metrics, sources), until(stopped)));
         }
         let server = Self { config, calls, workers, threads, stack, http, stop_http, phone };
         server.announce(bound, &store).await?;
@@ -124,7 +129,15 @@ impl Server {
         );
         if let Some(phone) = &self.phone {
             let trunk = development::trunk(store, phone.local_addr()).await?;
-            development::print_next_steps(http, phone.local_addr(), &trunk);
+            let keys = self.config.keys.first().unwrap_or_default();
+            let (phone, prometheus) = (phone.local_addr(), self.config.prometheus_port);
+            development::print_next_steps(&development::NextSteps {
+                http,
+                keys,
+                phone,
+                trunk: &trunk,
+                prometheus,
+            });
         }
         Ok(())
     }
@@ -170,10 +183,10 @@ async fn listen_one(address: SocketAddr, key: &str) -> anyhow::Result<TcpListene
 
 async fn serve_metrics(
     listener: TcpListener,
-    metrics: metrics::Metrics,
+    page: axum::Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let served = axum::serve(listener, metrics::router(metrics)).with_graceful_shutdown(stop).await;
+    let served = axum::serve(listener, page).with_graceful_shutdown(stop).await;
     if let Err(error) = served {
         tracing::warn!(%error, "the metrics page is no longer served");
     }
