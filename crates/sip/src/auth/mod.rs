@@ -13,6 +13,8 @@ mod credentials;
 mod digest;
 mod fields;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use algorithm::{Algorithm, Hash};
 pub use challenge::{Challenge, Qop};
