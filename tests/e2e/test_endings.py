@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import urllib.error
+import urllib.request
 
 import pytest
 from livekit import api
@@ -121,3 +123,34 @@ async def test_a_draining_server_finishes_its_calls_and_takes_no_new_ones(make_s
         assert await asyncio.to_thread(server.process.wait, 10) == 0
     finally:
         await client.aclose()
+
+
+async def test_a_second_signal_ends_the_draining(make_server, sipp):
+    """SIGTERM waits for the calls that run; whoever cannot wait sends another signal, and phones get their BYE."""
+    from harness.server import API_KEY, API_SECRET
+    from harness.waiting import until
+
+    server = make_server(shutdown={"drain": "60s"})
+    phone = sipp("answer_until_bye")
+    async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
+        trunk = await client.sip.create_outbound_trunk(
+            api.CreateSIPOutboundTrunkRequest(
+                trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
+            )
+        )
+        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "twice"))
+        server.signal(signal.SIGTERM)
+        await until(lambda: health(server) == (503, "draining: new calls are refused"), "load balancers are told")
+        assert not phone.received("BYE"), "the call goes on"
+        assert server.process.poll() is None
+        server.signal(signal.SIGTERM)
+        assert await asyncio.to_thread(server.process.wait, 5) == 0
+    await phone.ends_well()
+
+
+def health(server) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(server.url, timeout=2) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()

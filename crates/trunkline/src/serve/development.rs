@@ -103,7 +103,7 @@ fn program() -> String {
     let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_else(|| "trunkline".into());
     // A bare name was found in the search path, and will be again.
     let is_path = called.components().count() > 1;
-    let path = if is_path { std::path::absolute(&called).unwrap_or(called) } else { called };
+    let path = if is_path { called.canonicalize().unwrap_or(called) } else { called };
     quoted(&path.to_string_lossy())
 }
 

@@ -1,5 +1,13 @@
-use livekit_protocol::client_info;
+use std::io::Write as _;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
+};
+use flate2::write::GzEncoder;
+use livekit_protocol::{JoinRequest, WrappedJoinRequest, client_info, wrapped_join_request::Compression};
 use proptest::prelude::*;
+use prost::Message as _;
 use room::{
     JoinMode,
     grants::{Claims, VideoGrant},
@@ -57,6 +65,49 @@ proptest! {
             let _ = admit(route, Some(claims()), &query, None);
             let _ = admit(route, Some(claims()), &format!("join_request={packed}"), None);
             let _ = admit(route, Some(claims()), &format!("attributes={packed}&{query}"), None);
+        }
+    }
+
+    #[test]
+    fn a_join_request_is_read_however_it_is_packed(
+        metadata in "\\PC{0,200}", name in "[a-z]{1,8}", value: String, zipped: bool, url_safe: bool, padded: bool,
+    ) {
+        let attributes = [(name, value)].into();
+        let request = JoinRequest { metadata, participant_attributes: attributes, ..JoinRequest::default() };
+        let plain = request.encode_to_vec();
+        let (compression, join_request) = if zipped {
+            let mut zip = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            zip.write_all(&plain).unwrap();
+            (Compression::Gzip, zip.finish().unwrap())
+        } else {
+            (Compression::None, plain)
+        };
+        let wrapped = WrappedJoinRequest { compression: compression.into(), join_request }.encode_to_vec();
+        let packed = match (url_safe, padded) {
+            (true, true) => URL_SAFE.encode(wrapped),
+            (true, false) => URL_SAFE_NO_PAD.encode(wrapped),
+            (false, true) => STANDARD.encode(wrapped),
+            (false, false) => STANDARD_NO_PAD.encode(wrapped),
+        };
+        prop_assert_eq!(join_request::unpack(&packed), Ok(request));
+    }
+
+    #[test]
+    fn any_bytes_in_the_wrapping_are_read_or_refused(
+        bytes in proptest::collection::vec(any::<u8>(), 0..120), compression in -1i32..4, wrapped: bool,
+    ) {
+        let bytes = if wrapped { WrappedJoinRequest { compression, join_request: bytes }.encode_to_vec() } else { bytes };
+        let _ = join_request::unpack(&STANDARD.encode(bytes));
+    }
+
+    #[test]
+    fn a_query_is_read_as_it_was_written(pairs in proptest::collection::vec(("[a-z]{1,6}", "\\PC{0,20}"), 0..20)) {
+        let escape = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let written: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let query = query::Query::parse(&written.join("&"));
+        for (name, _) in &pairs {
+            let first = pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+            prop_assert_eq!(query.get(name), first);
         }
     }
 }

@@ -1,0 +1,113 @@
+"""What a call asks for and cannot have, and what the server has no more of: said clearly, and without harm to other calls."""
+
+import pytest
+from livekit import api
+from livekit.protocol import sip as proto
+from livekit.protocol.sip import CreateSIPParticipantRequest
+
+from harness.server import API_KEY, API_SECRET
+
+
+def request(trunk: str, room: str, identity: str = "phone", **fields) -> CreateSIPParticipantRequest:
+    return CreateSIPParticipantRequest(
+        sip_trunk_id=trunk,
+        sip_call_to="+15105550123",
+        room_name=room,
+        participant_identity=identity,
+        wait_until_answered=True,
+        **fields,
+    )
+
+
+def codecs(*names: str) -> proto.SIPMediaConfig:
+    return proto.SIPMediaConfig(
+        codecs=[proto.SIPCodec(name=name, rate=8000) for name in names], only_listed_codecs=True
+    )
+
+
+async def test_a_codec_that_is_not_built_is_refused_by_the_name_of_its_field(livekit, trunk_to):
+    with pytest.raises(api.ServerError) as raised:
+        await livekit.sip.create_sip_participant(
+            request(await trunk_to("127.0.0.1:9"), "codec", media=codecs("G729"))
+        )
+    assert (raised.value.code, raised.value.status) == ("invalid_argument", 400)
+    assert "media.codecs" in raised.value.message and "G729" in raised.value.message
+
+
+async def test_encryption_that_is_required_is_refused_by_the_name_of_its_field(livekit, trunk_to):
+    media = proto.SIPMediaConfig(encryption=proto.SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE)
+    with pytest.raises(api.ServerError) as raised:
+        await livekit.sip.create_sip_participant(request(await trunk_to("127.0.0.1:9"), "srtp", media=media))
+    assert (raised.value.code, raised.value.status) == ("invalid_argument", 400)
+    assert "media.encryption" in raised.value.message
+
+
+async def test_tls_is_refused_by_the_name_of_its_field(livekit):
+    trunk = api.SIPOutboundTrunkInfo(
+        name="t", address="127.0.0.1:9", numbers=["+15105550100"], transport=api.SIPTransport.SIP_TRANSPORT_TLS
+    )
+    with pytest.raises(api.ServerError) as raised:
+        made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
+        await livekit.sip.create_sip_participant(request(made.sip_trunk_id, "tls"))
+    assert (raised.value.code, raised.value.status) == ("invalid_argument", 400)
+    assert "transport" in raised.value.message
+
+
+async def test_a_trunk_with_a_wrong_host_is_refused_by_the_name_of_its_field(livekit):
+    trunk = api.SIPOutboundTrunkInfo(name="t", address="sip:a@b;transport=tls", numbers=["+15105550100"])
+    with pytest.raises(api.ServerError) as raised:
+        await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
+    assert raised.value.code == "invalid_argument"
+    assert "address" in raised.value.message, raised.value.message
+
+
+async def test_a_codec_that_is_built_can_be_the_only_one(livekit, sipp, trunk_to):
+    phone = sipp("refuse", code=486, reason="Busy Here")
+    with pytest.raises(api.SipCallError):
+        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "only", media=codecs("PCMA")))
+    (invite,) = phone.received("INVITE")
+    assert "PCMA/8000" in invite and "PCMU" not in invite
+    await phone.ends_well()
+
+
+@pytest.mark.parametrize("field", ["ringing_timeout", "max_call_duration"])
+async def test_a_duration_beyond_all_time_is_refused_and_breaks_nothing(server, livekit, trunk_to, field):
+    asked = request(await trunk_to("127.0.0.1:9"), "forever")
+    getattr(asked, field).seconds = 2**63 - 1
+    with pytest.raises(api.ServerError) as raised:
+        await livekit.sip.create_sip_participant(asked)
+    assert raised.value.code == "invalid_argument"
+    assert field in raised.value.message
+    assert "panicked" not in server.log()
+
+
+async def scarce(make_server, sipp, settings: dict) -> tuple[api.ServerError, str]:
+    """One call has all there is of something: how a second one is refused, and the server's log."""
+    server = make_server(sip=settings)
+    phone = sipp("answer_until_bye")
+    async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
+        trunk = await client.sip.create_outbound_trunk(
+            api.CreateSIPOutboundTrunkRequest(
+                trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
+            )
+        )
+        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "scarce"))
+        with pytest.raises(api.ServerError) as raised:
+            await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "scarce", "second"))
+        there = await client.room.list_participants(api.ListParticipantsRequest(room="scarce"))
+        assert [participant.identity for participant in there.participants] == ["phone"]
+        await client.room.remove_participant(api.RoomParticipantIdentity(room="scarce", identity="phone"))
+    await phone.ends_well()
+    return raised.value, server.log()
+
+
+async def test_one_call_more_than_allowed_is_refused(make_server, sipp):
+    error, _ = await scarce(make_server, sipp, {"max_active_calls": 1})
+    assert (error.code, error.status) == ("resource_exhausted", 429)
+    assert "max_active_calls" in error.message
+
+
+async def test_a_call_without_a_free_port_is_refused(make_server, sipp):
+    error, _ = await scarce(make_server, sipp, {"rtp_port": "33000-33001"})
+    assert error.code == "resource_exhausted"
+    assert "port" in error.message, error.message
