@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from livekit import api
 
+from harness import goclient
 from harness.baresip import Baresip
 from harness.room import Participant
 from harness.server import API_KEY, API_SECRET, BINARY, Trunkline
@@ -73,8 +74,32 @@ async def join(server):
     """Lets official participants join; they leave when the test ends."""
     joined: list[Participant] = []
 
-    async def join_room(room_name: str, identity: str) -> Participant:
+    async def join_room(room_name: str, identity: str, **options) -> Participant:
         participant = Participant(server, room_name, identity)
+        joined.append(participant)
+        return await participant.join(**options)
+
+    yield join_room
+    for participant in joined:
+        await participant.leave()
+
+
+@pytest.fixture(scope="session")
+def go_program(tmp_path_factory):
+    """The Go participant, compiled once."""
+    need("go")
+    return goclient.build(tmp_path_factory.mktemp("go") / "goclient")
+
+
+@pytest_asyncio.fixture
+async def join_go(server, go_program, tmp_path):
+    """Lets participants on the official Go SDK join; they leave when the test ends."""
+    joined: list[goclient.GoParticipant] = []
+
+    async def join_room(room_name: str, identity: str, **options) -> goclient.GoParticipant:
+        folder = tmp_path / identity
+        folder.mkdir()
+        participant = goclient.GoParticipant(go_program, folder, server, room_name, identity, **options)
         joined.append(participant)
         return await participant.join()
 

@@ -15,9 +15,6 @@ pub enum JoinError {
     /// The room is closing; a new room of the same name may be made.
     #[error("room is closed")]
     Closed,
-    /// The client asked for two peer connections (signalling without `join_request`).
-    #[error("unimplemented: dual peer connection mode (v0); use /rtc/v1")]
-    DualNotBuilt,
 }
 
 /// Why a local participant could not publish.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rand::Rng;
 
+use crate::peer::Role;
+
 /// LiveKit's alphabet for sids: digits and letters without those that are easily confused.
 const ALPHABET: &[u8; 57] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 12;
@@ -12,6 +14,21 @@ const RANDOM_CHARS: usize = 12;
 /// A participant's number inside its room; never reused while the room lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParticipantId(pub(crate) u32);
+
+/// One of a client's peer connections: where a packet belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId {
+    pub(crate) participant: ParticipantId,
+    pub(crate) role: Role,
+}
+
+impl PeerId {
+    /// Whose it is.
+    #[must_use]
+    pub const fn participant(self) -> ParticipantId {
+        self.participant
+    }
+}
 
 /// A published track's sid (`TR_...`). Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 //!
 //! [`Room`] is a state machine: signal requests, packets and `now` go in; signal responses, packets, events
 //! and the next deadline come out of [`Room::poll_output`], which is drained after every call. It follows
-//! LiveKit's signalling protocol 17 in its single peer-connection form (the client offers, the room answers).
+//! LiveKit's signalling protocol 17 in both its forms: one peer connection that the client offers, or two.
 //! It never opens a socket, asks a clock, spawns a task, signs a token or logs a secret.
 
 pub mod grants;
@@ -22,7 +22,7 @@ mod track;
 
 pub use config::{Env, Join, JoinMode, LocalJoin, LocalTrack, RoomConfig};
 pub use error::{JoinError, PublishError};
-pub use ids::{ParticipantId, TrackSid};
+pub use ids::{ParticipantId, PeerId, TrackSid};
 pub use lifecycle::Room;
 /// LiveKit's protobuf messages.
 pub use livekit_protocol as proto;

@@ -8,7 +8,7 @@ use livekit_protocol as proto;
 use str0m::net::Protocol;
 
 use crate::grants::Claims;
-use crate::ids::{ParticipantId, TrackSid};
+use crate::ids::{ParticipantId, PeerId, TrackSid};
 
 /// The audio codecs that are forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,8 +84,8 @@ pub enum Output {
     },
     /// Send a datagram.
     Transmit {
-        /// Whose peer connection it belongs to.
-        peer: ParticipantId,
+        /// The peer connection it belongs to.
+        peer: PeerId,
         /// The transport.
         proto: Protocol,
         /// Our candidate's address.
@@ -95,18 +95,18 @@ pub enum Output {
         /// The datagram.
         data: Vec<u8>,
     },
-    /// The participant's peer connection answers to this ICE user fragment: packets whose first STUN request
+    /// A peer connection answers to this ICE user fragment: packets whose first STUN request
     /// names it ([`crate::peer::stun_username_ufrag`]) are its own. An ICE restart brings a further one.
     PeerUfrag {
-        /// The participant.
-        peer: ParticipantId,
+        /// The peer connection.
+        peer: PeerId,
         /// Our user fragment.
         ufrag: String,
     },
-    /// The participant's peer connection is gone; forget its addresses and fragments.
+    /// A peer connection is gone; forget its addresses and fragments.
     PeerGone {
-        /// The participant.
-        peer: ParticipantId,
+        /// The peer connection.
+        peer: PeerId,
     },
     /// Something for a participant inside the server.
     Local {

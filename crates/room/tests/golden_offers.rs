@@ -1,5 +1,6 @@
 //! The offers official clients really send, and how LiveKit's server answered them: our answers say the same, section
-//! by section. Two things differ on purpose: RED is not negotiated, and video sections are refused.
+//! by section. These things differ on purpose: RED is not negotiated, video sections are refused, absolute capture
+//! times are not passed on, and what we offer to send on is `sendonly`, never to receive.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure")]
 
@@ -11,7 +12,7 @@ use std::path::Path;
 use prost::Message;
 use room::proto::signal_request::Message as Request;
 use room::proto::signal_response::Message as Response;
-use room::{JoinMode, Output, ParticipantId, proto};
+use room::{JoinMode, LocalEvent, Output, ParticipantId, proto};
 use support::{World, phone_track};
 
 /// What a client acts upon in one section of an answer.
@@ -193,4 +194,91 @@ fn a_section_of_one_who_publishes_before_announcing_it_waits_for_the_announcemen
     world.room.handle_signal(world.now, bob, add);
     let bob = world.room.participant("bob").unwrap();
     assert_eq!((bob.tracks[0].mid.as_str(), bob.is_publisher), ("7", true));
+}
+
+/// A client with two peer connections; returns our first offer.
+fn join_dual(world: &mut World) -> (ParticipantId, proto::SessionDescription) {
+    let join = world.a_join(|join| {
+        join.identity = "bob".into();
+        join.mode = JoinMode::Dual;
+    });
+    let id = world.room.join(world.now, world.wallclock(), join).unwrap();
+    (id, offers(world).pop().expect("an offer"))
+}
+
+fn offers(world: &mut World) -> Vec<proto::SessionDescription> {
+    std::iter::from_fn(|| world.room.poll_output())
+        .filter_map(|output| match output {
+            Output::Signal { bytes, .. } => proto::SignalResponse::decode(bytes).unwrap().message,
+            _ => None,
+        })
+        .filter_map(|message| if let Response::Offer(offer) = message { Some(offer) } else { None })
+        .collect()
+}
+
+/// A captured answer to an offer of LiveKit's, as an answer to the same offer of ours: our mids are others.
+fn answer_to(world: &mut World, id: ParticipantId, offer: &proto::SessionDescription, captured: &str) {
+    let mut sdp = captured.to_owned();
+    let mids: Vec<_> = sections(&offer.sdp).into_iter().map(|section| section.mid).collect();
+    for (index, mid) in mids.iter().enumerate() {
+        sdp = sdp.replace(&format!("a=mid:{index}\r\n"), &format!("a=mid:{mid}\r\n"));
+    }
+    let group: Vec<_> = (0..mids.len()).map(|index| index.to_string()).collect();
+    sdp = sdp.replace(&format!("BUNDLE {}", group.join(" ")), &format!("BUNDLE {}", mids.join(" ")));
+    let answer = proto::SessionDescription { r#type: "answer".into(), sdp, id: 0, ..Default::default() };
+    let answer = proto::SignalRequest { message: Some(Request::Answer(answer)) };
+    world.room.handle_signal(world.now, id, answer);
+}
+
+fn without_capture_time(mut section: Section) -> Section {
+    section.extensions.retain(|extension| !extension.ends_with("abs-capture-time"));
+    section
+}
+
+#[test]
+fn gos_publication_on_the_first_of_two_connections_is_answered_like_livekits() {
+    let mut world = World::new();
+    let (bob, _) = join_dual(&mut world);
+    let first = golden("go-v0-2-client-offer.sdp");
+    let first = proto::SessionDescription { r#type: "offer".into(), sdp: first, ..Default::default() };
+    let first = proto::SignalRequest { message: Some(Request::Offer(first)) };
+    world.room.handle_signal(world.now, bob, first);
+    let ours = sections(&answers(&mut world).pop().expect("an answer").sdp);
+    let servers = sections(&golden("go-v0-3-server-answer.sdp"));
+    assert_eq!((ours.len(), &ours[0].mid, &ours[0].kind), (1, &servers[0].mid, &servers[0].kind));
+
+    let answer = offer_again(&mut world, bob, "TR_oAZWp8tKcxB9", &golden("go-v0-6-client-offer.sdp"));
+    let ours = sections(&answer.sdp).pop().unwrap();
+    let servers = sections(&golden("go-v0-7-server-answer.sdp")).pop().unwrap();
+    assert_eq!(ours, without_capture_time(servers));
+    let track = world.room.participant("bob").unwrap().tracks.remove(0);
+    assert_eq!((track.mid.as_str(), track.mime_type.as_str()), ("1", "audio/PCMU"));
+}
+
+#[test]
+fn what_go_receives_on_is_offered_like_livekits_and_its_answers_are_taken() {
+    let mut world = World::new();
+    let phone = world.join_phone("phone");
+    let (bob, first) = join_dual(&mut world);
+    let (ours, servers) = (sections(&first.sdp), sections(&golden("go-v0-0-server-offer.sdp")));
+    assert_eq!((ours.len(), servers.len()), (1, 1));
+    assert_eq!((&ours[0].kind, &ours[0].codecs), (&servers[0].kind, &servers[0].codecs));
+    answer_to(&mut world, bob, &first, &golden("go-v0-1-client-answer.sdp"));
+
+    world.room.publish_audio(world.now, phone, phone_track()).unwrap();
+    world.room.handle_timeout(world.now + std::time::Duration::from_millis(200));
+    let second = offers(&mut world).pop().expect("a second offer");
+    assert_eq!(second.id, first.id + 1);
+    let (mut ours, servers) = (sections(&second.sdp), sections(&golden("go-v0-4-server-offer.sdp")));
+    let audio = ours.pop().unwrap();
+    assert_eq!(second.mid_to_track_id.keys().collect::<Vec<_>>(), [&audio.mid]);
+    assert_eq!((ours[0].kind.as_str(), audio.direction.as_str()), ("application", "sendonly"));
+    let server = &servers[1];
+    assert_eq!((audio.msid, &audio.codecs, &audio.opus), (server.msid, &server.codecs, &server.opus));
+
+    answer_to(&mut world, bob, &second, &golden("go-v0-5-client-answer.sdp"));
+    let heard = std::iter::from_fn(|| world.room.poll_output()).any(|output| {
+        matches!(output, Output::Local { to, event: LocalEvent::Demand { pcmu: true, .. } } if to == phone)
+    });
+    assert!(heard, "the track flows");
 }

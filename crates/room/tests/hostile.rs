@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use prost::Message;
 use room::grants::Claims;
 use room::proto::signal_request::Message as Request;
-use room::{JoinMode, Protocol, Receive, proto};
+use room::{JoinMode, Output, Protocol, Receive, proto};
 use support::{World, phone_track};
 
 fn captured_offers() -> &'static [String] {
@@ -101,14 +101,19 @@ proptest! {
                 join.identity = "eve".into();
                 join.mode = JoinMode::Single { offer: Some(offer(sdp)) };
             });
-            let eve = world.room.join(world.now, world.wallclock(), join).unwrap();
+            world.room.join(world.now, world.wallclock(), join).unwrap();
+            let peer = std::iter::from_fn(|| world.room.poll_output()).find_map(|output| match output {
+                Output::PeerUfrag { peer, .. } => Some(peer),
+                _ => None,
+            });
             for (kind, mut data) in packets {
                 if let Some(first) = data.first_mut() {
                     // STUN, DTLS or RTP by its first byte.
                     *first = [0, 22, 0x80][usize::from(kind)];
                 }
                 let (src, dst) = ("10.0.1.9:5000".parse().unwrap(), "10.0.0.1:7882".parse().unwrap());
-                world.room.handle_packet(world.now, eve, Receive { proto: Protocol::Udp, src, dst, data: &data });
+                let packet = Receive { proto: Protocol::Udp, src, dst, data: &data };
+                world.room.handle_packet(world.now, peer.unwrap(), packet);
             }
         });
     }

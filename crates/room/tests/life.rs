@@ -12,7 +12,7 @@ use room::proto::DisconnectReason as Why;
 use room::proto::participant_info::State;
 use room::proto::signal_request::Message as Request;
 use room::proto::signal_response::Message as Response;
-use room::{JoinError, JoinMode, LocalEvent, ParticipantId, RoomConfig, proto};
+use room::{JoinError, LocalEvent, ParticipantId, RoomConfig, proto};
 use support::{World, phone_and_client, speak};
 
 fn leaves(world: &World, of: ParticipantId) -> Vec<proto::LeaveRequest> {
@@ -141,10 +141,8 @@ fn a_full_room_takes_nobody_but_agents_and_replacements() {
 }
 
 #[test]
-fn two_peer_connections_and_empty_identities_are_refused() {
+fn empty_identities_are_refused() {
     let mut world = World::new();
-    let dual = world.a_join(|join| join.mode = JoinMode::Dual);
-    assert_eq!(world.room.join(world.now, world.wallclock(), dual), Err(JoinError::DualNotBuilt));
     let nameless = world.a_join(|join| join.identity = String::new());
     assert_eq!(world.room.join(world.now, world.wallclock(), nameless), Err(JoinError::NoIdentity));
 }

@@ -13,6 +13,12 @@ from .waiting import until
 RATE = 48_000
 
 
+def access_token(room_name: str, identity: str) -> str:
+    """A token that lets one participant join one room and change its own attributes."""
+    grants = api.VideoGrants(room_join=True, room=room_name, can_update_own_metadata=True)
+    return api.AccessToken(API_KEY, API_SECRET).with_identity(identity).with_grants(grants).to_jwt()
+
+
 class Participant:
     """Joins a room, speaks a tone, records what it hears from each track, and keeps every event with its time."""
 
@@ -26,6 +32,8 @@ class Participant:
         self.left: dict[str, int] = {}
         self.digits: list[str] = []
         self.disconnected = None
+        self.data: list[tuple[str, bytes]] = []
+        self.reconnections: list[str] = []
         self.tasks: list[asyncio.Task] = []
         self._listen()
 
@@ -53,6 +61,18 @@ class Participant:
         def digit(dtmf):
             self.digits.append(dtmf.digit)
 
+        @room.on("data_received")
+        def data(packet):
+            self.data.append((packet.participant.identity if packet.participant else "", packet.data))
+
+        @room.on("reconnecting")
+        def reconnecting():
+            self.reconnections.append("reconnecting")
+
+        @room.on("reconnected")
+        def reconnected():
+            self.reconnections.append("reconnected")
+
         @room.on("disconnected")
         def closed(reason):
             self.disconnected = reason
@@ -68,12 +88,11 @@ class Participant:
         async for event in stream:
             frames.append(np.frombuffer(event.frame.data, dtype=np.int16).copy())
 
-    def token(self) -> str:
-        grants = api.VideoGrants(room_join=True, room=self.room_name)
-        return api.AccessToken(API_KEY, API_SECRET).with_identity(self.identity).with_grants(grants).to_jwt()
-
-    async def join(self) -> "Participant":
-        await asyncio.wait_for(self.room.connect(self.server.ws_url, self.token()), 15)
+    async def join(self, url: str | None = None, **options) -> "Participant":
+        """Connects, if need be through something at `url`, with options of the SDK's RoomOptions."""
+        token = access_token(self.room_name, self.identity)
+        connecting = self.room.connect(url or self.server.ws_url, token, rtc.RoomOptions(**options))
+        await asyncio.wait_for(connecting, 15)
         return self
 
     async def speak(self, hertz: float) -> rtc.LocalAudioTrack:

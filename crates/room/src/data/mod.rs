@@ -84,7 +84,7 @@ impl Room {
         let Some(remote) = self.remote_mut(to) else { return };
         let sent = match (reliable, remote.outbox.is_empty()) {
             (true, false) => Sent::NotNow,
-            _ => remote.transport.subscriber().send_data(reliable, packet),
+            _ => remote.transport.primary().send_data(reliable, packet),
         };
         match sent {
             Sent::Yes => self.touch(to),
@@ -105,7 +105,7 @@ impl Room {
         }
         let mut sent = false;
         while let Some(packet) = remote.outbox.front() {
-            match remote.transport.subscriber().send_data(true, packet) {
+            match remote.transport.primary().send_data(true, packet) {
                 Sent::NotNow => break,
                 Sent::Yes | Sent::Never => {}
             }

@@ -7,10 +7,10 @@ use proto::DisconnectReason as Why;
 use proto::leave_request::Action;
 
 use super::Room;
-use crate::ids::ParticipantId;
+use crate::ids::{ParticipantId, PeerId};
 use crate::output::{LocalEvent, Output};
 use crate::participant::{Link, Participant};
-use crate::peer::Polled;
+use crate::peer::{Peer, Polled};
 use crate::signal::leave;
 
 impl Room {
@@ -106,23 +106,25 @@ impl Room {
                     self.out.push_back(Output::Signal { to: id, bytes: leave(reason, action) });
                     self.out.push_back(Output::CloseSignal { to: id });
                 }
-                let peer = remote.transport.publisher();
-                peer.close(now);
-                self.drain_farewell(id, peer);
-                self.out.push_back(Output::PeerGone { peer: id });
+                for role in remote.transport.roles() {
+                    let peer = PeerId { participant: id, role: *role };
+                    self.farewell(now, peer, remote.transport.of(*role));
+                }
             }
         }
         let identity = participant.identity;
         self.out.push_back(Output::Left { participant: id, identity, reason });
     }
 
-    fn drain_farewell(&mut self, id: ParticipantId, peer: &mut crate::peer::Peer) {
+    fn farewell(&mut self, now: Instant, id: PeerId, peer: &mut Peer) {
+        peer.close(now);
         loop {
             match peer.poll() {
                 Polled::Transmit(transmit) => self.transmit(id, transmit),
                 Polled::Event(_) => {}
-                Polled::Idle(_) => return,
+                Polled::Idle => break,
             }
         }
+        self.out.push_back(Output::PeerGone { peer: id });
     }
 }

@@ -1,6 +1,6 @@
 //! Joining: clients with their first messages, and participants inside the server.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
 use livekit_protocol as proto;
@@ -10,10 +10,14 @@ use super::{Clock, Room};
 use crate::config::{Join, JoinMode, LocalJoin};
 use crate::error::JoinError;
 use crate::grants::VideoGrant;
-use crate::ids::{ParticipantId, new_sid};
+use crate::ids::{ParticipantId, PeerId, new_sid};
 use crate::output::Output;
-use crate::participant::{Link, Local, Participant, Remote, TOKEN_REFRESH};
-use crate::peer::{Peer, Transport};
+use crate::participant::{Link, Local, Participant, Remote};
+use crate::peer::Transport;
+use crate::subscription::{Negotiation, Offering, Requirement};
+
+/// Clients of newer protocols take the connection they receive on for the primary one of two.
+const SUBSCRIBER_PRIMARY: i32 = 2;
 
 impl Room {
     /// Adds a client. The signals of its join (join, answer ...) are among the outputs.
@@ -26,15 +30,12 @@ impl Room {
         wallclock: SystemTime,
         join: Join,
     ) -> Result<ParticipantId, JoinError> {
-        let JoinMode::Single { offer } = join.mode else { return Err(JoinError::DualNotBuilt) };
         let dependent =
             matches!(join.kind, Kind::Agent | Kind::Egress) || join.grants.agent || join.grants.recorder;
         self.check_join(&join.identity, dependent)?;
         self.clock = Clock::new(now, wallclock);
         let replaced = self.replace(now, &join.identity);
-        let peer = Peer::new(&self.env, &self.crypto, now);
-        let ufrag = peer.ufrag().to_owned();
-        let remote = new_remote(now, Transport::Single(peer), join.auto_subscribe);
+        let remote = self.new_remote(now, &join);
         let mut participant = self.new_participant(now, join.identity, join.kind, join.grants);
         participant.name = join.name;
         participant.metadata = join.metadata;
@@ -42,7 +43,7 @@ impl Room {
         participant.client = join.client;
         participant.link = Link::Remote(Box::new(remote));
         let id = self.admit(now, participant);
-        self.out.push_back(Output::PeerUfrag { peer: id, ufrag });
+        self.name_peers(id);
         self.send_join(id);
         self.joined(id, replaced);
         self.offer_all(now, id);
@@ -50,9 +51,10 @@ impl Room {
         for track in join.add_tracks {
             self.add_track(now, id, track);
         }
-        if let Some(offer) = offer {
-            self.handle_offer(now, id, &offer);
+        if let JoinMode::Single { offer: Some(offer) } = &join.mode {
+            self.handle_offer(now, id, offer);
         }
+        self.send_first_offer(now, id);
         self.flush(now);
         Ok(id)
     }
@@ -149,26 +151,35 @@ impl Room {
             self.publish_info(info, |to| to != id);
         }
     }
-}
 
-fn new_remote(now: Instant, transport: Transport, auto_subscribe: bool) -> Remote {
-    Remote {
-        transport,
-        signalling: true,
-        auto_subscribe,
-        wishes: BTreeMap::new(),
-        subscriptions: BTreeMap::new(),
-        requirement: crate::subscription::Requirement::default(),
-        pending: Vec::new(),
-        outbox: crate::data::Outbox::default(),
-        connected: false,
-        closed: false,
-        path_lost: None,
-        joined: now,
-        token_due: now + TOKEN_REFRESH,
-        peer_due: Some(now),
-        dirty: false,
-        quality_told: HashSet::new(),
+    fn new_remote(&self, now: Instant, join: &Join) -> Remote {
+        let (env, crypto) = (&self.env, &self.crypto);
+        let (transport, negotiation) = match join.mode {
+            JoinMode::Single { .. } => {
+                (Transport::single(env, crypto, now), Negotiation::Asking(Requirement::default()))
+            }
+            JoinMode::Dual => {
+                let subscribes =
+                    join.client.protocol > SUBSCRIBER_PRIMARY && join.grants.permission().can_subscribe;
+                let transport = Transport::dual(env, crypto, now, subscribes);
+                (transport, Negotiation::Offering(Offering::default()))
+            }
+        };
+        Remote::new(now, transport, negotiation, join.auto_subscribe)
+    }
+
+    /// Tells the shell which packets belong to the client.
+    fn name_peers(&mut self, participant: ParticipantId) {
+        let Some(remote) = self.remote_mut(participant) else { return };
+        let ufrags: Vec<_> = remote
+            .transport
+            .roles()
+            .iter()
+            .map(|role| (*role, remote.transport.of(*role).ufrag().to_owned()))
+            .collect();
+        for (role, ufrag) in ufrags {
+            self.out.push_back(Output::PeerUfrag { peer: PeerId { participant, role }, ufrag });
+        }
     }
 }
 

@@ -7,16 +7,16 @@ use proto::participant_info::State;
 use str0m::net::Transmit;
 
 use super::Room;
-use crate::ids::ParticipantId;
+use crate::ids::{ParticipantId, PeerId};
 use crate::output::{Output, Receive};
 use crate::peer::{PeerEvent, Polled};
 
 impl Room {
-    /// A datagram for the participant's peer connection.
-    pub fn handle_packet(&mut self, now: Instant, to: ParticipantId, packet: Receive<'_>) {
-        let Some(remote) = self.remote_mut(to) else { return };
-        remote.transport.publisher().receive(now, packet);
-        self.drain(now, to);
+    /// A datagram for a peer connection.
+    pub fn handle_packet(&mut self, now: Instant, to: PeerId, packet: Receive<'_>) {
+        let Some(remote) = self.remote_mut(to.participant) else { return };
+        remote.transport.of(to.role).receive(now, packet);
+        self.drain_peer(now, to);
         self.flush(now);
     }
 
@@ -32,31 +32,36 @@ impl Room {
     /// Sends what is queued in the peer connections, and what comes of it.
     pub(crate) fn flush(&mut self, now: Instant) {
         while let Some(id) = self.dirty.pop() {
-            if let Some(remote) = self.remote_mut(id) {
-                remote.dirty = false;
-                remote.transport.subscriber().timeout(now);
-                self.drain(now, id);
+            let Some(remote) = self.remote_mut(id) else { continue };
+            remote.dirty = false;
+            for role in remote.transport.roles() {
+                remote.transport.of(*role).flush(now);
             }
+            self.drain(now, id);
         }
     }
 
-    /// Takes everything out of a client's peer connection.
-    pub(super) fn drain(&mut self, now: Instant, id: ParticipantId) {
+    /// Takes everything out of a client's peer connections.
+    pub(super) fn drain(&mut self, now: Instant, participant: ParticipantId) {
+        let Some(remote) = self.remote_mut(participant) else { return };
+        for role in remote.transport.roles() {
+            self.drain_peer(now, PeerId { participant, role: *role });
+        }
+    }
+
+    fn drain_peer(&mut self, now: Instant, id: PeerId) {
         loop {
             // An event may have ended the participant.
-            let Some(remote) = self.remote_mut(id) else { return };
-            match remote.transport.publisher().poll() {
+            let Some(remote) = self.remote_mut(id.participant) else { return };
+            match remote.transport.of(id.role).poll() {
                 Polled::Transmit(transmit) => self.transmit(id, transmit),
                 Polled::Event(event) => self.peer_event(now, id, event),
-                Polled::Idle(due) => {
-                    remote.peer_due = due;
-                    return;
-                }
+                Polled::Idle => return,
             }
         }
     }
 
-    pub(super) fn transmit(&mut self, peer: ParticipantId, transmit: Transmit) {
+    pub(super) fn transmit(&mut self, peer: PeerId, transmit: Transmit) {
         self.out.push_back(Output::Transmit {
             peer,
             proto: transmit.proto,
@@ -66,11 +71,14 @@ impl Room {
         });
     }
 
-    fn peer_event(&mut self, now: Instant, id: ParticipantId, event: PeerEvent) {
+    fn peer_event(&mut self, now: Instant, from: PeerId, event: PeerEvent) {
+        let id = from.participant;
         match event {
-            PeerEvent::Audio(packet) => self.forward_from_client(now, id, &packet),
+            PeerEvent::Audio(packet) => self.forward_from_client(now, from, &packet),
             PeerEvent::Data { reliable, data } => self.data_from_client(now, id, reliable, &data),
+            PeerEvent::Broken => self.peer_broken(now, id),
             PeerEvent::Writable => self.flush_outbox(now, id),
+            _ if !self.is_primary(from) => {}
             PeerEvent::Connected => self.activate(now, id),
             PeerEvent::Path { works } => {
                 // Before it is connected, the time to join is all that limits it.
@@ -79,8 +87,12 @@ impl Room {
                 }
             }
             PeerEvent::Closed => self.peer_closed(now, id),
-            PeerEvent::Broken => self.peer_broken(now, id),
         }
+    }
+
+    /// The other connection of two comes and goes unnoticed: its client sees to it.
+    fn is_primary(&mut self, peer: PeerId) -> bool {
+        self.remote_mut(peer.participant).is_some_and(|remote| remote.transport.primary_role() == peer.role)
     }
 
     /// Media flows: the participant is ACTIVE.
@@ -89,8 +101,11 @@ impl Room {
         participant.state = State::Active;
         if let Some(remote) = participant.remote_mut() {
             remote.connected = true;
+            let unplaced = remote.unplaced();
+            remote.negotiation.connected(now, unplaced);
         }
         self.announce(id);
+        self.negotiate(now, id);
         self.flush_outbox(now, id);
     }
 

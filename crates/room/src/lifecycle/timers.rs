@@ -37,8 +37,13 @@ impl Room {
 
     fn client_timeout(&mut self, now: Instant, id: ParticipantId) {
         let Some(remote) = self.remote_mut(id) else { return };
-        if remote.peer_due.is_some_and(|due| now >= due) {
-            remote.transport.publisher().timeout(now);
+        if remote.transport.due().is_some_and(|due| now >= due) {
+            for role in remote.transport.roles() {
+                let peer = remote.transport.of(*role);
+                if peer.due().is_some_and(|due| now >= due) {
+                    peer.timeout(now);
+                }
+            }
             self.drain(now, id);
         }
         let Some(remote) = self.remote_mut(id) else { return };
@@ -52,6 +57,6 @@ impl Room {
             remote.token_due = now + TOKEN_REFRESH;
             self.refresh_token(id);
         }
-        self.ask_for_sections(now, id);
+        self.negotiate(now, id);
     }
 }

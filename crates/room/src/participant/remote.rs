@@ -1,4 +1,4 @@
-//! A client: its signalling, its peer connection, and what it subscribes to.
+//! A client: its signalling, its peer connections, and what it subscribes to.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use str0m::media::Mid;
 
 use crate::data::Outbox;
 use crate::ids::{ParticipantId, TrackSid};
-use crate::peer::Transport;
-use crate::subscription::Requirement;
+use crate::peer::{Placed, Transport};
+use crate::subscription::Negotiation;
 use crate::track::PendingTrack;
 
 /// A client that is not ACTIVE by then never will be (LiveKit: JOIN_FAILURE).
@@ -26,18 +26,17 @@ pub(crate) struct Remote {
     /// What it asked for track by track; overrides `auto_subscribe`.
     pub(crate) wishes: BTreeMap<TrackSid, bool>,
     pub(crate) subscriptions: BTreeMap<TrackSid, Subscription>,
-    pub(crate) requirement: Requirement,
+    pub(crate) negotiation: Negotiation,
     pub(crate) pending: Vec<PendingTrack>,
     pub(crate) outbox: Outbox,
-    /// ICE and DTLS are up; media flows.
+    /// The primary peer connection is up; media flows.
     pub(crate) connected: bool,
-    /// The client closed its peer connection.
+    /// The client closed its primary peer connection.
     pub(crate) closed: bool,
     pub(crate) path_lost: Option<Instant>,
     pub(crate) joined: Instant,
     pub(crate) token_due: Instant,
-    pub(crate) peer_due: Option<Instant>,
-    /// Something was queued in the peer connection that is not sent yet.
+    /// Something was queued in a peer connection that is not sent yet.
     pub(crate) dirty: bool,
     /// Whose connection quality it was told.
     pub(crate) quality_told: HashSet<ParticipantId>,
@@ -53,9 +52,52 @@ pub(crate) struct Subscription {
 }
 
 impl Remote {
+    pub(crate) fn new(
+        now: Instant,
+        transport: Transport,
+        negotiation: Negotiation,
+        auto_subscribe: bool,
+    ) -> Self {
+        Self {
+            transport,
+            signalling: true,
+            auto_subscribe,
+            wishes: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            negotiation,
+            pending: Vec::new(),
+            outbox: Outbox::default(),
+            connected: false,
+            closed: false,
+            path_lost: None,
+            joined: now,
+            token_due: now + TOKEN_REFRESH,
+            dirty: false,
+            quality_told: HashSet::new(),
+        }
+    }
+
     /// Subscriptions that wait for a section, oldest sid first.
     pub(crate) fn unplaced(&self) -> usize {
         self.subscriptions.values().filter(|subscription| subscription.section.is_none()).count()
+    }
+
+    /// Subscriptions have got these sections.
+    pub(crate) fn set_sections(&mut self, placed: &[Placed]) {
+        for Placed { track, mid } in placed {
+            if let Some(subscription) = self.subscriptions.get_mut(track) {
+                subscription.section = Some(*mid);
+            }
+        }
+    }
+
+    /// Subscriptions have lost these sections.
+    pub(crate) fn clear_sections(&mut self, placed: &[Placed]) {
+        for Placed { track, mid } in placed {
+            if let Some(subscription) = self.subscriptions.get_mut(track) {
+                subscription.section = subscription.section.filter(|section| section != mid);
+            }
+        }
     }
 
     /// Whether it wants a track, by its wishes.
@@ -70,7 +112,7 @@ impl Remote {
             None if !self.connected => self.joined + JOIN_TIMEOUT,
             None => self.token_due,
         };
-        [self.peer_due, self.requirement.due()]
+        [self.transport.due(), self.negotiation.due().filter(|_| self.signalling)]
             .into_iter()
             .flatten()
             .fold(deadline, Instant::min)

@@ -1,11 +1,12 @@
-//! A participant's peer connection: ICE, DTLS, SRTP and SCTP by str0m in RTP mode, answered in LiveKit's terms.
+//! A client's peer connections: ICE, DTLS, SRTP and SCTP by str0m in RTP mode, described in LiveKit's terms.
 //!
-//! The client offers, we answer (RFC 8829; LiveKit signalling v1). What str0m cannot be told (whose track a
-//! section carries, that a section is free) is written into the answer's text: see `answer`. Nothing here knows
-//! who is in the room.
+//! With one connection the client offers and we answer (RFC 8829; LiveKit signalling v1); with two (v0) we offer the
+//! one it receives on. What str0m cannot be told (whose track a section carries, that a section is free) is
+//! written into the description's text: see `describe`. Nothing here knows who is in the room.
 
-mod answer;
 mod certificate;
+mod describe;
+mod negotiate;
 mod offer;
 mod sections;
 mod stream;
@@ -23,43 +24,29 @@ use str0m::media::Mid;
 use str0m::net::Transmit;
 use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
-use thiserror::Error;
 
 use crate::config::Env;
-use crate::ids::TrackSid;
 use crate::output::{Codec, Receive};
 
 pub use certificate::{Certificate, new_certificate};
+use negotiate::Outstanding;
+pub(crate) use negotiate::{NegotiationError, Placed, Wanted};
 pub(crate) use offer::Kind;
 use sections::Sections;
 pub(crate) use stream::Rebase;
 pub use stun::stun_username_ufrag;
-pub(crate) use transport::Transport;
+pub(crate) use transport::{Role, Transport};
 
-/// Larger offers are refused; a browser's with a hundred sections has 300 KB.
-const MAX_OFFER: usize = 1 << 20;
+/// Candidates a client may have between two ICE restarts.
 const MAX_REMOTE_CANDIDATES: usize = 64;
 const MAX_ROUTES: usize = 64;
-
-/// Why an offer was not answered; always the client's fault.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum OfferError {
-    #[error("the offer is too long")]
-    TooLong,
-    #[error("the offer is no SDP")]
-    Unparsable,
-    #[error("the offer was refused: {0}")]
-    Refused(String),
-    #[error("the peer connection is gone")]
-    Gone,
-}
 
 /// What came out of a peer connection.
 pub(crate) enum Polled {
     Transmit(Transmit),
     Event(PeerEvent),
-    /// Nothing more before this time; `None`: nothing more at all.
-    Idle(Option<Instant>),
+    /// Nothing more for now.
+    Idle,
 }
 
 #[derive(Debug)]
@@ -118,13 +105,23 @@ pub(crate) enum Sent {
 pub(crate) struct Peer {
     rtc: Rtc,
     pub(crate) sections: Sections,
+    /// The client's offer that we have not answered yet.
     offer: Option<SdpOffer>,
+    /// Our offer that the client has not answered yet.
+    outstanding: Option<Outstanding>,
+    /// Our first offer opens the data channels.
+    opens_channels: bool,
     /// Which section an SSRC belongs to; clients leave out the MID extension after the first seconds.
     routes: Vec<(Ssrc, Mid)>,
     reliable: Option<ChannelId>,
     lossy: Option<ChannelId>,
     ufrag: String,
     remote_candidates: usize,
+    /// ICE and DTLS have come up.
+    connected: bool,
+    /// Something was put in that only [`Peer::timeout`] sends.
+    queued: bool,
+    due: Option<Instant>,
     state: State,
 }
 
@@ -165,63 +162,39 @@ impl Peer {
             rtc,
             sections: Sections::default(),
             offer: None,
+            outstanding: None,
+            opens_channels: false,
             routes: Vec::new(),
             reliable: None,
             lossy: None,
             ufrag,
             remote_candidates: 0,
+            connected: false,
+            queued: false,
+            due: Some(now),
             state: State::Working,
         }
+    }
+
+    /// A connection on which we are the offerer; the first offer opens the data channels if `channels`.
+    pub(crate) fn offering(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant, channels: bool) -> Self {
+        let peer = Self::new(env, crypto, now);
+        Self { sections: Sections::offering(), opens_channels: channels, ..peer }
+    }
+
+    /// Media can flow.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// When [`Peer::timeout`] wants to be called.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
     }
 
     /// The user fragment that packets for this connection name.
     pub(crate) fn ufrag(&self) -> &str {
         &self.ufrag
-    }
-
-    /// Takes in an offer, to be followed by [`Peer::answer`] once its sections have got their tracks. Returns the
-    /// published tracks that ended with it.
-    pub(crate) fn offered(&mut self, offer: &str) -> Result<Vec<TrackSid>, OfferError> {
-        if offer.len() > MAX_OFFER {
-            return Err(OfferError::TooLong);
-        }
-        let parsed = catch_unwind(|| SdpOffer::from_sdp_string(&offer::without_sctp_init(offer)));
-        let parsed = parsed.ok().and_then(Result::ok).ok_or(OfferError::Unparsable)?;
-        self.offer = Some(parsed);
-        Ok(self.sections.offered(&offer::sections(offer)))
-    }
-
-    /// Answers the offer taken in last.
-    pub(crate) fn answer(&mut self) -> Result<String, OfferError> {
-        let offer = self.offer.take().ok_or(OfferError::Gone)?;
-        let accepted = self.guarded(|rtc| rtc.sdp_api().accept_offer(offer)).ok_or(OfferError::Gone)?;
-        let answer = accepted.map_err(|error| OfferError::Refused(error.to_string()))?.to_sdp_string();
-        let ssrcs: Vec<_> = self.sections.carried().map(|(mid, _)| mid).collect();
-        let ssrcs: Vec<_> = ssrcs.into_iter().filter_map(|mid| Some((mid, self.ssrc(mid)?))).collect();
-        let (text, answered) = answer::write(&answer, |mid| {
-            let ssrc = ssrcs.iter().find(|(of, _)| *of == mid).map(|(_, ssrc)| **ssrc);
-            self.sections.plan(mid, ssrc)
-        });
-        self.sections.answered(answered);
-        if let Some(creds) = self.guarded(|rtc| rtc.direct_api().local_ice_credentials()) {
-            self.ufrag = creds.ufrag;
-        }
-        Ok(text)
-    }
-
-    /// The SSRC we send with on a section.
-    fn ssrc(&mut self, mid: Mid) -> Option<Ssrc> {
-        self.guarded(|rtc| rtc.direct_api().stream_tx_by_mid(mid, None).map(|tx| tx.ssrc())).flatten()
-    }
-
-    /// Frees a section. Its next track gets an SSRC of its own: with the old one libwebrtc would count packets
-    /// and play nothing.
-    pub(crate) fn free(&mut self, mid: Mid) {
-        self.sections.free(mid);
-        self.guarded(|rtc| {
-            let ssrc = rtc.direct_api().new_ssrc();
-            rtc.direct_api().reset_stream_tx(mid, None, ssrc, None).is_some()
-        });
     }
 
     /// A candidate the client trickled, in SDP's form. Those that cannot be used are ignored.
@@ -232,6 +205,7 @@ impl Peer {
         let parsed = catch_unwind(|| Candidate::from_sdp_string(candidate)).ok().and_then(Result::ok);
         if let Some(candidate) = parsed {
             self.remote_candidates += 1;
+            self.queued = true;
             self.guarded(|rtc| rtc.add_remote_candidate(candidate));
         }
     }
@@ -245,12 +219,21 @@ impl Peer {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
+        self.queued = false;
         let result = self.guarded(|rtc| rtc.handle_input(Input::Timeout(now)));
         self.note(result);
     }
 
-    /// Queues an audio packet; [`Peer::timeout`] sends it.
+    /// Sends what was queued.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        if self.queued {
+            self.timeout(now);
+        }
+    }
+
+    /// Queues an audio packet; [`Peer::flush`] sends it.
     pub(crate) fn send_audio(&mut self, now: Instant, packet: &AudioOut<'_>) {
+        self.queued = true;
         self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
             // By mid: str0m does not find a stream by the SSRC it was reset to.
@@ -262,12 +245,15 @@ impl Peer {
         });
     }
 
-    /// Queues data; [`Peer::timeout`] sends it.
+    /// Queues data; [`Peer::flush`] sends it.
     pub(crate) fn send_data(&mut self, reliable: bool, data: &[u8]) -> Sent {
         let Some(channel) = (if reliable { self.reliable } else { self.lossy }) else { return Sent::NotNow };
         let written = self.guarded(|rtc| rtc.channel(channel).map(|mut channel| channel.write(true, data)));
         match written.flatten() {
-            Some(Ok(true)) => Sent::Yes,
+            Some(Ok(true)) => {
+                self.queued = true;
+                Sent::Yes
+            }
             Some(Ok(false)) => Sent::NotNow,
             Some(Err(_)) | None => Sent::Never,
         }
@@ -286,7 +272,10 @@ impl Peer {
                 return Polled::Event(PeerEvent::Broken);
             }
             match self.guarded(Rtc::poll_output) {
-                Some(Ok(Output::Timeout(at))) => return Polled::Idle(Some(at)),
+                Some(Ok(Output::Timeout(at))) => {
+                    self.due = Some(at);
+                    return Polled::Idle;
+                }
                 Some(Ok(Output::Transmit(transmit))) => return Polled::Transmit(transmit),
                 Some(Ok(Output::Event(event))) => {
                     if let Some(event) = self.event(event) {
@@ -298,7 +287,8 @@ impl Peer {
                     self.break_down();
                 }
                 None if self.state == State::Broken => {
-                    return Polled::Idle(None);
+                    self.due = None;
+                    return Polled::Idle;
                 }
                 None => {}
             }
@@ -307,7 +297,10 @@ impl Peer {
 
     fn event(&mut self, event: Event) -> Option<PeerEvent> {
         match event {
-            Event::Connected => Some(PeerEvent::Connected),
+            Event::Connected => {
+                self.connected = true;
+                Some(PeerEvent::Connected)
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 Some(PeerEvent::Path { works: false })
             }

@@ -33,6 +33,8 @@ pub(crate) struct OfferedSection {
     pub(crate) direction: Direction,
     /// The client's name for the track it sends: the last token of `a=msid`.
     pub(crate) cid: Option<String>,
+    /// The payload types, the client's first choice first.
+    pub(crate) payload_types: Vec<u8>,
 }
 
 /// The offer's sections in their order. Sections without a `mid` or of unknown media are left out.
@@ -66,6 +68,7 @@ struct Draft {
     mid: Option<Mid>,
     direction: Direction,
     cid: Option<String>,
+    payload_types: Vec<u8>,
 }
 
 impl Draft {
@@ -79,7 +82,9 @@ impl Draft {
         };
         // A bundled section may say port 0 with a=bundle-only; no client of LiveKit does.
         let rejected = tokens.next() == Some("0");
-        Self { kind, rejected, mid: None, direction: Direction::ToServer, cid: None }
+        // After the port comes the protocol.
+        let payload_types = tokens.skip(1).map_while(|pt| pt.parse().ok()).collect();
+        Self { kind, rejected, mid: None, direction: Direction::ToServer, cid: None, payload_types }
     }
 
     fn attribute(&mut self, line: &str) {
@@ -99,7 +104,8 @@ impl Draft {
 
     fn finish(self) -> Option<OfferedSection> {
         let direction = if self.rejected { Direction::Neither } else { self.direction };
-        Some(OfferedSection { mid: self.mid?, kind: self.kind?, direction, cid: self.cid })
+        let payload_types = self.payload_types;
+        Some(OfferedSection { mid: self.mid?, kind: self.kind?, direction, cid: self.cid, payload_types })
     }
 }
 
@@ -126,6 +132,7 @@ mod tests {
                 ("3".into(), Kind::Video, Direction::Neither, None),
             ]
         );
+        assert_eq!((found[0].payload_types.as_slice(), found[2].payload_types.len()), ([111].as_slice(), 0));
         assert!(!without_sctp_init(offer).contains("sctp-init"));
         assert_eq!(without_sctp_init(offer).len(), offer.len() - "a=sctp-init:AQ\r\n".len());
     }

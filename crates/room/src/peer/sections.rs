@@ -2,9 +2,11 @@
 //!
 //! Keyed by mid, never by position: libwebrtc recycles the lines of rejected sections for new mids.
 
+use std::collections::HashMap;
+
 use str0m::media::Mid;
 
-use super::answer::{AnsweredSection, Plan};
+use super::describe::{Agreed, Plan};
 use super::offer::{Direction, Kind, OfferedSection};
 use crate::ids::TrackSid;
 use crate::output::Codec;
@@ -15,7 +17,10 @@ pub(crate) enum Use {
     /// May carry a track to the client; never did.
     Idle,
     /// May carry a track to the client, and did once. Its next track comes with a new SSRC.
-    Freed,
+    Freed {
+        /// The client has agreed to a description that says so.
+        shown: bool,
+    },
     /// Carries a track to the client.
     Carries {
         /// `<participant sid>|<track sid>`.
@@ -39,6 +44,8 @@ pub(crate) struct Publishing {
     pub(crate) track: Option<TrackSid>,
     pub(crate) dtx: bool,
     pub(crate) stereo: bool,
+    /// The payload types it offers, its first choice first.
+    payload_types: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -46,28 +53,37 @@ pub(crate) struct Section {
     pub(crate) mid: Mid,
     pub(crate) kind: Kind,
     pub(crate) purpose: Use,
-    /// Port 0 in our last answer.
+    /// Port 0 in the last answer.
     rejected: bool,
     codecs: Vec<(u8, Codec)>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Sections(Vec<Section>);
+pub(crate) struct Sections {
+    all: Vec<Section>,
+    /// We are the offerer: a freed section gets its next track only after the client has seen it free.
+    offering: bool,
+}
 
 impl Sections {
+    /// The table of a connection on which we are the offerer.
+    pub(crate) fn offering() -> Self {
+        Self { all: Vec::new(), offering: true }
+    }
+
     /// Takes in an offer: new sections get a purpose by their direction, known ones keep theirs, sections that are
     /// no longer offered are forgotten. Returns the tracks whose sections ended.
     pub(crate) fn offered(&mut self, offered: &[OfferedSection]) -> Vec<TrackSid> {
         let mut ended = Vec::new();
-        let mut known = std::mem::take(&mut self.0);
+        let mut known = std::mem::take(&mut self.all);
         for offer in offered {
-            if self.0.iter().any(|section| section.mid == offer.mid) {
+            if self.all.iter().any(|section| section.mid == offer.mid) {
                 continue;
             }
             let old = known.iter().position(|section| section.mid == offer.mid);
             let mut section = old.map_or_else(|| Section::new(offer), |at| known.swap_remove(at));
             ended.extend(section.offered_again(offer));
-            self.0.push(section);
+            self.all.push(section);
         }
         ended.extend(
             known.into_iter().filter_map(|section| section.published().and_then(|p| p.track.clone())),
@@ -75,9 +91,9 @@ impl Sections {
         ended
     }
 
-    /// Takes in our answer.
-    pub(crate) fn answered(&mut self, answered: Vec<AnsweredSection>) {
-        for agreed in answered {
+    /// Takes in an answer, ours or the client's.
+    pub(crate) fn answered(&mut self, answer: Vec<Agreed>) {
+        for agreed in answer {
             if let Some(section) = self.get_mut(agreed.mid) {
                 section.rejected = agreed.rejected;
                 section.codecs = agreed.codecs;
@@ -86,42 +102,70 @@ impl Sections {
     }
 
     fn get(&self, mid: Mid) -> Option<&Section> {
-        self.0.iter().find(|section| section.mid == mid)
+        self.all.iter().find(|section| section.mid == mid)
     }
 
     fn get_mut(&mut self, mid: Mid) -> Option<&mut Section> {
-        self.0.iter_mut().find(|section| section.mid == mid)
+        self.all.iter_mut().find(|section| section.mid == mid)
     }
 
     /// Audio sections a track may be put on.
     pub(crate) fn free_audio(&self) -> usize {
-        self.0.iter().filter(|section| section.is_free_audio()).count()
+        self.all.iter().filter(|section| section.is_free_audio(self.offering)).count()
     }
 
     /// Audio sections the client has made to receive on, free or not.
     pub(crate) fn receiving_audio(&self) -> usize {
-        let receiving =
-            |section: &&Section| section.is_free_audio() || matches!(section.purpose, Use::Carries { .. });
-        self.0.iter().filter(receiving).count()
+        let receiving = |section: &&Section| {
+            section.is_free_audio(false) || matches!(section.purpose, Use::Carries { .. })
+        };
+        self.all.iter().filter(receiving).count()
     }
 
     /// Puts a track on the first free audio section.
-    pub(crate) fn assign(&mut self, stream: String, track: TrackSid) -> Option<Mid> {
-        let section = self.0.iter_mut().find(|section| section.is_free_audio())?;
-        section.purpose = Use::Carries { stream, track };
+    pub(crate) fn assign(&mut self, stream: &str, track: &TrackSid) -> Option<Mid> {
+        let offering = self.offering;
+        let section = self.all.iter_mut().find(|section| section.is_free_audio(offering))?;
+        section.purpose = Use::Carries { stream: stream.to_owned(), track: track.clone() };
         Some(section.mid)
+    }
+
+    /// Puts a track on a section we have just made.
+    pub(crate) fn add(&mut self, mid: Mid, stream: &str, track: &TrackSid) {
+        let purpose = Use::Carries { stream: stream.to_owned(), track: track.clone() };
+        self.all.push(Section { mid, kind: Kind::Audio, purpose, rejected: false, codecs: Vec::new() });
+    }
+
+    /// Forgets a section we made that came to nothing.
+    pub(crate) fn remove(&mut self, mid: Mid) {
+        self.all.retain(|section| section.mid != mid);
+    }
+
+    /// Freed sections that the client still takes for used.
+    pub(crate) fn to_show(&self) -> Vec<Mid> {
+        let hidden = |section: &&Section| section.purpose == (Use::Freed { shown: false });
+        self.all.iter().filter(hidden).map(|section| section.mid).collect()
+    }
+
+    /// The client agreed that these sections are free.
+    pub(crate) fn shown(&mut self, free: &[Mid]) {
+        for section in self.all.iter_mut().filter(|section| free.contains(&section.mid)) {
+            if let Use::Freed { shown } = &mut section.purpose {
+                *shown = true;
+            }
+        }
     }
 
     /// Frees the section of a track.
     pub(crate) fn free(&mut self, mid: Mid) {
         if let Some(section) = self.get_mut(mid) {
-            section.purpose = Use::Freed;
+            section.purpose = Use::Freed { shown: false };
         }
     }
 
     /// Sections the client publishes on that are not matched with a track yet.
     pub(crate) fn unmatched(&self) -> impl Iterator<Item = (Mid, Kind, &str)> {
-        self.0.iter().filter_map(|section| {
+        self.all.iter().filter_map(|section| {
             let publishing = section.published()?;
             (publishing.open && publishing.track.is_none()).then_some((
                 section.mid,
@@ -139,25 +183,27 @@ impl Sections {
     }
 
     /// Every section that carries a track to the client, for `mid_to_track_id`.
-    pub(crate) fn carried(&self) -> impl Iterator<Item = (Mid, &TrackSid)> {
-        self.0.iter().filter_map(|section| match &section.purpose {
-            Use::Carries { track, .. } => Some((section.mid, track)),
+    pub(crate) fn track_map(&self) -> HashMap<String, String> {
+        let carried = self.all.iter().filter_map(|section| match &section.purpose {
+            Use::Carries { track, .. } => Some((section.mid.to_string(), track.to_string())),
             _ => None,
-        })
+        });
+        carried.collect()
     }
 
-    /// What the answer shall say of a section, sent from `ssrc` if it carries a track.
-    pub(crate) fn plan(&self, mid: Mid, ssrc: Option<u32>) -> Plan {
-        match (self.get(mid).map(|section| &section.purpose), ssrc) {
-            (Some(Use::Carries { stream, track }), Some(ssrc)) => {
-                Plan::Send { stream: stream.clone(), track: track.to_string(), ssrc }
+    /// What our description shall say of a section.
+    pub(crate) fn plan(&self, mid: Mid) -> Plan {
+        match self.get(mid).map(|section| &section.purpose) {
+            Some(Use::Carries { stream, track }) => {
+                Plan::Send { stream: stream.clone(), track: track.to_string() }
             }
-            (Some(Use::Idle | Use::Carries { .. }), _) => Plan::Idle,
-            (Some(Use::Publishes(publishing)), _) if publishing.open => {
-                Plan::Receive { dtx: publishing.dtx, stereo: publishing.stereo }
+            Some(Use::Idle) => Plan::Idle,
+            Some(Use::Publishes(publishing)) if publishing.open => {
+                let Publishing { dtx, stereo, ref payload_types, .. } = *publishing;
+                Plan::Receive { dtx, stereo, order: payload_types.clone() }
             }
-            (Some(Use::Freed | Use::Publishes(_)), _) => Plan::Inactive,
-            (Some(Use::Data) | None, _) => Plan::AsIs,
+            Some(Use::Freed { .. } | Use::Publishes(_)) => Plan::Inactive,
+            Some(Use::Data) | None => Plan::AsIs,
         }
     }
 
@@ -194,12 +240,14 @@ impl Section {
         let Use::Publishes(publishing) = &mut self.purpose else { return None };
         let open = offer.direction == Direction::ToServer;
         let cid = offer.cid.clone().unwrap_or_default();
+        publishing.payload_types.clone_from(&offer.payload_types);
         let same = open && publishing.open && (cid == publishing.cid || cid.is_empty());
         if same {
             return None;
         }
         let ended = publishing.track.take();
-        *publishing = Publishing { open, cid, track: None, dtx: true, stereo: false };
+        let payload_types = std::mem::take(&mut publishing.payload_types);
+        *publishing = Publishing { open, cid, track: None, dtx: true, stereo: false, payload_types };
         ended
     }
 
@@ -210,7 +258,13 @@ impl Section {
         }
     }
 
-    fn is_free_audio(&self) -> bool {
-        self.kind == Kind::Audio && !self.rejected && matches!(self.purpose, Use::Idle | Use::Freed)
+    /// Whether a track may be put on it; a freed one if need be only after the client has seen it free.
+    fn is_free_audio(&self, only_shown: bool) -> bool {
+        let free = match self.purpose {
+            Use::Idle => true,
+            Use::Freed { shown } => shown || !only_shown,
+            _ => false,
+        };
+        self.kind == Kind::Audio && !self.rejected && free
     }
 }

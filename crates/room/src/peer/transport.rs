@@ -1,25 +1,83 @@
-//! The peer connections of one client: one in v1, where each media section goes one way.
+//! The peer connections of one client: one for both ways (v1), or one for each (v0).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::crypto::CryptoProvider;
 
 use super::Peer;
+use crate::config::Env;
+
+/// What a peer connection is for. A single one is the publisher's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// The client publishes on it, and offers.
+    Publisher,
+    /// The client receives on it, and we offer.
+    Subscriber,
+}
 
 /// A client's peer connections.
-pub(crate) enum Transport {
-    /// One connection for both ways, the client always offers.
-    Single(Peer),
+pub(crate) struct Transport {
+    publisher: Peer,
+    subscriber: Option<Peer>,
+    /// The client counts as connected, and gets its data, with this one.
+    primary: Role,
 }
 
 impl Transport {
-    /// The connection the client publishes on and sends data on.
-    pub(crate) fn publisher(&mut self) -> &mut Peer {
-        match self {
-            Self::Single(peer) => peer,
+    /// One connection for both ways, the client always offers.
+    pub(crate) fn single(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant) -> Self {
+        Self { publisher: Peer::new(env, crypto, now), subscriber: None, primary: Role::Publisher }
+    }
+
+    /// A connection for each way; the subscriber's is the primary one if the client may subscribe at all.
+    pub(crate) fn dual(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant, subscribes: bool) -> Self {
+        Self {
+            publisher: Peer::new(env, crypto, now),
+            subscriber: Some(Peer::offering(env, crypto, now, subscribes)),
+            primary: if subscribes { Role::Subscriber } else { Role::Publisher },
         }
     }
 
-    /// The connection the client receives tracks and data on.
+    /// The connection the client publishes on and sends data on.
+    pub(crate) fn publisher(&mut self) -> &mut Peer {
+        &mut self.publisher
+    }
+
+    /// The connection the client receives tracks on.
     pub(crate) fn subscriber(&mut self) -> &mut Peer {
-        match self {
-            Self::Single(peer) => peer,
+        self.subscriber.as_mut().unwrap_or(&mut self.publisher)
+    }
+
+    /// The connection the client receives data on.
+    pub(crate) fn primary(&mut self) -> &mut Peer {
+        self.of(self.primary)
+    }
+
+    pub(crate) fn primary_role(&self) -> Role {
+        self.primary
+    }
+
+    /// The connection of a role: the one there is, if there is but one.
+    pub(crate) fn of(&mut self, role: Role) -> &mut Peer {
+        match role {
+            Role::Publisher => self.publisher(),
+            Role::Subscriber => self.subscriber(),
         }
+    }
+
+    /// The roles that have a connection of their own.
+    pub(crate) fn roles(&self) -> &'static [Role] {
+        match self.subscriber {
+            Some(_) => &[Role::Publisher, Role::Subscriber],
+            None => &[Role::Publisher],
+        }
+    }
+
+    /// When one of them wants its timeout.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let subscriber = self.subscriber.as_ref().and_then(Peer::due);
+        [self.publisher.due(), subscriber].into_iter().flatten().min()
     }
 }

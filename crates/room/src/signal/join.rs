@@ -6,6 +6,7 @@ use proto::signal_response::Message as Response;
 use crate::ids::ParticipantId;
 use crate::lifecycle::Room;
 use crate::output::Codec;
+use crate::peer::Role;
 
 /// The signalling protocol spoken. Not 18: newer clients would take the data channels' ids for agreed on.
 const PROTOCOL: i32 = 17;
@@ -15,10 +16,11 @@ const PING_INTERVAL: i32 = 5;
 const PING_TIMEOUT: i32 = 15;
 
 impl Room {
-    /// Sends the join response. `subscriber_primary` is false: there is one peer connection, the publisher's.
+    /// Sends the join response.
     #[allow(deprecated, reason = "older clients read server_version")]
     pub(crate) fn send_join(&mut self, to: ParticipantId) {
         let Some(participant) = self.participants.get(&to) else { return };
+        let primary = participant.remote().map(|remote| remote.transport.primary_role());
         let others = self.participants.iter().filter(|(id, other)| **id != to && !other.is_hidden());
         let join = proto::JoinResponse {
             room: Some(self.info()),
@@ -30,7 +32,7 @@ impl Room {
             other_participants: others.map(|(_, other)| other.info()).collect(),
             server_version: self.env.version.clone(),
             ice_servers: self.env.ice_servers.clone(),
-            subscriber_primary: false,
+            subscriber_primary: primary == Some(Role::Subscriber),
             ping_timeout: PING_TIMEOUT,
             ping_interval: PING_INTERVAL,
             server_info: Some(proto::ServerInfo {

@@ -16,6 +16,7 @@ use proto::signal_response::Message as Response;
 
 use crate::ids::ParticipantId;
 use crate::lifecycle::Room;
+use crate::peer::Role;
 
 pub(crate) use encode::{frame, leave};
 pub use encode::{refresh_token, resume_refused};
@@ -35,6 +36,7 @@ impl Room {
     fn dispatch(&mut self, now: Instant, from: ParticipantId, message: SignalRequest) {
         match message {
             SignalRequest::Offer(offer) => self.handle_offer(now, from, &offer),
+            SignalRequest::Answer(answer) => self.handle_answer(now, from, &answer),
             SignalRequest::Trickle(trickle) => self.handle_trickle(from, &trickle),
             SignalRequest::AddTrack(request) => self.add_track(now, from, request),
             SignalRequest::Mute(request) => self.mute_own(from, request),
@@ -57,7 +59,7 @@ impl Room {
             }
             SignalRequest::StoreDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
             SignalRequest::GetDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
-            // Answers belong to two peer connections; sync_state to resuming; the rest to video and data tracks.
+            // sync_state belongs to resuming; the rest to video and data tracks.
             _ => {}
         }
     }
@@ -103,7 +105,11 @@ impl Room {
             init.as_ref().and_then(|init| init.get("candidate")).and_then(serde_json::Value::as_str);
         let Some(candidate) = candidate.filter(|candidate| !candidate.is_empty()) else { return };
         if let Some(remote) = self.remote_mut(from) {
-            remote.transport.publisher().remote_candidate(candidate);
+            let role = match trickle.target() {
+                proto::SignalTarget::Publisher => Role::Publisher,
+                proto::SignalTarget::Subscriber => Role::Subscriber,
+            };
+            remote.transport.of(role).remote_candidate(candidate);
             self.touch(from);
         }
     }

@@ -1,8 +1,10 @@
 //! Who gets which track, and on which media section.
 //!
-//! In the single peer-connection mode a client must offer the sections it receives on: a subscription waits until
-//! an offer has a free one, and `media_sections_requirement` asks for such an offer.
+//! With one peer connection a client must offer the sections it receives on: a subscription waits until an offer
+//! has a free one, and `media_sections_requirement` asks for such an offer. With two, we offer them.
 
+mod offering;
+mod pace;
 mod place;
 mod requests;
 mod requirement;
@@ -17,10 +19,53 @@ use crate::lifecycle::Room;
 use crate::output::{Codec, LocalEvent, Output};
 use crate::participant::{Link, Participant, Subscription};
 
+pub(crate) use offering::{Due, Offering};
 pub(crate) use requirement::Requirement;
 
 /// Subscriptions and wishes a client may have at a time.
 const MAX_SUBSCRIPTIONS: usize = 1000;
+
+/// How the sections of a client's subscriptions come about.
+#[derive(Debug)]
+pub(crate) enum Negotiation {
+    /// The client offers them when it is asked to.
+    Asking(Requirement),
+    /// We offer them.
+    Offering(Offering),
+}
+
+impl Negotiation {
+    /// A subscription waits for a section.
+    fn added(&mut self, now: Instant) {
+        match self {
+            Self::Asking(requirement) => requirement.pace.added(now),
+            Self::Offering(offering) => offering.pace.added(now),
+        }
+    }
+
+    /// A section was freed.
+    fn freed(&mut self, now: Instant) {
+        match self {
+            Self::Asking(requirement) => requirement.pace.freed(now),
+            Self::Offering(offering) => offering.pace.freed(now),
+        }
+    }
+
+    /// The client is connected; so many subscriptions wait for a section.
+    pub(crate) fn connected(&mut self, now: Instant, unplaced: usize) {
+        if let Self::Offering(offering) = self {
+            offering.pace.open(now, unplaced);
+        }
+    }
+
+    /// When there is something to do.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match self {
+            Self::Asking(requirement) => requirement.due(),
+            Self::Offering(offering) => offering.due(),
+        }
+    }
+}
 
 impl Room {
     /// A new track: everybody who wants it gets it.
@@ -107,7 +152,7 @@ impl Room {
             return;
         }
         remote.subscriptions.insert(track.clone(), Subscription { publisher, section: None, paused: false });
-        remote.requirement.added(now);
+        remote.negotiation.added(now);
         self.tell_allowed(to, publisher, track, true);
     }
 
@@ -117,7 +162,7 @@ impl Room {
         let Some(subscription) = remote.subscriptions.remove(track) else { return };
         if let Some(section) = subscription.section {
             remote.transport.subscriber().free(section);
-            remote.requirement.freed(now);
+            remote.negotiation.freed(now);
         }
         let Some(publisher) = self.participants.get_mut(&subscription.publisher) else { return };
         if let Some(published) = publisher.track_mut(track.as_str()) {

@@ -1,4 +1,4 @@
-//! Putting subscriptions on the sections of an offer, and starting to send once it is answered.
+//! Putting subscriptions on media sections, and starting to send once both sides have agreed to them.
 
 use std::time::Instant;
 
@@ -10,7 +10,8 @@ use str0m::media::Mid;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::participant::Participant;
-use crate::peer::Rebase;
+use crate::peer::{Placed, Rebase, Wanted};
+use crate::subscription::Negotiation;
 use crate::track::Downlink;
 
 /// Subscribers' streams start somewhere here: below 65536, since their receivers know nothing of earlier wraps, and
@@ -18,36 +19,37 @@ use crate::track::Downlink;
 const FIRST_SEQUENCE: std::ops::Range<u16> = 4096..32768;
 
 impl Room {
-    /// Puts waiting subscriptions on the offer's free sections; returns what was placed.
-    pub(crate) fn place(&mut self, to: ParticipantId) -> Vec<(TrackSid, Mid)> {
-        let waiting: Vec<_> = self
-            .participants
-            .get(&to)
-            .and_then(Participant::remote)
-            .map(|remote| remote.subscriptions.iter().filter(|(_, s)| s.section.is_none()))
-            .into_iter()
-            .flatten()
-            .filter_map(|(track, s)| Some((track.clone(), self.participants.get(&s.publisher)?.sid.clone())))
-            .collect();
+    /// The tracks a client is subscribed to that have no section yet.
+    pub(crate) fn wanted(&self, to: ParticipantId) -> Vec<Wanted> {
+        let Some(remote) = self.participants.get(&to).and_then(Participant::remote) else {
+            return Vec::new();
+        };
+        let waiting = remote.subscriptions.iter().filter(|(_, subscription)| subscription.section.is_none());
+        let wanted = waiting.filter_map(|(track, subscription)| {
+            let publisher = &self.participants.get(&subscription.publisher)?.sid;
+            Some(Wanted { track: track.clone(), stream: format!("{publisher}|{track}") })
+        });
+        wanted.collect()
+    }
+
+    /// Puts waiting subscriptions on the free sections of the client's offer; returns what was placed.
+    pub(crate) fn place(&mut self, to: ParticipantId) -> Vec<Placed> {
+        let wanted = self.wanted(to);
         let Some(remote) = self.remote_mut(to) else { return Vec::new() };
-        let mut placed = Vec::new();
-        for (track, publisher) in waiting {
-            let stream = format!("{publisher}|{track}");
-            let Some(mid) = remote.transport.subscriber().sections.assign(stream, track.clone()) else {
-                break;
-            };
-            if let Some(subscription) = remote.subscriptions.get_mut(&track) {
-                subscription.section = Some(mid);
-            }
-            placed.push((track, mid));
+        if matches!(remote.negotiation, Negotiation::Offering(_)) {
+            return Vec::new();
         }
+        let placed = remote.transport.subscriber().place(wanted);
+        remote.set_sections(&placed);
         placed
     }
 
-    /// The answer that names these tracks is out: they may flow.
-    pub(crate) fn start(&mut self, now: Instant, to: ParticipantId, placed: &[(TrackSid, Mid)]) {
-        for (track, mid) in placed {
-            if self.start_one(to, track, *mid).is_none() {
+    /// Both sides know where these tracks are: they may flow. Those that have been freed meanwhile do not.
+    pub(crate) fn start(&mut self, now: Instant, to: ParticipantId, placed: &[Placed]) {
+        for Placed { track, mid } in placed {
+            let subscription = self.remote_mut(to).and_then(|remote| remote.subscriptions.get(track));
+            let current = subscription.is_some_and(|subscription| subscription.section == Some(*mid));
+            if current && self.start_one(to, track, *mid).is_none() {
                 self.refuse(now, to, track);
             }
         }

@@ -4,24 +4,16 @@
 
 use std::time::{Duration, Instant};
 
-/// Changes within this time go into one request.
-const DEBOUNCE: Duration = Duration::from_millis(10);
-/// The same when the last round is this recent.
-const DEBOUNCE_BUSY: Duration = Duration::from_millis(150);
-/// Freed sections are in no hurry.
-const DEBOUNCE_FREED: Duration = Duration::from_millis(200);
+use super::pace::Pace;
+
 /// A client that has not offered by then did not get the request.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Rounds begin with the client's first offer: before it there is nothing to ask for.
 #[derive(Debug, Default)]
 pub(crate) struct Requirement {
-    /// There was an offer: before the first there is nothing to ask for.
-    negotiating: bool,
-    due: Option<Instant>,
+    pub(super) pace: Pace,
     outstanding: Option<Outstanding>,
-    /// Sections were freed that the last answer does not show.
-    freed: bool,
-    last_answer: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -32,31 +24,10 @@ struct Outstanding {
 }
 
 impl Requirement {
-    /// A subscription waits for a section.
-    pub(crate) fn added(&mut self, now: Instant) {
-        let busy = self.last_answer.is_some_and(|last| now < last + DEBOUNCE_BUSY);
-        self.arm(now + if busy { DEBOUNCE_BUSY } else { DEBOUNCE });
-    }
-
-    /// A section was freed.
-    pub(crate) fn freed(&mut self, now: Instant) {
-        self.freed = true;
-        self.arm(now + DEBOUNCE_FREED);
-    }
-
-    fn arm(&mut self, at: Instant) {
-        if self.negotiating {
-            self.due = Some(self.due.map_or(at, |due| due.min(at)));
-        }
-    }
-
     /// When [`Requirement::ask`] wants to be called.
     pub(crate) fn due(&self) -> Option<Instant> {
-        match (&self.due, &self.outstanding) {
-            (Some(due), Some(outstanding)) => Some(*due.max(&outstanding.until)),
-            (due, None) => *due,
-            (None, Some(_)) => None,
-        }
+        let due = self.pace.due()?;
+        Some(self.outstanding.as_ref().map_or(due, |outstanding| due.max(outstanding.until)))
     }
 
     /// An offer came, with so many sections to receive audio on. It may have been made before our request came.
@@ -68,10 +39,15 @@ impl Requirement {
 
     /// The offer was answered; so many subscriptions still wait for a section.
     pub(crate) fn answered(&mut self, now: Instant, unplaced: usize) {
-        self.negotiating = true;
-        self.freed = false;
-        self.last_answer = Some(now);
-        self.due = (unplaced > 0).then_some(now);
+        self.pace.shown();
+        self.pace.over(now, unplaced);
+    }
+
+    /// The client's connection was cut: a request may have got lost with it.
+    pub(crate) fn resumed(&mut self, now: Instant) {
+        if self.outstanding.take().is_some() {
+            self.pace.added(now);
+        }
     }
 
     /// How many more sections to ask for now, if a request is due. `receiving` sections to receive audio on are
@@ -86,8 +62,7 @@ impl Requirement {
         if self.due().is_none_or(|due| now < due) {
             return None;
         }
-        self.due = None;
-        if unplaced == 0 && !self.freed {
+        if !self.pace.begin(unplaced) {
             return None;
         }
         let more = unplaced.saturating_sub(free);
@@ -98,12 +73,13 @@ impl Requirement {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pace::{DEBOUNCE, DEBOUNCE_FREED};
     use super::*;
 
     fn after_join() -> (Requirement, Instant) {
         let mut requirement = Requirement::default();
         let now = Instant::now();
-        requirement.added(now);
+        requirement.pace.added(now);
         assert_eq!(requirement.due(), None, "nothing is asked for before the first offer");
         requirement.offered(3);
         requirement.answered(now, 0);
@@ -113,7 +89,7 @@ mod tests {
     #[test]
     fn a_track_with_a_free_section_costs_one_empty_request() {
         let (mut requirement, now) = after_join();
-        requirement.added(now);
+        requirement.pace.added(now);
         assert_eq!(requirement.ask(now, 1, 2, 3), None, "not before the debounce is over");
         assert_eq!(requirement.ask(now + DEBOUNCE, 1, 2, 3), Some(0));
         assert_eq!(requirement.ask(now + DEBOUNCE, 1, 2, 3), None);
@@ -122,9 +98,9 @@ mod tests {
     #[test]
     fn sections_are_asked_for_once_however_many_tracks_come_meanwhile() {
         let (mut requirement, now) = after_join();
-        requirement.added(now);
+        requirement.pace.added(now);
         assert_eq!(requirement.ask(now + DEBOUNCE, 2, 0, 3), Some(2));
-        requirement.added(now + 2 * DEBOUNCE);
+        requirement.pace.added(now + 2 * DEBOUNCE);
         assert_eq!(requirement.ask(now + Duration::from_secs(1), 3, 0, 3), None);
         // An offer that crossed our request does not fulfil it.
         requirement.offered(3);
@@ -138,9 +114,9 @@ mod tests {
     #[test]
     fn a_request_that_got_lost_is_made_again() {
         let (mut requirement, now) = after_join();
-        requirement.added(now);
+        requirement.pace.added(now);
         assert_eq!(requirement.ask(now + DEBOUNCE, 1, 0, 3), Some(1));
-        requirement.added(now + DEBOUNCE);
+        requirement.pace.added(now + DEBOUNCE);
         assert_eq!(requirement.due(), Some(now + DEBOUNCE + PATIENCE));
         assert_eq!(requirement.ask(now + DEBOUNCE + PATIENCE, 1, 0, 3), Some(1));
     }
@@ -148,7 +124,7 @@ mod tests {
     #[test]
     fn a_freed_section_is_shown_by_one_round() {
         let (mut requirement, now) = after_join();
-        requirement.freed(now);
+        requirement.pace.freed(now);
         assert_eq!(requirement.ask(now + DEBOUNCE_FREED, 0, 1, 3), Some(0));
         requirement.offered(3);
         requirement.answered(now + DEBOUNCE_FREED, 0);

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::ids::ParticipantId;
+use crate::ids::{ParticipantId, PeerId};
 use crate::lifecycle::Room;
 use crate::output::{AudioPacket, Codec, LocalEvent, Output};
 use crate::participant::{Link, Participants};
-use crate::peer::{AudioIn, AudioOut};
+use crate::peer::{AudioIn, AudioOut, Role};
 use crate::speaker;
 use crate::track::Downlink;
 
@@ -35,7 +35,8 @@ impl Room {
     }
 
     /// A packet from a client. Without a track for its section it is dropped.
-    pub(crate) fn forward_from_client(&mut self, now: Instant, from: ParticipantId, packet: &AudioIn) {
+    pub(crate) fn forward_from_client(&mut self, now: Instant, from: PeerId, packet: &AudioIn) {
+        let PeerId { participant: from, role: Role::Publisher } = from else { return };
         let AudioIn { mid, codec, seq, timestamp, marker, ref payload, level } = *packet;
         let Some(participant) = self.participants.get(&from) else { return };
         if let Some(track) = participant.tracks.iter().position(|track| track.mid == Some(mid)) {
@@ -87,7 +88,7 @@ fn send(
     packet: &Packet<'_>,
 ) {
     let Some(remote) = participants.get_mut(&downlink.to).and_then(|to| to.remote_mut()) else { return };
-    if downlink.paused || !remote.connected {
+    if downlink.paused || !remote.transport.subscriber().is_connected() {
         downlink.rebase.resume();
         return;
     }

@@ -1,18 +1,19 @@
-//! The other end: a LiveKit client of the single peer-connection kind, with str0m as the offerer.
+//! The other end: a LiveKit client, with str0m as the offerer on its one peer connection, or with two of them.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::leg::Leg;
 use room::proto;
 use room::proto::signal_request::Message as Request;
 use room::proto::signal_response::Message as Response;
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::Event;
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::media::{Direction, MediaKind, Mid};
-use str0m::net::{Protocol, Receive, Transmit};
+use str0m::net::Transmit;
 use str0m::rtp::{ExtensionValues, RtpWrite};
-use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 /// An RTP packet as the client got it.
 #[derive(Debug, Clone)]
@@ -32,26 +33,32 @@ enum Change {
 }
 
 pub(crate) struct Client {
-    rtc: Rtc,
-    pub(crate) address: SocketAddr,
+    /// The connection it publishes on, and receives on if it is the only one.
+    leg: Leg,
+    /// The connection it receives on, of two.
+    subscriber: Option<Leg>,
     offer: Option<(u32, SdpPendingOffer)>,
     changes: VecDeque<Change>,
     /// Asked for while an offer was out.
     wanted: Option<u32>,
     next_offer: u32,
     channels: HashMap<String, ChannelId>,
+    /// The server's channels, of two connections.
+    server_channels: HashMap<ChannelId, String>,
     receivers: Vec<Mid>,
-    pub(crate) due: Instant,
     /// Sections it publishes on.
     pub(crate) published: Vec<Mid>,
     pub(crate) connected: bool,
-    failed: bool,
+    /// It does not answer the server's offers for now.
+    pub(crate) mute: bool,
     pub(crate) signals: Vec<Response>,
     pub(crate) signal_closed: bool,
     pub(crate) tokens: Vec<room::grants::Claims>,
     /// What the answers said: which section carries which track.
     pub(crate) mid_to_track: HashMap<String, String>,
     pub(crate) answers: Vec<String>,
+    /// The server's offers, with their ids.
+    pub(crate) offers: Vec<(u32, String)>,
     pub(crate) heard: Vec<Heard>,
     pub(crate) data: Vec<(String, proto::DataPacket)>,
     pub(crate) outgoing: Vec<Request>,
@@ -60,60 +67,69 @@ pub(crate) struct Client {
 impl Client {
     /// A client that negotiates these codecs.
     pub(crate) fn new(now: Instant, address: SocketAddr, codecs: &[room::Codec]) -> Self {
-        use room::Codec::{Opus, Pcma, Pcmu};
-        let mut rtc = RtcConfig::new()
-            .set_rtp_mode(true)
-            .clear_codecs()
-            .enable_opus(codecs.contains(&Opus), false)
-            .enable_pcmu(codecs.contains(&Pcmu), false)
-            .enable_pcma(codecs.contains(&Pcma), false)
-            .enable_vp8(true)
-            .build(now);
-        rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
         Self {
-            rtc,
-            address,
+            leg: Leg::new(now, address, codecs),
+            subscriber: None,
             offer: None,
             changes: VecDeque::new(),
             wanted: None,
             published: Vec::new(),
             next_offer: 1,
             channels: HashMap::new(),
+            server_channels: HashMap::new(),
             receivers: Vec::new(),
-            due: now,
             connected: false,
-            failed: false,
+            mute: false,
             signals: Vec::new(),
             signal_closed: false,
             tokens: Vec::new(),
             mid_to_track: HashMap::new(),
             answers: Vec::new(),
+            offers: Vec::new(),
             heard: Vec::new(),
             data: Vec::new(),
             outgoing: Vec::new(),
         }
     }
 
+    /// A client with two peer connections.
+    pub(crate) fn dual(now: Instant, address: SocketAddr, codecs: &[room::Codec]) -> Self {
+        let subscriber = SocketAddr::new(address.ip(), address.port() + 1);
+        Self { subscriber: Some(Leg::new(now, subscriber, codecs)), ..Self::new(now, address, codecs) }
+    }
+
+    /// When it wants its timeout.
+    pub(crate) fn due(&self) -> Instant {
+        self.subscriber.iter().fold(self.leg.due, |due, leg| due.min(leg.due))
+    }
+
+    /// The first offer of a client with two connections: the data channels.
+    pub(crate) fn first_publisher_offer(&mut self) -> proto::SessionDescription {
+        let mut api = self.leg.rtc.sdp_api();
+        open_channels(&mut api);
+        let (offer, pending) = api.apply().unwrap();
+        self.describe(offer.to_sdp_string(), pending)
+    }
+
+    /// Offers the same again with an ICE restart.
+    pub(crate) fn restart_ice(&mut self) {
+        let mut api = self.leg.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply().unwrap();
+        let offer = self.describe(offer.to_sdp_string(), pending);
+        self.outgoing.push(Request::Offer(offer));
+    }
+
     /// The offer of the join request: three audio and three video placeholders, and the data channels.
     pub(crate) fn first_offer(&mut self) -> proto::SessionDescription {
-        let mut api = self.rtc.sdp_api();
+        let mut api = self.leg.rtc.sdp_api();
         for _ in 0..3 {
             self.receivers.push(api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
         }
         for _ in 0..3 {
             api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
         }
-        for (label, ordered, reliability) in [
-            ("_reliable", true, Reliability::Reliable),
-            ("_lossy", false, Reliability::MaxRetransmits { retransmits: 0 }),
-        ] {
-            api.add_channel_with_config(ChannelConfig {
-                label: label.to_owned(),
-                ordered,
-                reliability,
-                ..Default::default()
-            });
-        }
+        open_channels(&mut api);
         let (offer, pending) = api.apply().unwrap();
         self.describe(offer.to_sdp_string(), pending)
     }
@@ -127,7 +143,7 @@ impl Client {
 
     /// Offers `more` further sections to receive on, or the same again.
     fn offer_again(&mut self, more: u32) {
-        let mut api = self.rtc.sdp_api();
+        let mut api = self.leg.rtc.sdp_api();
         for _ in 0..more {
             self.receivers.push(api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
         }
@@ -148,7 +164,7 @@ impl Client {
             source: proto::TrackSource::Microphone.into(),
             ..Default::default()
         }));
-        let mut api = self.rtc.sdp_api();
+        let mut api = self.leg.rtc.sdp_api();
         let mid = api.add_media(
             MediaKind::Audio,
             Direction::SendOnly,
@@ -164,7 +180,7 @@ impl Client {
 
     /// Stops sending on a section.
     pub(crate) fn unpublish(&mut self, mid: Mid) {
-        let mut api = self.rtc.sdp_api();
+        let mut api = self.leg.rtc.sdp_api();
         api.set_direction(mid, Direction::Inactive);
         let (offer, pending) = api.apply().unwrap();
         let offer = self.describe(offer.to_sdp_string(), pending);
@@ -213,20 +229,20 @@ impl Client {
         level: i8,
     ) {
         let opus =
-            self.rtc.codec_config().find(|p| p.spec().codec == str0m::format::Codec::Opus).unwrap().pt();
+            self.leg.rtc.codec_config().find(|p| p.spec().codec == str0m::format::Codec::Opus).unwrap().pt();
         let ext =
             ExtensionValues { audio_level: Some(level), voice_activity: Some(true), ..Default::default() };
-        let mut direct = self.rtc.direct_api();
+        let mut direct = self.leg.rtc.direct_api();
         let tx = direct.stream_tx_by_mid(mid, None).expect("a section to send on");
         tx.write_rtp(RtpWrite::new(opus, seq.into(), timestamp, now, payload).ext_vals(ext));
-        self.due = now;
+        self.leg.due = now;
     }
 
     pub(crate) fn send_data(&mut self, now: Instant, label: &str, packet: &proto::DataPacket) {
         let id = self.channels[label];
         let bytes = prost::Message::encode_to_vec(packet);
-        assert!(self.rtc.channel(id).unwrap().write(true, &bytes).unwrap());
-        self.due = now;
+        assert!(self.leg.rtc.channel(id).unwrap().write(true, &bytes).unwrap());
+        self.leg.due = now;
     }
 
     pub(crate) fn signal(&mut self, message: Response) {
@@ -235,12 +251,20 @@ impl Client {
                 let (id, pending) = self.offer.take().expect("an answer to an offer");
                 assert_eq!(answer.id, id);
                 let sdp = SdpAnswer::from_sdp_string(&answer.sdp).expect("an answer that parses");
-                self.rtc.sdp_api().accept_answer(pending, sdp).expect("an answer that is accepted");
-                self.mid_to_track = answer.mid_to_track_id.clone();
+                self.leg.rtc.sdp_api().accept_answer(pending, sdp).expect("an answer that is accepted");
+                if self.subscriber.is_none() {
+                    self.mid_to_track = answer.mid_to_track_id.clone();
+                }
                 self.answers.push(answer.sdp.clone());
                 match self.wanted.take() {
                     Some(more) => self.offer_again(more),
                     None => self.next_change(),
+                }
+            }
+            Response::Offer(offer) => {
+                self.offers.push((offer.id, offer.sdp.clone()));
+                if !self.mute {
+                    self.answer_offer(offer);
                 }
             }
             Response::MediaSectionsRequirement(more) => match &self.offer {
@@ -252,71 +276,105 @@ impl Client {
         self.signals.push(message);
     }
 
-    pub(crate) fn receive(&mut self, now: Instant, source: SocketAddr, data: &[u8]) {
-        if let Ok(packet) = Receive::new(Protocol::Udp, source, self.address, data) {
-            self.rtc.handle_input(Input::Receive(now, packet)).unwrap();
+    fn answer_offer(&mut self, offer: &proto::SessionDescription) {
+        let leg = self.subscriber.as_mut().expect("an offer is for the second connection");
+        let sdp = SdpOffer::from_sdp_string(&offer.sdp).expect("an offer that parses");
+        let answer = leg.rtc.sdp_api().accept_offer(sdp).expect("an offer that is accepted");
+        let sdp = answer.to_sdp_string();
+        let answer =
+            proto::SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..Default::default() };
+        self.outgoing.push(Request::Answer(answer));
+        self.mid_to_track = offer.mid_to_track_id.clone();
+    }
+
+    fn legs(&mut self) -> impl Iterator<Item = &mut Leg> {
+        std::iter::once(&mut self.leg).chain(&mut self.subscriber)
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, source: SocketAddr, to: SocketAddr, data: &[u8]) {
+        if let Some(leg) = self.legs().find(|leg| leg.address == to) {
+            leg.receive(now, source, data);
         }
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
-        self.failed |= self.rtc.handle_input(Input::Timeout(now)).is_err();
+        self.legs().for_each(|leg| leg.timeout(now));
     }
 
     pub(crate) fn disconnect(&mut self) {
-        self.rtc.close().unwrap();
+        self.legs().for_each(|leg| leg.rtc.close().unwrap());
     }
 
     /// What it wants sent.
     pub(crate) fn poll(&mut self) -> Vec<Transmit> {
-        let mut out = Vec::new();
-        if self.failed {
-            self.due += Duration::from_secs(3600);
-            return out;
+        let (mut out, events) = self.leg.poll();
+        events.into_iter().for_each(|event| self.event(event));
+        if let Some(leg) = &mut self.subscriber {
+            let (packets, events) = leg.poll();
+            out.extend(packets);
+            events.into_iter().for_each(|event| self.subscriber_event(event));
         }
-        loop {
-            let Ok(output) = self.rtc.poll_output() else {
-                // Its handshake timed out: nothing comes of it any more.
-                self.failed = true;
-                return out;
-            };
-            match output {
-                Output::Timeout(at) => {
-                    self.due = at;
-                    return out;
-                }
-                Output::Transmit(transmit) => out.push(transmit),
-                Output::Event(event) => self.event(event),
+        out
+    }
+
+    fn subscriber_event(&mut self, event: Event) {
+        match event {
+            Event::Connected => self.connected = true,
+            Event::ChannelOpen(id, label) => drop(self.server_channels.insert(id, label)),
+            Event::ChannelData(data) => {
+                let label = self.server_channels[&data.id].clone();
+                let packet = prost::Message::decode(data.data.as_slice()).expect("a DataPacket");
+                self.data.push((label, packet));
             }
+            Event::RtpPacket(packet) => self.hear(&packet),
+            _ => {}
         }
+    }
+
+    fn hear(&mut self, packet: &str0m::rtp::RtpPacket) {
+        let ssrc = packet.header.ssrc;
+        let leg = self.subscriber.as_mut().unwrap_or(&mut self.leg);
+        let mid = leg.rtc.direct_api().stream_rx(&ssrc).expect("a known stream").mid();
+        self.heard.push(Heard {
+            mid,
+            payload_type: *packet.header.payload_type,
+            seq: packet.header.sequence_number,
+            timestamp: packet.header.timestamp,
+            ssrc: *ssrc,
+            payload: packet.payload.to_vec(),
+        });
     }
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Connected => self.connected = true,
+            Event::Connected => self.connected |= self.subscriber.is_none(),
             Event::ChannelOpen(id, label) => drop(self.channels.insert(label, id)),
             Event::ChannelData(data) => {
                 let label = self.channels.iter().find(|(_, id)| **id == data.id).unwrap().0.clone();
                 let packet = prost::Message::decode(data.data.as_slice()).expect("a DataPacket");
                 self.data.push((label, packet));
             }
-            Event::RtpPacket(packet) => {
-                let ssrc = packet.header.ssrc;
-                let mid = self.rtc.direct_api().stream_rx(&ssrc).expect("a known stream").mid();
-                self.heard.push(Heard {
-                    mid,
-                    payload_type: *packet.header.payload_type,
-                    seq: packet.header.sequence_number,
-                    timestamp: packet.header.timestamp,
-                    ssrc: *ssrc,
-                    payload: packet.payload.to_vec(),
-                });
-            }
+            Event::RtpPacket(packet) => self.hear(&packet),
             _ => {}
         }
     }
 
-    /// Both channels are open.
+    /// Its channels are open, and the server's if it has any.
     pub(crate) fn has_channels(&self) -> bool {
-        self.channels.len() == 2
+        self.channels.len() == 2 && (self.subscriber.is_none() || self.server_channels.len() == 3)
+    }
+}
+
+fn open_channels(api: &mut str0m::change::SdpApi<'_>) {
+    for (label, ordered, reliability) in [
+        ("_reliable", true, Reliability::Reliable),
+        ("_lossy", false, Reliability::MaxRetransmits { retransmits: 0 }),
+    ] {
+        api.add_channel_with_config(ChannelConfig {
+            label: label.to_owned(),
+            ordered,
+            reliability,
+            ..Default::default()
+        });
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure")]
 
 pub(crate) mod client;
+mod leg;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use room::grants::VideoGrant;
 use room::proto::signal_response::Message as Response;
 use room::{
     AudioPacket, Codec, Env, Join, JoinError, JoinMode, LocalEvent, LocalJoin, LocalTrack, Output,
-    ParticipantId, Protocol, Receive, Room, RoomConfig, proto,
+    ParticipantId, PeerId, Protocol, Receive, Room, RoomConfig, proto,
 };
 
 use client::Client;
@@ -25,7 +26,7 @@ const SERVER: &str = "10.0.0.1:7882";
 
 enum Travelling {
     ToRoom(ParticipantId, SocketAddr, Vec<u8>),
-    ToClient(ParticipantId, Vec<u8>),
+    ToClient(ParticipantId, SocketAddr, Vec<u8>),
     Signal(ParticipantId, Bytes),
     Request(ParticipantId, Box<proto::signal_request::Message>),
 }
@@ -37,7 +38,9 @@ pub(crate) struct World {
     pub(crate) clients: BTreeMap<ParticipantId, Client>,
     pub(crate) local_events: Vec<(ParticipantId, LocalEvent)>,
     pub(crate) left: Vec<(String, proto::DisconnectReason)>,
-    pub(crate) ufrags: Vec<(ParticipantId, String)>,
+    pub(crate) ufrags: Vec<(PeerId, String)>,
+    /// Which peer connection an address belongs to, as its first packet told.
+    routes: HashMap<SocketAddr, PeerId>,
     pub(crate) closed: bool,
     in_flight: VecDeque<(Instant, Travelling)>,
     /// How long signals take; zero: they are there at once.
@@ -70,6 +73,7 @@ impl World {
             local_events: Vec::new(),
             left: Vec::new(),
             ufrags: Vec::new(),
+            routes: HashMap::new(),
             closed: false,
             in_flight: VecDeque::new(),
             signal_latency: Duration::ZERO,
@@ -115,6 +119,24 @@ impl World {
         let join = self.a_join(|join| join.identity = identity.into());
         let id = self.join_client(client, join).unwrap();
         let offer = self.client(id).first_offer();
+        self.request(id, proto::signal_request::Message::Offer(offer));
+        id
+    }
+
+    /// A client with two peer connections joins, and is connected when this returns.
+    pub(crate) fn join_dual(&mut self, identity: &str) -> ParticipantId {
+        let id = self.join_dual_with(|join| join.identity = identity.into());
+        self.until(|world| world.clients[&id].has_channels() && world.state(identity) == "ACTIVE");
+        id
+    }
+
+    pub(crate) fn join_dual_with(&mut self, change: impl FnOnce(&mut Join)) -> ParticipantId {
+        let number = u8::try_from(self.clients.len()).unwrap();
+        let client = Client::dual(self.now, SocketAddr::from(([10, 0, 3, number], 5000)), &self.codecs);
+        let mut join = self.a_join(change);
+        join.mode = JoinMode::Dual;
+        let id = self.join_client(client, join).unwrap();
+        let offer = self.client(id).first_publisher_offer();
         self.request(id, proto::signal_request::Message::Offer(offer));
         id
     }
@@ -214,9 +236,7 @@ impl World {
             Output::RefreshToken { to, claims } => self.client(to).tokens.push(*claims),
             Output::CloseSignal { to } => self.client(to).signal_closed = true,
             Output::Transmit { peer, dst, data, .. } => {
-                if self.clients.get(&peer).is_some_and(|client| client.address == dst) {
-                    self.travel(LATENCY, Travelling::ToClient(peer, data));
-                }
+                self.travel(LATENCY, Travelling::ToClient(peer.participant(), dst, data));
             }
             Output::PeerUfrag { peer, ufrag } => self.ufrags.push((peer, ufrag)),
             Output::PeerGone { peer } => self.ufrags.retain(|(id, _)| *id != peer),
@@ -229,16 +249,16 @@ impl World {
     fn drain_client(&mut self, id: ParticipantId) -> bool {
         let now = self.now;
         let client = self.client(id);
-        if client.due <= now {
+        if client.due() <= now {
             client.timeout(now);
         }
         let packets = client.poll();
         let requests = std::mem::take(&mut client.outgoing);
-        let (quiet, address) = (packets.is_empty() && requests.is_empty(), client.address);
+        let quiet = packets.is_empty() && requests.is_empty();
         for packet in packets {
             if !self.cut.contains(&id) {
                 let data = Vec::from(packet.contents);
-                self.travel(LATENCY, Travelling::ToRoom(id, address, data));
+                self.travel(LATENCY, Travelling::ToRoom(id, packet.source, data));
             }
         }
         for message in requests {
@@ -259,7 +279,7 @@ impl World {
     /// Advances to the next thing that happens, but not beyond `limit`.
     fn step(&mut self, limit: Instant) {
         let packets = self.in_flight.front().map(|(at, _)| *at);
-        let clients = self.clients.values().map(|client| client.due).min();
+        let clients = self.clients.values().map(|client| client.due()).min();
         let next = [packets, clients, self.room.next_timeout()].into_iter().flatten().min();
         self.now = next.unwrap_or(limit).clamp(self.now, limit);
         while self.in_flight.front().is_some_and(|(at, _)| *at <= self.now) {
@@ -274,6 +294,15 @@ impl World {
         self.settle();
     }
 
+    /// Whose packet this is, found as a server does.
+    fn route(&mut self, src: SocketAddr, packet: &[u8]) -> Option<PeerId> {
+        let ufrag = room::peer::stun_username_ufrag(packet);
+        if let Some((peer, _)) = self.ufrags.iter().find(|(_, known)| Some(known.as_str()) == ufrag) {
+            self.routes.insert(src, *peer);
+        }
+        self.routes.get(&src).copied()
+    }
+
     fn deliver(&mut self, packet: Travelling) {
         let server: SocketAddr = SERVER.parse().unwrap();
         match packet {
@@ -284,14 +313,16 @@ impl World {
             Travelling::Request(from, message) => {
                 self.room.handle_signal(self.now, from, proto::SignalRequest { message: Some(*message) });
             }
-            Travelling::ToRoom(id, src, data) => {
+            Travelling::ToRoom(_, src, data) => {
                 let packet = Receive { proto: Protocol::Udp, src, dst: server, data: &data };
-                self.room.handle_packet(self.now, id, packet);
+                if let Some(peer) = self.route(src, &data) {
+                    self.room.handle_packet(self.now, peer, packet);
+                }
             }
-            Travelling::ToClient(id, data) => {
+            Travelling::ToClient(id, to, data) => {
                 let now = self.now;
-                if !self.cut.contains(&id) {
-                    self.client(id).receive(now, server, &data);
+                if !self.cut.contains(&id) && self.clients.contains_key(&id) {
+                    self.client(id).receive(now, server, to, &data);
                     self.drain_client(id);
                 }
             }

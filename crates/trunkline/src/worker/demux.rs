@@ -6,16 +6,18 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use room::ParticipantId;
+use room::PeerId;
 use room::peer::stun_username_ufrag;
 
 use super::command::RoomKey;
 
 /// A peer connection in a room.
-pub(super) type Peer = (RoomKey, ParticipantId);
+pub(super) type Peer = (RoomKey, PeerId);
 
 /// Addresses that one peer may use at a time. A client with more interfaces than this loses its oldest paths.
 const MAX_ADDRESSES: usize = 16;
+/// User fragments that one peer may answer to: that of today, and those from before its last ICE restarts.
+const MAX_FRAGMENTS: usize = 3;
 
 #[derive(Debug, Default)]
 struct Names {
@@ -34,7 +36,11 @@ pub(super) struct Demux {
 impl Demux {
     /// The peer answers to this user fragment.
     pub(super) fn add(&mut self, peer: Peer, fragment: String) {
-        self.names.entry(peer).or_default().fragments.push(fragment.clone());
+        let fragments = &mut self.names.entry(peer).or_default().fragments;
+        fragments.push(fragment.clone());
+        if fragments.len() > MAX_FRAGMENTS {
+            self.by_fragment.remove(&fragments.remove(0));
+        }
         self.by_fragment.insert(fragment, peer);
     }
 

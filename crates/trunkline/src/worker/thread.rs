@@ -178,9 +178,9 @@ impl Worker {
         let mut buffer = [0; DATAGRAM];
         for _ in 0..READ_AT_ONCE {
             let Some((length, src, dst)) = self.rtc.receive(index, &mut buffer) else { return };
-            let Some((room, participant)) = self.demux.find(src, &buffer[..length]) else { continue };
+            let Some((room, peer)) = self.demux.find(src, &buffer[..length]) else { continue };
             let packet = Receive { proto: room::Protocol::Udp, src, dst, data: &buffer[..length] };
-            self.with_room(room, |slot| slot.room.handle_packet(now.at, participant, packet));
+            self.with_room(room, |slot| slot.room.handle_packet(now.at, peer, packet));
         }
         self.unread.push(token);
     }

@@ -128,7 +128,6 @@ fn join_refusal(error: &JoinError) -> (StatusCode, String) {
     let status = match error {
         JoinError::Busy | JoinError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
         JoinError::Room(room::JoinError::NoIdentity) => StatusCode::BAD_REQUEST,
-        JoinError::Room(room::JoinError::DualNotBuilt) => StatusCode::NOT_IMPLEMENTED,
         // What clients of a full room get, and try again on.
         JoinError::Room(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };

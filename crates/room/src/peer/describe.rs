@@ -1,9 +1,10 @@
-//! Writing the answer: str0m's text with the lines that say whose track a section carries replaced by our own.
+//! Writing our descriptions: str0m's text with the lines that say whose track a section carries replaced by our own.
 //!
 //! As answerer str0m gives sections the client made a random msid and always the inverse of the offered
-//! direction. Clients find tracks by `a=msid:<participant>|<track> <track>`, so msid, ssrc, direction and fmtp
-//! lines are written here; str0m never compares a later offer with what it answered. The codecs a section was
-//! answered with are read back from the same text.
+//! direction; as offerer it keeps the msid of a section's first track. Clients find tracks by
+//! `a=msid:<participant>|<track> <track>`, so msid, ssrc, direction and fmtp lines are written here; str0m never
+//! compares a later description with what it said. What sections were agreed on is read from the answer's text,
+//! whoever wrote it.
 
 use std::fmt::Write;
 
@@ -11,7 +12,7 @@ use str0m::media::Mid;
 
 use crate::output::Codec;
 
-/// What the answer says of a section.
+/// What the description says of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// We send a track.
@@ -19,7 +20,6 @@ pub(crate) enum Plan {
         /// `<participant>|<track>`.
         stream: String,
         track: String,
-        ssrc: u32,
     },
     /// A section to send on that has no track yet.
     Idle,
@@ -30,14 +30,16 @@ pub(crate) enum Plan {
         /// The client may stop sending in silence.
         dtx: bool,
         stereo: bool,
+        /// Its payload types, the client's first choice first: it sends the first that both have.
+        order: Vec<u8>,
     },
     /// As str0m says.
     AsIs,
 }
 
-/// A section as it was answered.
+/// A section as an answer left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AnsweredSection {
+pub(crate) struct Agreed {
     pub(crate) mid: Mid,
     /// Port 0: no media of this section can flow.
     pub(crate) rejected: bool,
@@ -45,32 +47,44 @@ pub(crate) struct AnsweredSection {
     pub(crate) codecs: Vec<(u8, Codec)>,
 }
 
-/// The text to send, and what it agreed to.
-pub(crate) fn write(answer: &str, plan: impl Fn(Mid) -> Plan) -> (String, Vec<AnsweredSection>) {
-    let start = answer.find("\nm=").map_or(answer.len(), |at| at + 1);
-    let (session, mut media) = answer.split_at(start);
-    let mut text = String::with_capacity(answer.len() + 512);
+/// The text to send.
+pub(crate) fn write(description: &str, plan: impl Fn(Mid) -> Plan) -> String {
+    let (session, media) = split(description);
+    let mut text = String::with_capacity(description.len() + 512);
     for line in session.split_inclusive('\n') {
         // It lists the random ids.
         text.push_str(if line.starts_with("a=msid-semantic:") { "a=msid-semantic: WMS *\r\n" } else { line });
     }
-    let mut answered = Vec::new();
-    while !media.is_empty() {
-        let end = media[1..].find("\nm=").map_or(media.len(), |at| at + 2);
-        let (section, rest) = media.split_at(end);
-        media = rest;
+    for section in sections(media) {
         match read(section) {
-            Some(agreed) => {
-                write_section(&mut text, section, &agreed, plan(agreed.mid));
-                answered.push(agreed);
-            }
+            Some(agreed) => write_section(&mut text, section, &agreed, plan(agreed.mid)),
             None => text.push_str(section),
         }
     }
-    (text, answered)
+    text
 }
 
-fn read(section: &str) -> Option<AnsweredSection> {
+/// What an answer agrees to, section by section.
+pub(crate) fn agreed(answer: &str) -> Vec<Agreed> {
+    sections(split(answer).1).filter_map(read).collect()
+}
+
+/// The lines before the first section, and those from there on.
+fn split(description: &str) -> (&str, &str) {
+    description.split_at(description.find("\nm=").map_or(description.len(), |at| at + 1))
+}
+
+fn sections(mut media: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let after_first = media.get(1..)?;
+        let end = after_first.find("\nm=").map_or(media.len(), |at| at + 2);
+        let (section, rest) = media.split_at(end);
+        media = rest;
+        Some(section)
+    })
+}
+
+fn read(section: &str) -> Option<Agreed> {
     let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:")).map(Mid::from)?;
     let mut media = section.lines().next()?.split_ascii_whitespace();
     let rejected = media.nth(1) == Some("0");
@@ -79,7 +93,7 @@ fn read(section: &str) -> Option<AnsweredSection> {
         let name = section.lines().find_map(|line| line.strip_prefix(rtpmap.as_str()))?;
         Some((pt.parse().ok()?, codec(name)?))
     });
-    Some(AnsweredSection { mid, rejected, codecs: codecs.collect() })
+    Some(Agreed { mid, rejected, codecs: codecs.collect() })
 }
 
 fn codec(rtpmap: &str) -> Option<Codec> {
@@ -90,7 +104,8 @@ fn codec(rtpmap: &str) -> Option<Codec> {
         .map(|(codec, _)| codec)
 }
 
-fn write_section(text: &mut String, section: &str, agreed: &AnsweredSection, plan: Plan) {
+fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) {
+    let ssrc = section.lines().find_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next());
     let opus = agreed.codecs.iter().find(|(_, codec)| *codec == Codec::Opus).map(|(pt, _)| *pt);
     for line in section.split_inclusive('\n') {
         let bare = line.trim_end();
@@ -98,8 +113,10 @@ fn write_section(text: &mut String, section: &str, agreed: &AnsweredSection, pla
             continue;
         }
         if is_direction(bare) && !agreed.rejected {
-            write_direction(text, bare, &plan);
-        } else if let (Plan::Receive { dtx, stereo }, true) = (&plan, is_fmtp_of(bare, opus)) {
+            write_direction(text, bare, &plan, ssrc);
+        } else if let (Plan::Receive { order, .. }, true) = (&plan, bare.starts_with("m=")) {
+            write_media_line(text, bare, order);
+        } else if let (Plan::Receive { dtx, stereo, .. }, true) = (&plan, is_fmtp_of(bare, opus)) {
             let dtx = if *dtx { ";usedtx=1" } else { "" };
             let stereo = if *stereo { ";stereo=1;maxaveragebitrate=510000" } else { "" };
             let _ = write!(text, "{bare}{dtx}{stereo}\r\n");
@@ -107,6 +124,16 @@ fn write_section(text: &mut String, section: &str, agreed: &AnsweredSection, pla
             text.push_str(line);
         }
     }
+}
+
+/// The `m=` line with its payload types in this order.
+fn write_media_line(text: &mut String, line: &str, order: &[u8]) {
+    let mut tokens: Vec<_> = line.split_ascii_whitespace().collect();
+    if let Some(payload_types) = tokens.get_mut(3..) {
+        let rank = |pt: &&str| order.iter().position(|known| pt.parse() == Ok(*known)).unwrap_or(order.len());
+        payload_types.sort_by_key(rank);
+    }
+    let _ = write!(text, "{}\r\n", tokens.join(" "));
 }
 
 fn is_direction(line: &str) -> bool {
@@ -119,18 +146,18 @@ fn is_fmtp_of(line: &str, pt: Option<u8>) -> bool {
         .is_some_and(|(fmtp_pt, _)| pt.is_some_and(|pt| fmtp_pt.parse() == Ok(pt)))
 }
 
-/// Writes to a `String` cannot fail.
-fn write_direction(text: &mut String, as_is: &str, plan: &Plan) {
-    let direction = match plan {
-        Plan::Send { stream, track, ssrc } => {
+/// Writes to a `String` cannot fail. A section that str0m has no SSRC for is not sent on yet.
+fn write_direction(text: &mut String, as_is: &str, plan: &Plan, ssrc: Option<&str>) {
+    let direction = match (plan, ssrc) {
+        (Plan::Send { stream, track }, Some(ssrc)) => {
             let _ = write!(text, "a=msid:{stream} {track}\r\n");
             let _ = write!(text, "a=ssrc:{ssrc} cname:{stream}\r\na=ssrc:{ssrc} msid:{stream} {track}\r\n");
             "a=sendonly"
         }
-        Plan::Idle => "a=sendonly",
-        Plan::Inactive => "a=inactive",
-        Plan::Receive { .. } => "a=recvonly",
-        Plan::AsIs => as_is,
+        (Plan::Idle | Plan::Send { .. }, _) => "a=sendonly",
+        (Plan::Inactive, _) => "a=inactive",
+        (Plan::Receive { .. }, _) => "a=recvonly",
+        (Plan::AsIs, _) => as_is,
     };
     text.push_str(direction);
     text.push_str("\r\n");
@@ -148,29 +175,31 @@ mod tests {
 
     #[test]
     fn a_sent_track_is_named_and_its_codecs_are_read() {
-        let (text, answered) =
-            write(ANSWER, |_| Plan::Send { stream: "PA_a|TR_b".into(), track: "TR_b".into(), ssrc: 77 });
+        let text = write(ANSWER, |_| Plan::Send { stream: "PA_a|TR_b".into(), track: "TR_b".into() });
         assert!(text.contains("a=msid:PA_a|TR_b TR_b\r\n"));
-        assert!(text.contains("a=ssrc:77 msid:PA_a|TR_b TR_b\r\n"));
-        assert!(!text.contains("rnd") && !text.contains("ssrc:1 "));
-        assert_eq!(answered[0].codecs, [(109, Codec::Opus), (0, Codec::Pcmu)]);
-        assert!(answered[1].rejected && answered[1].codecs.is_empty());
+        assert!(text.contains("a=ssrc:1 msid:PA_a|TR_b TR_b\r\n"));
+        assert!(!text.contains("rnd"));
+        let agreed = agreed(ANSWER);
+        assert_eq!(agreed[0].codecs, [(109, Codec::Opus), (0, Codec::Pcmu)]);
+        assert!(agreed[1].rejected && agreed[1].codecs.is_empty());
         assert!(text.ends_with("a=mid:1\r\na=sendonly\r\n"), "a rejected section keeps its direction");
     }
 
     #[test]
     fn freed_idle_and_received_sections_are_told_apart() {
-        assert!(write(ANSWER, |_| Plan::Inactive).0.contains("a=inactive\r\nm=video"));
-        assert!(write(ANSWER, |_| Plan::Idle).0.contains("PCMU/8000\r\na=sendonly\r\nm=video"));
-        let (text, _) = write(ANSWER, |_| Plan::Receive { dtx: true, stereo: false });
+        assert!(write(ANSWER, |_| Plan::Inactive).contains("a=inactive\r\nm=video"));
+        assert!(write(ANSWER, |_| Plan::Idle).contains("PCMU/8000\r\na=sendonly\r\nm=video"));
+        let text = write(ANSWER, |_| Plan::Receive { dtx: true, stereo: false, order: vec![0, 109] });
         assert!(text.contains("a=fmtp:109 minptime=10;useinbandfec=1;usedtx=1\r\n"));
         assert!(text.contains("a=recvonly\r\nm=video"));
+        assert!(text.contains("m=audio 9 UDP/TLS/RTP/SAVPF 0 109\r\n"), "the client's order: {text}");
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(m=[a-z ]{0,9}[0-9 ]{0,4}\r?\n|a=mid:.{0,9}\n|a=fmtp:.{0,9}\n|.{0,9}\n){0,40}") {
-            let _ = write(&text, |_| Plan::Receive { dtx: true, stereo: true });
+            let _ = write(&text, |_| Plan::Receive { dtx: true, stereo: true, order: vec![9, 8] });
+            let _ = agreed(&text);
         }
     }
 }
