@@ -143,6 +143,8 @@ impl Peer {
             .enable_opus(true, false)
             .enable_pcmu(true, false)
             .enable_pcma(true, false)
+            // Never sent or asked for; but some clients cannot go on after a section was refused (pion).
+            .enable_vp8(true)
             .clear_extension_map()
             .set_extension(1, Extension::AudioLevel)
             .set_extension(4, Extension::RtpMid);

@@ -191,19 +191,18 @@ impl Sections {
         carried.collect()
     }
 
-    /// What our description shall say of a section.
+    /// What our description shall say of a section. Video goes neither way.
     pub(crate) fn plan(&self, mid: Mid) -> Plan {
-        match self.get(mid).map(|section| &section.purpose) {
-            Some(Use::Carries { stream, track }) => {
-                Plan::Send { stream: stream.clone(), track: track.to_string() }
+        let Some(section) = self.get(mid) else { return Plan::AsIs };
+        match &section.purpose {
+            _ if section.kind == Kind::Video => Plan::Inactive,
+            Use::Carries { stream, track } => Plan::Send { stream: stream.clone(), track: track.to_string() },
+            Use::Idle => Plan::Idle,
+            Use::Publishes(Publishing { open: true, dtx, stereo, payload_types, .. }) => {
+                Plan::Receive { dtx: *dtx, stereo: *stereo, order: payload_types.clone() }
             }
-            Some(Use::Idle) => Plan::Idle,
-            Some(Use::Publishes(publishing)) if publishing.open => {
-                let Publishing { dtx, stereo, ref payload_types, .. } = *publishing;
-                Plan::Receive { dtx, stereo, order: payload_types.clone() }
-            }
-            Some(Use::Freed { .. } | Use::Publishes(_)) => Plan::Inactive,
-            Some(Use::Data) | None => Plan::AsIs,
+            Use::Freed { .. } | Use::Publishes(_) => Plan::Inactive,
+            Use::Data => Plan::AsIs,
         }
     }
 
