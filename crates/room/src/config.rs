@@ -94,6 +94,17 @@ pub struct Join {
     pub add_tracks: Vec<proto::AddTrackRequest>,
 }
 
+/// A client that wants to go on with its session. The token is checked already.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    /// The participant's identity.
+    pub identity: String,
+    /// The sid its session had; empty: whichever it has.
+    pub participant_sid: String,
+    /// It has two peer connections (v0).
+    pub dual: bool,
+}
+
 /// A participant inside the server, such as a phone.
 #[derive(Debug, Clone)]
 pub struct LocalJoin {

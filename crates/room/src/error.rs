@@ -17,6 +17,21 @@ pub enum JoinError {
     Closed,
 }
 
+/// Why a client cannot go on with its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// Nobody of this identity is in the room any more.
+    #[error("the session is over")]
+    Gone,
+    /// The identity has another session.
+    #[error("the session has been replaced")]
+    Replaced,
+    /// The session has another number of peer connections than the client now wants.
+    #[error("the session has other peer connections")]
+    OtherMode,
+}
+
 /// Why a local participant could not publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

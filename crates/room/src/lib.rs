@@ -20,8 +20,8 @@ mod speaker;
 mod subscription;
 mod track;
 
-pub use config::{Env, Join, JoinMode, LocalJoin, LocalTrack, RoomConfig};
-pub use error::{JoinError, PublishError};
+pub use config::{Env, Join, JoinMode, LocalJoin, LocalTrack, Resume, RoomConfig};
+pub use error::{JoinError, PublishError, ResumeError};
 pub use ids::{ParticipantId, PeerId, TrackSid};
 pub use lifecycle::Room;
 /// LiveKit's protobuf messages.

@@ -4,6 +4,7 @@ mod clock;
 mod end;
 mod join;
 mod pump;
+mod resume;
 mod tell;
 mod timers;
 

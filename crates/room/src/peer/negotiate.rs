@@ -155,6 +155,18 @@ impl Peer {
         self.outstanding.as_ref().map_or(&[], |outstanding| &outstanding.placed)
     }
 
+    /// An offer is out.
+    pub(crate) fn is_offering(&self) -> bool {
+        self.outstanding.is_some()
+    }
+
+    /// Whether an answer knows the sections that the offer that is out brings.
+    pub(crate) fn is_answered_by(&self, answer: &str) -> bool {
+        let Some(Outstanding { made, .. }) = &self.outstanding else { return false };
+        let agreed = describe::agreed(answer);
+        !made.is_empty() && made.iter().all(|mid| agreed.iter().any(|section| section.mid == *mid))
+    }
+
     /// Takes in the answer to our offer. Returns the tracks that have sections with it.
     pub(crate) fn answered(&mut self, answer: &str) -> Result<Vec<Placed>, NegotiationError> {
         if answer.len() > MAX_DESCRIPTION {

@@ -35,18 +35,22 @@ impl Room {
             subscriber_primary: primary == Some(Role::Subscriber),
             ping_timeout: PING_TIMEOUT,
             ping_interval: PING_INTERVAL,
-            server_info: Some(proto::ServerInfo {
-                version: self.env.version.clone(),
-                protocol: PROTOCOL,
-                node_id: self.env.node_id.clone(),
-                agent_protocol: AGENT_PROTOCOL,
-                ..Default::default()
-            }),
+            server_info: Some(self.server_info()),
             enabled_publish_codecs: enabled_codecs(),
             fast_publish: participant.permission.can_publish,
             ..Default::default()
         };
         self.send(to, Response::Join(join));
+    }
+
+    pub(crate) fn server_info(&self) -> proto::ServerInfo {
+        proto::ServerInfo {
+            version: self.env.version.clone(),
+            protocol: PROTOCOL,
+            node_id: self.env.node_id.clone(),
+            agent_protocol: AGENT_PROTOCOL,
+            ..Default::default()
+        }
     }
 }
 

@@ -59,7 +59,8 @@ impl Room {
             }
             SignalRequest::StoreDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
             SignalRequest::GetDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
-            // sync_state belongs to resuming; the rest to video and data tracks.
+            SignalRequest::SyncState(state) => self.sync_state(now, from, &state),
+            // The rest belongs to video and data tracks.
             _ => {}
         }
     }

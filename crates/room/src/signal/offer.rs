@@ -168,12 +168,28 @@ impl Room {
         }
     }
 
-    /// Takes back an offer that got lost: what it was for goes into the next.
-    pub(crate) fn withdraw_offer(&mut self, now: Instant, to: ParticipantId) {
-        let Some(remote) = self.remote_mut(to) else { return };
-        let placed = remote.transport.subscriber().withdraw_offer();
-        remote.clear_sections(&placed);
-        self.offer_over(now, to);
+    /// A client that comes back tells its last answer. If it is to the offer that is out, only the answer got
+    /// lost; else the offer did, and what it was for goes into the next.
+    pub(crate) fn settle_offer(
+        &mut self,
+        now: Instant,
+        from: ParticipantId,
+        answer: Option<&proto::SessionDescription>,
+    ) {
+        let Some(remote) = self.remote_mut(from) else { return };
+        let peer = remote.transport.subscriber();
+        match answer {
+            _ if !peer.is_offering() => {}
+            Some(answer) if peer.is_answered_by(&answer.sdp) => {
+                let answer = proto::SessionDescription { id: 0, ..answer.clone() };
+                self.handle_answer(now, from, &answer);
+            }
+            _ => {
+                let placed = peer.withdraw_offer();
+                remote.clear_sections(&placed);
+                self.offer_over(now, from);
+            }
+        }
     }
 
     fn offer_over(&mut self, now: Instant, to: ParticipantId) {

@@ -69,9 +69,11 @@ impl Offering {
         }
     }
 
-    /// The path may have changed: the next offer shall restart ICE, as soon as no other is out.
-    pub(crate) fn restart_ice(&mut self, now: Instant) {
+    /// The client's signalling connection was cut, and is there again. Its path may have changed: the next offer
+    /// shall restart ICE, as soon as no other is out. One that is out may have got lost: the client will tell.
+    pub(crate) fn resumed(&mut self, now: Instant) {
         self.restart = true;
+        self.outstanding = self.outstanding.map(|_| now + PATIENCE);
         self.pace.added(now);
     }
 }
@@ -114,7 +116,7 @@ mod tests {
     fn a_restart_waits_for_the_offer_that_is_out() {
         let (mut offering, now) = after_join();
         offering.offered(now);
-        offering.restart_ice(now);
+        offering.resumed(now);
         assert_eq!(offering.look(now + DEBOUNCE, 0), None);
         offering.over(now, 0);
         let due = offering.due().unwrap();

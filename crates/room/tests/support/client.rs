@@ -59,6 +59,8 @@ pub(crate) struct Client {
     pub(crate) answers: Vec<String>,
     /// The server's offers, with their ids.
     pub(crate) offers: Vec<(u32, String)>,
+    /// Its answer to the last of them.
+    pub(crate) last_answer: Option<proto::SessionDescription>,
     pub(crate) heard: Vec<Heard>,
     pub(crate) data: Vec<(String, proto::DataPacket)>,
     pub(crate) outgoing: Vec<Request>,
@@ -86,6 +88,7 @@ impl Client {
             mid_to_track: HashMap::new(),
             answers: Vec::new(),
             offers: Vec::new(),
+            last_answer: None,
             heard: Vec::new(),
             data: Vec::new(),
             outgoing: Vec::new(),
@@ -283,6 +286,7 @@ impl Client {
         let sdp = answer.to_sdp_string();
         let answer =
             proto::SessionDescription { r#type: "answer".into(), sdp, id: offer.id, ..Default::default() };
+        self.last_answer = Some(answer.clone());
         self.outgoing.push(Request::Answer(answer));
         self.mid_to_track = offer.mid_to_track_id.clone();
     }

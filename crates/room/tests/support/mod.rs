@@ -303,6 +303,11 @@ impl World {
         self.routes.get(&src).copied()
     }
 
+    /// What clients have sent on their signalling connections and has not arrived is lost.
+    pub(crate) fn drop_requests(&mut self) {
+        self.in_flight.retain(|(_, what)| !matches!(what, Travelling::Request(..)));
+    }
+
     fn deliver(&mut self, packet: Travelling) {
         let server: SocketAddr = SERVER.parse().unwrap();
         match packet {

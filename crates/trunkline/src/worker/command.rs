@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::JoinError;
 use super::call_media::{CallOpen, MediaEvent, OpenError};
 use super::directory::Placed;
-use super::session::{SignalJoin, SignalOut};
+use super::session::{ConnectionId, SignalJoin, SignalOut, SignalResume};
 
 /// One room on its worker. Never used again, even for a room of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,10 +27,17 @@ pub(super) enum Command {
         outgoing: mpsc::Sender<SignalOut>,
         reply: Reply<Result<Joined, JoinError>>,
     },
+    /// A client goes on with its session; `None` when there is none to go on with.
+    Resume { resume: Box<SignalResume>, outgoing: mpsc::Sender<SignalOut>, reply: Reply<Option<Joined>> },
     /// A client says something.
-    Signal { room: RoomKey, from: ParticipantId, request: Box<proto::SignalRequest> },
+    Signal {
+        room: RoomKey,
+        from: ParticipantId,
+        connection: ConnectionId,
+        request: Box<proto::SignalRequest>,
+    },
     /// A client's connection is closed.
-    SignalClosed { room: RoomKey, from: ParticipantId },
+    SignalClosed { room: RoomKey, from: ParticipantId, connection: ConnectionId },
     /// Make a room, or tell of the one there is.
     CreateRoom { placed: Placed, request: Box<proto::CreateRoomRequest>, reply: Reply<proto::Room> },
     /// Tell of all rooms, or of those named.
@@ -83,5 +90,6 @@ pub(super) struct Opened {
 pub(super) struct Joined {
     pub(super) room: RoomKey,
     pub(super) participant: ParticipantId,
+    pub(super) connection: ConnectionId,
     pub(super) participant_sid: String,
 }

@@ -8,7 +8,7 @@ use media::sdp::{Direction, LocalAudio};
 use mio::Token;
 use rand::Rng;
 use room::proto::{self, DisconnectReason};
-use room::{LocalTrack, ParticipantId, Room, RoomConfig};
+use room::{LocalTrack, Room, RoomConfig};
 use tokio::sync::mpsc;
 
 use super::JoinError;
@@ -16,7 +16,7 @@ use super::call_media::{CallOpen, MediaEvent, OpenError};
 use super::command::{CallCommand, Command, Joined, Opened, Reply, RoomKey};
 use super::directory::Placed;
 use super::phone::{Phone, PhoneSockets};
-use super::session::{SignalJoin, SignalOut};
+use super::session::{SignalJoin, SignalOut, SignalResume};
 use super::slot::{Now, RoomSlot};
 use super::thread::{PhoneAt, Worker};
 
@@ -29,10 +29,18 @@ impl Worker {
             Command::Join { placed, join, outgoing, reply } => {
                 self.join(now, &placed, *join, outgoing, reply)
             }
-            Command::Signal { room, from, request } => {
-                self.with_room(room, |slot| slot.room.handle_signal(now.at, from, *request));
+            Command::Resume { resume, outgoing, reply } => self.resume(now, &resume, outgoing, reply),
+            Command::Signal { room, from, connection, request } => {
+                self.with_room(room, |slot| {
+                    // What an earlier connection still had to say is out of date.
+                    if slot.is_current(from, connection) {
+                        slot.room.handle_signal(now.at, from, *request);
+                    }
+                });
             }
-            Command::SignalClosed { room, from } => self.signal_closed(now, room, from),
+            Command::SignalClosed { room, from, connection } => {
+                self.with_room(room, |slot| slot.disconnected(now, from, connection));
+            }
             Command::CreateRoom { placed: _placed, request, reply } => {
                 let key = self.ensure_room(now, &request.name.clone(), Some(&request));
                 let info = self.rooms.get(&key).map(|slot| slot.room.info());
@@ -105,21 +113,28 @@ impl Worker {
         let key = self.ensure_room(now, placed.room(), None);
         let joined = self.with_room(key, |slot| {
             let participant = slot.room.join(now.at, now.wallclock, join.join)?;
-            slot.sessions.insert(participant, outgoing);
+            let connection = slot.connect(participant, outgoing);
             let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
-            Ok(Joined { room: key, participant, participant_sid })
+            Ok(Joined { room: key, participant, connection, participant_sid })
         });
         let joined = joined.unwrap_or(Err(JoinError::Stopped));
-        if let Err(Ok(joined)) = reply.send(joined) {
-            self.signal_closed(now, joined.room, joined.participant);
+        if let Err(Ok(Joined { room, participant, connection, .. })) = reply.send(joined) {
+            self.with_room(room, |slot| slot.disconnected(now, participant, connection));
         }
     }
 
-    fn signal_closed(&mut self, now: Now, room: RoomKey, from: ParticipantId) {
-        self.with_room(room, |slot| {
-            slot.sessions.remove(&from);
-            slot.room.signal_closed(now.at, from);
-        });
+    fn resume(
+        &mut self,
+        now: Now,
+        resume: &SignalResume,
+        outgoing: mpsc::Sender<SignalOut>,
+        reply: Reply<Option<Joined>>,
+    ) {
+        let key = self.names.get(&resume.room).copied();
+        let resumed = key.and_then(|key| self.with_room(key, |slot| resume_in(slot, now, resume, outgoing)));
+        if let Err(Some(Joined { room, participant, connection, .. })) = reply.send(resumed.flatten()) {
+            self.with_room(room, |slot| slot.disconnected(now, participant, connection));
+        }
     }
 
     fn open_call(
@@ -218,6 +233,25 @@ impl Worker {
         let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
         for key in keys {
             self.with_room(key, |slot| slot.room.close(now.at, DisconnectReason::ServerShutdown));
+        }
+    }
+}
+
+fn resume_in(
+    slot: &mut RoomSlot,
+    now: Now,
+    resume: &SignalResume,
+    outgoing: mpsc::Sender<SignalOut>,
+) -> Option<Joined> {
+    match slot.room.resume(now.at, now.wallclock, &resume.resume) {
+        Ok(participant) => {
+            let connection = slot.connect(participant, outgoing);
+            let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
+            Some(Joined { room: slot.key, participant, connection, participant_sid })
+        }
+        Err(error) => {
+            tracing::debug!(room = %slot.name, participant = resume.resume.identity, %error, "not resumed");
+            None
         }
     }
 }

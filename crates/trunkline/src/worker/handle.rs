@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::call_media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
-use super::session::{SignalJoin, SignalSender, SignalSession};
+use super::session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
 use super::{JoinError, RoomError, SessionClosed};
 
 /// Commands that may wait for a worker.
@@ -87,12 +87,20 @@ impl Workers {
         let room = join.room.clone();
         let command = |placed, reply| Command::Join { placed, join: Box::new(join), outgoing, reply };
         let (lane, joined) = self.ask_placed(&room, command).await?;
-        let Joined { room, participant, participant_sid } = joined?;
-        Ok(SignalSession {
-            participant_sid,
-            outgoing: receiver,
-            incoming: SignalSender { lane, room, participant },
-        })
+        Ok(session(lane, joined?, receiver))
+    }
+
+    /// Goes on with a client's session; `None` when there is none to go on with.
+    ///
+    /// # Errors
+    /// When the server is busy or stopping.
+    pub(crate) async fn resume(&self, resume: SignalResume) -> Result<Option<SignalSession>, RoomError> {
+        let Some(worker) = self.directory.find(&resume.room) else { return Ok(None) };
+        let (outgoing, receiver) = mpsc::channel(SIGNALS);
+        let lane = self.lanes[worker].clone();
+        let command = |reply| Command::Resume { resume: Box::new(resume), outgoing, reply };
+        let resumed = ask(&lane, command).await?;
+        Ok(resumed.map(|joined| session(lane, joined, receiver)))
     }
 
     /// Puts a phone into its room, which is made when there is none.
@@ -186,6 +194,12 @@ impl Workers {
             None => Ok(otherwise),
         }
     }
+}
+
+fn session(lane: Lane, joined: Joined, outgoing: mpsc::Receiver<SignalOut>) -> SignalSession {
+    let Joined { room, participant, connection, participant_sid } = joined;
+    let incoming = SignalSender { lane, room, participant, connection };
+    SignalSession { participant_sid, outgoing, incoming }
 }
 
 async fn ask<T>(lane: &Lane, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, RoomError> {

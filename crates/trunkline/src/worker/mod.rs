@@ -27,7 +27,7 @@ pub(crate) use call_media::{CallMedia, CallOpen, MediaEvent, OpenError};
 pub(crate) use config::{RtcAddress, WorkersConfig};
 pub(crate) use error::{JoinError, RoomError, SessionClosed, StartError};
 pub(crate) use handle::Workers;
-pub(crate) use session::{SignalJoin, SignalOut, SignalSender, SignalSession};
+pub(crate) use session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
 pub(crate) use start::Threads;
 
 #[cfg(test)]

@@ -19,6 +19,19 @@ pub(crate) struct SignalJoin {
     pub(crate) join: room::Join,
 }
 
+/// A client that wants to go on with its session.
+#[derive(Debug)]
+pub(crate) struct SignalResume {
+    /// The room's name.
+    pub(crate) room: String,
+    /// Whose session.
+    pub(crate) resume: room::Resume,
+}
+
+/// One signalling connection of a room. A session has several in turn when its connection gets lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConnectionId(pub(super) u64);
+
 /// What the WebSocket has to do.
 #[derive(Debug)]
 pub(crate) enum SignalOut {
@@ -47,6 +60,7 @@ pub(crate) struct SignalSender {
     pub(super) lane: Lane,
     pub(super) room: RoomKey,
     pub(super) participant: ParticipantId,
+    pub(super) connection: ConnectionId,
 }
 
 impl SignalSender {
@@ -55,7 +69,8 @@ impl SignalSender {
     /// # Errors
     /// When the worker is gone, or busy for seconds.
     pub(crate) async fn send(&self, request: proto::SignalRequest) -> Result<(), SessionClosed> {
-        let command = Command::Signal { room: self.room, from: self.participant, request: Box::new(request) };
+        let (room, from, connection) = (self.room, self.participant, self.connection);
+        let command = Command::Signal { room, from, connection, request: Box::new(request) };
         self.lane.send(command).await
     }
 }
@@ -63,6 +78,7 @@ impl SignalSender {
 impl Drop for SignalSender {
     fn drop(&mut self) {
         // When the queue is full the worker finds out by itself that nobody listens to the session any more.
-        let _ = self.lane.try_send(Command::SignalClosed { room: self.room, from: self.participant });
+        let (room, from, connection) = (self.room, self.participant, self.connection);
+        let _ = self.lane.try_send(Command::SignalClosed { room, from, connection });
     }
 }

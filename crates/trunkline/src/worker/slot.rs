@@ -11,7 +11,7 @@ use super::command::{CallCommand, RoomKey};
 use super::demux::Demux;
 use super::phone::{Phone, PhoneSockets};
 use super::rtc::RtcSockets;
-use super::session::SignalOut;
+use super::session::{ConnectionId, SignalOut};
 use super::timers::SLACK;
 
 /// The time of one turn of the worker, by both clocks.
@@ -27,12 +27,19 @@ impl Now {
     }
 }
 
+/// A client's signalling connection.
+struct Session {
+    connection: ConnectionId,
+    outgoing: mpsc::Sender<SignalOut>,
+}
+
 /// A room.
 pub(super) struct RoomSlot {
     pub(super) key: RoomKey,
     pub(super) name: String,
     pub(super) room: Room,
-    pub(super) sessions: HashMap<ParticipantId, mpsc::Sender<SignalOut>>,
+    sessions: HashMap<ParticipantId, Session>,
+    next_connection: u64,
     pub(super) phones: HashMap<ParticipantId, Phone>,
     /// Something happened since the outputs were drained last.
     pub(super) dirty: bool,
@@ -49,7 +56,33 @@ pub(super) struct Drained {
 
 impl RoomSlot {
     pub(super) fn new(key: RoomKey, name: String, room: Room) -> Self {
-        Self { key, name, room, sessions: HashMap::new(), phones: HashMap::new(), dirty: false }
+        let (sessions, phones) = (HashMap::new(), HashMap::new());
+        Self { key, name, room, sessions, next_connection: 0, phones, dirty: false }
+    }
+
+    /// Gives a client's session this signalling connection, in place of the one that it had.
+    pub(super) fn connect(
+        &mut self,
+        participant: ParticipantId,
+        outgoing: mpsc::Sender<SignalOut>,
+    ) -> ConnectionId {
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        self.sessions.insert(participant, Session { connection, outgoing });
+        connection
+    }
+
+    /// Whether this is the connection that the session has now.
+    pub(super) fn is_current(&self, participant: ParticipantId, connection: ConnectionId) -> bool {
+        self.sessions.get(&participant).is_some_and(|session| session.connection == connection)
+    }
+
+    /// A signalling connection is closed.
+    pub(super) fn disconnected(&mut self, now: Now, participant: ParticipantId, connection: ConnectionId) {
+        if self.is_current(participant, connection) {
+            self.sessions.remove(&participant);
+            self.room.signal_closed(now.at, participant);
+        }
     }
 
     /// When the room or one of its phones wants to be called.
@@ -115,8 +148,12 @@ impl RoomSlot {
 
     /// Finds sessions and calls whose other end has gone without a word.
     pub(super) fn sweep(&mut self, now: Now) {
-        let closed: Vec<_> =
-            self.sessions.iter().filter(|(_, session)| session.is_closed()).map(|(id, _)| *id).collect();
+        let closed: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.outgoing.is_closed())
+            .map(|(id, _)| *id)
+            .collect();
         for id in closed {
             self.sessions.remove(&id);
             self.room.signal_closed(now.at, id);
@@ -141,7 +178,7 @@ impl RoomSlot {
     /// A WebSocket that does not take its messages in time is given up: the room must not wait for it.
     fn signal(&mut self, now: Now, to: ParticipantId, message: SignalOut) {
         let Some(session) = self.sessions.get(&to) else { return };
-        if session.try_send(message).is_err() {
+        if session.outgoing.try_send(message).is_err() {
             self.sessions.remove(&to);
             self.room.signal_closed(now.at, to);
         }

@@ -29,8 +29,8 @@ pub(super) struct Admission {
     pub(super) join: Box<Join>,
     /// The API key of its token, which signs the next one.
     pub(super) key: String,
-    /// It wants to go on with an earlier session.
-    pub(super) resumes: bool,
+    /// The sid of the session that it wants to go on with; empty when it does not say.
+    pub(super) resumes: Option<String>,
 }
 
 /// Why a client may not join. Statuses decide what the SDKs do next: try again, the older way, or not at all.
@@ -89,7 +89,7 @@ pub(super) fn admit(
     Ok(Admission {
         room: grants.room.clone(),
         key: claims.iss.clone(),
-        resumes: wants.resumes,
+        resumes: wants.resumes.clone(),
         join: Box::new(join(claims, grants, wants, user_agent)),
     })
 }
@@ -121,7 +121,7 @@ struct Wants {
     mode: JoinMode,
     auto_subscribe: bool,
     add_tracks: Vec<proto::AddTrackRequest>,
-    resumes: bool,
+    resumes: Option<String>,
 }
 
 impl Wants {
@@ -133,7 +133,7 @@ impl Wants {
             mode: JoinMode::Single { offer: request.publisher_offer },
             auto_subscribe: request.connection_settings.is_some_and(|settings| settings.auto_subscribe),
             add_tracks: request.add_track_requests,
-            resumes: request.reconnect,
+            resumes: request.reconnect.then_some(request.participant_sid),
         }
     }
 
@@ -144,6 +144,7 @@ impl Wants {
             }
             _ => HashMap::new(),
         };
+        let reconnects = query.get("reconnect").is_some_and(|value| matches!(value, "1" | "true"));
         Ok(Self {
             client: query.client_info(),
             metadata: String::new(),
@@ -151,7 +152,7 @@ impl Wants {
             mode: JoinMode::Dual,
             auto_subscribe: query.get("auto_subscribe").is_none_or(|value| matches!(value, "1" | "true")),
             add_tracks: Vec::new(),
-            resumes: query.get("reconnect").is_some_and(|value| matches!(value, "1" | "true")),
+            resumes: reconnects.then(|| query.get("sid").unwrap_or_default().to_owned()),
         })
     }
 

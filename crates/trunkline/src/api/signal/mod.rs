@@ -18,7 +18,7 @@ use axum::{
 };
 
 use super::{State, auth};
-use crate::worker::{JoinError, SignalJoin};
+use crate::worker::{JoinError, SignalJoin, SignalResume};
 
 /// One signalling message, packed or not.
 const MAX_FRAME: usize = 2 * 1024 * 1024;
@@ -89,9 +89,13 @@ async fn upgrade(state: State, route: Route, request: Request) -> Response {
         Ok(socket) => socket.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME),
         Err(refused) => return refused.into_response(),
     };
-    if admission.resumes {
-        return socket.on_upgrade(pump::refuse_resume);
+    match admission.resumes.clone() {
+        Some(sid) => resume(state, socket, admission, sid).await,
+        None => join(state, socket, admission).await,
     }
+}
+
+async fn join(state: State, socket: WebSocketUpgrade, admission: Admission) -> Response {
     let Admission { room, join, key, .. } = admission;
     let (room_name, identity) = (room.clone(), join.identity.clone());
     match state.workers.join(SignalJoin { room, join: *join }).await {
@@ -110,6 +114,26 @@ async fn upgrade(state: State, route: Route, request: Request) -> Response {
             tracing::debug!(room = room_name, participant = identity, %error, "join refused, in words");
             refusal.into_response()
         }
+    }
+}
+
+/// Goes on with a session, or tells the client to join anew: that cannot be said with an HTTP status.
+async fn resume(
+    state: State,
+    socket: WebSocketUpgrade,
+    admission: Admission,
+    participant_sid: String,
+) -> Response {
+    let Admission { room, join, key, .. } = admission;
+    let dual = matches!(join.mode, room::JoinMode::Dual);
+    let resume = room::Resume { identity: join.identity, participant_sid, dual };
+    match state.workers.resume(SignalResume { room, resume }).await {
+        Ok(Some(session)) => {
+            tracing::debug!(sid = session.participant_sid, "resumed");
+            socket.on_upgrade(move |socket| pump::run(socket, session, state, key))
+        }
+        Ok(None) => socket.on_upgrade(pump::refuse_resume),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }
 }
 
