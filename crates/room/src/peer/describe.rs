@@ -15,26 +15,33 @@ use crate::output::Codec;
 /// What the description says of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// We send a track.
-    Send {
+    /// Media, each way or not.
+    Media { send: Sending, receive: Option<Receiving> },
+    /// As str0m says.
+    AsIs,
+}
+
+/// What we send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sending {
+    Track {
         /// `<participant>|<track>`.
         stream: String,
         track: String,
     },
-    /// A section to send on that has no track yet.
+    /// There is no track yet.
     Idle,
-    /// Nothing goes either way.
-    Inactive,
-    /// The client sends a track.
-    Receive {
-        /// The client may stop sending in silence.
-        dtx: bool,
-        stereo: bool,
-        /// Its payload types, the client's first choice first: it sends the first that both have.
-        order: Vec<u8>,
-    },
-    /// As str0m says.
-    AsIs,
+    Nothing,
+}
+
+/// How the client sends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Receiving {
+    /// It may stop in silence.
+    pub(crate) dtx: bool,
+    pub(crate) stereo: bool,
+    /// Its payload types, its first choice first: it sends the first that both have.
+    pub(crate) order: Vec<u8>,
 }
 
 /// A section as an answer left it.
@@ -105,6 +112,7 @@ fn codec(rtpmap: &str) -> Option<Codec> {
 }
 
 fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) {
+    let Plan::Media { send, receive } = plan else { return text.push_str(section) };
     let ssrc = section.lines().find_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next());
     let opus = agreed.codecs.iter().find(|(_, codec)| *codec == Codec::Opus).map(|(pt, _)| *pt);
     for line in section.split_inclusive('\n') {
@@ -112,18 +120,21 @@ fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) 
         if bare.starts_with("a=msid:") || bare.starts_with("a=ssrc:") || bare.starts_with("a=ssrc-group:") {
             continue;
         }
-        if is_direction(bare) && !agreed.rejected {
-            write_direction(text, bare, &plan, ssrc);
-        } else if let (Plan::Receive { order, .. }, true) = (&plan, bare.starts_with("m=")) {
-            write_media_line(text, bare, order);
-        } else if let (Plan::Receive { dtx, stereo, .. }, true) = (&plan, is_fmtp_of(bare, opus)) {
-            let dtx = if *dtx { ";usedtx=1" } else { "" };
-            let stereo = if *stereo { ";stereo=1;maxaveragebitrate=510000" } else { "" };
-            let _ = write!(text, "{bare}{dtx}{stereo}\r\n");
-        } else {
-            text.push_str(line);
+        match &receive {
+            _ if is_direction(bare) && !agreed.rejected => {
+                write_direction(text, &send, ssrc, receive.is_some());
+            }
+            Some(receiving) if bare.starts_with("m=") => write_media_line(text, bare, &receiving.order),
+            Some(receiving) if is_fmtp_of(bare, opus) => write_fmtp(text, bare, receiving),
+            _ => text.push_str(line),
         }
     }
+}
+
+fn write_fmtp(text: &mut String, line: &str, receiving: &Receiving) {
+    let dtx = if receiving.dtx { ";usedtx=1" } else { "" };
+    let stereo = if receiving.stereo { ";stereo=1;maxaveragebitrate=510000" } else { "" };
+    let _ = write!(text, "{line}{dtx}{stereo}\r\n");
 }
 
 /// The `m=` line with its payload types in this order.
@@ -147,20 +158,17 @@ fn is_fmtp_of(line: &str, pt: Option<u8>) -> bool {
 }
 
 /// Writes to a `String` cannot fail. A section that str0m has no SSRC for is not sent on yet.
-fn write_direction(text: &mut String, as_is: &str, plan: &Plan, ssrc: Option<&str>) {
-    let direction = match (plan, ssrc) {
-        (Plan::Send { stream, track }, Some(ssrc)) => {
-            let _ = write!(text, "a=msid:{stream} {track}\r\n");
-            let _ = write!(text, "a=ssrc:{ssrc} cname:{stream}\r\na=ssrc:{ssrc} msid:{stream} {track}\r\n");
-            "a=sendonly"
-        }
-        (Plan::Idle | Plan::Send { .. }, _) => "a=sendonly",
-        (Plan::Inactive, _) => "a=inactive",
-        (Plan::Receive { .. }, _) => "a=recvonly",
-        (Plan::AsIs, _) => as_is,
-    };
-    text.push_str(direction);
-    text.push_str("\r\n");
+fn write_direction(text: &mut String, send: &Sending, ssrc: Option<&str>, receives: bool) {
+    if let (Sending::Track { stream, track }, Some(ssrc)) = (send, ssrc) {
+        let _ = write!(text, "a=msid:{stream} {track}\r\n");
+        let _ = write!(text, "a=ssrc:{ssrc} cname:{stream}\r\na=ssrc:{ssrc} msid:{stream} {track}\r\n");
+    }
+    text.push_str(match (send, receives) {
+        (Sending::Nothing, false) => "a=inactive\r\n",
+        (Sending::Nothing, true) => "a=recvonly\r\n",
+        (_, false) => "a=sendonly\r\n",
+        (_, true) => "a=sendrecv\r\n",
+    });
 }
 
 #[cfg(test)]
@@ -173,9 +181,21 @@ mod tests {
         a=msid:rnd rnd\r\na=ssrc:1 cname:x\r\na=sendonly\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:1\r\n\
         a=msid:rnd rnd\r\na=sendonly\r\n";
 
+    fn track() -> Sending {
+        Sending::Track { stream: "PA_a|TR_b".into(), track: "TR_b".into() }
+    }
+
+    fn receiving() -> Option<Receiving> {
+        Some(Receiving { dtx: true, stereo: false, order: vec![0, 109] })
+    }
+
+    fn plan(send: Sending, receive: Option<Receiving>) -> Plan {
+        Plan::Media { send, receive }
+    }
+
     #[test]
     fn a_sent_track_is_named_and_its_codecs_are_read() {
-        let text = write(ANSWER, |_| Plan::Send { stream: "PA_a|TR_b".into(), track: "TR_b".into() });
+        let text = write(ANSWER, |_| plan(track(), None));
         assert!(text.contains("a=msid:PA_a|TR_b TR_b\r\n"));
         assert!(text.contains("a=ssrc:1 msid:PA_a|TR_b TR_b\r\n"));
         assert!(!text.contains("rnd"));
@@ -187,18 +207,24 @@ mod tests {
 
     #[test]
     fn freed_idle_and_received_sections_are_told_apart() {
-        assert!(write(ANSWER, |_| Plan::Inactive).contains("a=inactive\r\nm=video"));
-        assert!(write(ANSWER, |_| Plan::Idle).contains("PCMU/8000\r\na=sendonly\r\nm=video"));
-        let text = write(ANSWER, |_| Plan::Receive { dtx: true, stereo: false, order: vec![0, 109] });
+        assert!(write(ANSWER, |_| plan(Sending::Nothing, None)).contains("a=inactive\r\nm=video"));
+        assert!(write(ANSWER, |_| plan(Sending::Idle, None)).contains("PCMU/8000\r\na=sendonly\r\nm=video"));
+        let text = write(ANSWER, |_| plan(Sending::Nothing, receiving()));
         assert!(text.contains("a=fmtp:109 minptime=10;useinbandfec=1;usedtx=1\r\n"));
         assert!(text.contains("a=recvonly\r\nm=video"));
         assert!(text.contains("m=audio 9 UDP/TLS/RTP/SAVPF 0 109\r\n"), "the client's order: {text}");
     }
 
+    #[test]
+    fn a_section_may_go_both_ways() {
+        let text = write(ANSWER, |_| plan(track(), receiving()));
+        assert!(text.contains("a=msid:PA_a|TR_b TR_b\r\n") && text.contains("a=sendrecv\r\nm=video"));
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(m=[a-z ]{0,9}[0-9 ]{0,4}\r?\n|a=mid:.{0,9}\n|a=fmtp:.{0,9}\n|.{0,9}\n){0,40}") {
-            let _ = write(&text, |_| Plan::Receive { dtx: true, stereo: true, order: vec![9, 8] });
+            let _ = write(&text, |_| plan(track(), receiving()));
             let _ = agreed(&text);
         }
     }

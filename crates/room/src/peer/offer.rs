@@ -14,15 +14,20 @@ pub(crate) enum Kind {
     Data,
 }
 
-/// Which way media goes, as the client offers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
+/// Which ways media goes, as the client offers it. Neither way for `inactive`, or port 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Direction {
     /// The client sends (`sendonly`, `sendrecv`).
-    ToServer,
-    /// The client receives (`recvonly`).
-    ToClient,
-    /// Neither (`inactive`, or port 0).
-    Neither,
+    pub(crate) to_server: bool,
+    /// The client receives (`recvonly`, `sendrecv`).
+    pub(crate) to_client: bool,
+}
+
+impl Direction {
+    const SENDRECV: Self = Self { to_server: true, to_client: true };
+    const SENDONLY: Self = Self { to_server: true, to_client: false };
+    const RECVONLY: Self = Self { to_server: false, to_client: true };
+    const INACTIVE: Self = Self { to_server: false, to_client: false };
 }
 
 /// One `m=` section of an offer.
@@ -84,14 +89,15 @@ impl Draft {
         let rejected = tokens.next() == Some("0");
         // After the port comes the protocol.
         let payload_types = tokens.skip(1).map_while(|pt| pt.parse().ok()).collect();
-        Self { kind, rejected, mid: None, direction: Direction::ToServer, cid: None, payload_types }
+        Self { kind, rejected, mid: None, direction: Direction::SENDRECV, cid: None, payload_types }
     }
 
     fn attribute(&mut self, line: &str) {
         match line {
-            "a=sendrecv" | "a=sendonly" => self.direction = Direction::ToServer,
-            "a=recvonly" => self.direction = Direction::ToClient,
-            "a=inactive" => self.direction = Direction::Neither,
+            "a=sendrecv" => self.direction = Direction::SENDRECV,
+            "a=sendonly" => self.direction = Direction::SENDONLY,
+            "a=recvonly" => self.direction = Direction::RECVONLY,
+            "a=inactive" => self.direction = Direction::INACTIVE,
             _ => {
                 if let Some(mid) = line.strip_prefix("a=mid:") {
                     self.mid = Some(Mid::from(mid));
@@ -103,7 +109,7 @@ impl Draft {
     }
 
     fn finish(self) -> Option<OfferedSection> {
-        let direction = if self.rejected { Direction::Neither } else { self.direction };
+        let direction = if self.rejected { Direction::INACTIVE } else { self.direction };
         let payload_types = self.payload_types;
         Some(OfferedSection { mid: self.mid?, kind: self.kind?, direction, cid: self.cid, payload_types })
     }
@@ -126,10 +132,10 @@ mod tests {
         assert_eq!(
             summary,
             [
-                ("0".into(), Kind::Audio, Direction::ToClient, None),
-                ("7".into(), Kind::Audio, Direction::ToServer, Some("cid-1")),
-                ("6".into(), Kind::Data, Direction::ToServer, None),
-                ("3".into(), Kind::Video, Direction::Neither, None),
+                ("0".into(), Kind::Audio, Direction::RECVONLY, None),
+                ("7".into(), Kind::Audio, Direction::SENDONLY, Some("cid-1")),
+                ("6".into(), Kind::Data, Direction::SENDRECV, None),
+                ("3".into(), Kind::Video, Direction::INACTIVE, None),
             ]
         );
         assert_eq!((found[0].payload_types.as_slice(), found[2].payload_types.len()), ([111].as_slice(), 0));

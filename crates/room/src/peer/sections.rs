@@ -6,53 +6,55 @@ use std::collections::HashMap;
 
 use str0m::media::Mid;
 
-use super::describe::{Agreed, Plan};
-use super::offer::{Direction, Kind, OfferedSection};
+use super::describe::{Agreed, Plan, Receiving, Sending};
+use super::offer::{Kind, OfferedSection};
 use crate::ids::TrackSid;
 use crate::output::Codec;
 
-/// What a section is used for. A section that once received never sends, and the reverse.
+/// What a section sends to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// May carry a track to the client; never did.
+enum Down {
+    /// Nothing, ever.
+    Never,
+    /// It may carry a track; it never did.
     Idle,
-    /// May carry a track to the client, and did once. Its next track comes with a new SSRC.
+    /// It may carry a track, and did once. Its next track comes with a new SSRC.
     Freed {
         /// The client has agreed to a description that says so.
         shown: bool,
     },
-    /// Carries a track to the client.
+    /// It carries a track.
     Carries {
         /// `<participant sid>|<track sid>`.
         stream: String,
         track: TrackSid,
     },
-    /// The client publishes on it, or did.
-    Publishes(Publishing),
-    /// Data channels.
-    Data,
 }
 
-/// A section the client publishes on.
+/// A section the client publishes on, or did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Publishing {
+struct Publishing {
     /// The client sends now.
-    pub(crate) open: bool,
+    open: bool,
     /// The client's name for the track.
-    pub(crate) cid: String,
+    cid: String,
     /// The track it was matched with.
-    pub(crate) track: Option<TrackSid>,
-    pub(crate) dtx: bool,
-    pub(crate) stereo: bool,
+    track: Option<TrackSid>,
+    dtx: bool,
+    stereo: bool,
     /// The payload types it offers, its first choice first.
     payload_types: Vec<u8>,
 }
 
+/// Most sections go one way all their life; pion publishes on those that it receives on.
 #[derive(Debug)]
-pub(crate) struct Section {
-    pub(crate) mid: Mid,
-    pub(crate) kind: Kind,
-    pub(crate) purpose: Use,
+struct Section {
+    mid: Mid,
+    kind: Kind,
+    down: Down,
+    /// The client takes what we send.
+    receives: bool,
+    up: Option<Publishing>,
     /// Port 0 in the last answer.
     rejected: bool,
     codecs: Vec<(u8, Codec)>,
@@ -85,9 +87,7 @@ impl Sections {
             ended.extend(section.offered_again(offer));
             self.all.push(section);
         }
-        ended.extend(
-            known.into_iter().filter_map(|section| section.published().and_then(|p| p.track.clone())),
-        );
+        ended.extend(known.into_iter().filter_map(|section| section.up?.track));
         ended
     }
 
@@ -116,9 +116,7 @@ impl Sections {
 
     /// Audio sections the client has made to receive on, free or not.
     pub(crate) fn receiving_audio(&self) -> usize {
-        let receiving = |section: &&Section| {
-            section.is_free_audio(false) || matches!(section.purpose, Use::Carries { .. })
-        };
+        let receiving = |section: &&Section| section.kind == Kind::Audio && section.down != Down::Never;
         self.all.iter().filter(receiving).count()
     }
 
@@ -126,14 +124,14 @@ impl Sections {
     pub(crate) fn assign(&mut self, stream: &str, track: &TrackSid) -> Option<Mid> {
         let offering = self.offering;
         let section = self.all.iter_mut().find(|section| section.is_free_audio(offering))?;
-        section.purpose = Use::Carries { stream: stream.to_owned(), track: track.clone() };
+        section.down = Down::Carries { stream: stream.to_owned(), track: track.clone() };
         Some(section.mid)
     }
 
     /// Puts a track on a section we have just made.
     pub(crate) fn add(&mut self, mid: Mid, stream: &str, track: &TrackSid) {
-        let purpose = Use::Carries { stream: stream.to_owned(), track: track.clone() };
-        self.all.push(Section { mid, kind: Kind::Audio, purpose, rejected: false, codecs: Vec::new() });
+        let down = Down::Carries { stream: stream.to_owned(), track: track.clone() };
+        self.all.push(Section { down, receives: true, ..Section::empty(mid, Kind::Audio) });
     }
 
     /// Forgets a section we made that came to nothing.
@@ -143,14 +141,14 @@ impl Sections {
 
     /// Freed sections that the client still takes for used.
     pub(crate) fn to_show(&self) -> Vec<Mid> {
-        let hidden = |section: &&Section| section.purpose == (Use::Freed { shown: false });
+        let hidden = |section: &&Section| section.down == (Down::Freed { shown: false });
         self.all.iter().filter(hidden).map(|section| section.mid).collect()
     }
 
     /// The client agreed that these sections are free.
     pub(crate) fn shown(&mut self, free: &[Mid]) {
         for section in self.all.iter_mut().filter(|section| free.contains(&section.mid)) {
-            if let Use::Freed { shown } = &mut section.purpose {
+            if let Down::Freed { shown } = &mut section.down {
                 *shown = true;
             }
         }
@@ -159,14 +157,14 @@ impl Sections {
     /// Frees the section of a track.
     pub(crate) fn free(&mut self, mid: Mid) {
         if let Some(section) = self.get_mut(mid) {
-            section.purpose = Use::Freed { shown: false };
+            section.down = Down::Freed { shown: false };
         }
     }
 
     /// Sections the client publishes on that are not matched with a track yet.
     pub(crate) fn unmatched(&self) -> impl Iterator<Item = (Mid, Kind, &str)> {
         self.all.iter().filter_map(|section| {
-            let publishing = section.published()?;
+            let publishing = section.up.as_ref()?;
             (publishing.open && publishing.track.is_none()).then_some((
                 section.mid,
                 section.kind,
@@ -177,15 +175,15 @@ impl Sections {
 
     /// Matches a publishing section with its track.
     pub(crate) fn publish(&mut self, mid: Mid, track: TrackSid, dtx: bool, stereo: bool) {
-        if let Some(Use::Publishes(publishing)) = self.get_mut(mid).map(|section| &mut section.purpose) {
+        if let Some(publishing) = self.get_mut(mid).and_then(|section| section.up.as_mut()) {
             *publishing = Publishing { track: Some(track), dtx, stereo, ..publishing.clone() };
         }
     }
 
     /// Every section that carries a track to the client, for `mid_to_track_id`.
     pub(crate) fn track_map(&self) -> HashMap<String, String> {
-        let carried = self.all.iter().filter_map(|section| match &section.purpose {
-            Use::Carries { track, .. } => Some((section.mid.to_string(), track.to_string())),
+        let carried = self.all.iter().filter_map(|section| match &section.down {
+            Down::Carries { track, .. } => Some((section.mid.to_string(), track.to_string())),
             _ => None,
         });
         carried.collect()
@@ -193,17 +191,26 @@ impl Sections {
 
     /// What our description shall say of a section. Video goes neither way.
     pub(crate) fn plan(&self, mid: Mid) -> Plan {
-        let Some(section) = self.get(mid) else { return Plan::AsIs };
-        match &section.purpose {
-            _ if section.kind == Kind::Video => Plan::Inactive,
-            Use::Carries { stream, track } => Plan::Send { stream: stream.clone(), track: track.to_string() },
-            Use::Idle => Plan::Idle,
-            Use::Publishes(Publishing { open: true, dtx, stereo, payload_types, .. }) => {
-                Plan::Receive { dtx: *dtx, stereo: *stereo, order: payload_types.clone() }
-            }
-            Use::Freed { .. } | Use::Publishes(_) => Plan::Inactive,
-            Use::Data => Plan::AsIs,
+        let Some(section) = self.get(mid).filter(|section| section.kind != Kind::Data) else {
+            return Plan::AsIs;
+        };
+        if section.kind == Kind::Video {
+            return Plan::Media { send: Sending::Nothing, receive: None };
         }
+        let receive = section.up.as_ref().filter(|publishing| publishing.open).map(|publishing| Receiving {
+            dtx: publishing.dtx,
+            stereo: publishing.stereo,
+            order: publishing.payload_types.clone(),
+        });
+        let send = match &section.down {
+            _ if !section.receives => Sending::Nothing,
+            Down::Carries { stream, track } => {
+                Sending::Track { stream: stream.clone(), track: track.to_string() }
+            }
+            Down::Idle if receive.is_none() => Sending::Idle,
+            Down::Idle | Down::Freed { .. } | Down::Never => Sending::Nothing,
+        };
+        Plan::Media { send, receive }
     }
 
     /// The first codec of `preference` that the section negotiated, with its payload type.
@@ -225,21 +232,29 @@ impl Sections {
 }
 
 impl Section {
+    fn empty(mid: Mid, kind: Kind) -> Self {
+        let codecs = Vec::new();
+        Self { mid, kind, down: Down::Never, receives: false, up: None, rejected: false, codecs }
+    }
+
+    /// A section that was made to receive on may be sent on; any other only publishes.
     fn new(offer: &OfferedSection) -> Self {
-        let purpose = match (offer.kind, offer.direction) {
-            (Kind::Data, _) => Use::Data,
-            (_, Direction::ToClient) => Use::Idle,
-            (_, Direction::ToServer | Direction::Neither) => Use::Publishes(Publishing::default()),
-        };
-        Self { mid: offer.mid, kind: offer.kind, purpose, rejected: false, codecs: Vec::new() }
+        let receiving = offer.direction.to_client && !offer.direction.to_server;
+        let down = if receiving && offer.kind != Kind::Data { Down::Idle } else { Down::Never };
+        Self { down, ..Self::empty(offer.mid, offer.kind) }
     }
 
     /// The section is in an offer (again). Returns the track that ended with it.
     fn offered_again(&mut self, offer: &OfferedSection) -> Option<TrackSid> {
-        let Use::Publishes(publishing) = &mut self.purpose else { return None };
-        let open = offer.direction == Direction::ToServer;
-        let cid = offer.cid.clone().unwrap_or_default();
+        // A section we answered as free may come back inactive, and is used again all the same.
+        self.receives = offer.direction.to_client || !offer.direction.to_server;
+        let open = offer.direction.to_server && self.kind != Kind::Data;
+        if !open && self.up.is_none() {
+            return None;
+        }
+        let publishing = self.up.get_or_insert_default();
         publishing.payload_types.clone_from(&offer.payload_types);
+        let cid = offer.cid.clone().unwrap_or_default();
         let same = open && publishing.open && (cid == publishing.cid || cid.is_empty());
         if same {
             return None;
@@ -250,20 +265,13 @@ impl Section {
         ended
     }
 
-    pub(crate) fn published(&self) -> Option<&Publishing> {
-        match &self.purpose {
-            Use::Publishes(publishing) => Some(publishing),
-            _ => None,
-        }
-    }
-
     /// Whether a track may be put on it; a freed one if need be only after the client has seen it free.
     fn is_free_audio(&self, only_shown: bool) -> bool {
-        let free = match self.purpose {
-            Use::Idle => true,
-            Use::Freed { shown } => shown || !only_shown,
-            _ => false,
+        let free = match self.down {
+            Down::Idle => true,
+            Down::Freed { shown } => shown || !only_shown,
+            Down::Never | Down::Carries { .. } => false,
         };
-        self.kind == Kind::Audio && !self.rejected && free
+        self.kind == Kind::Audio && self.receives && !self.rejected && free
     }
 }
