@@ -57,7 +57,7 @@ async def test_a_cut_connection_is_resumed_without_a_gap(join, relay, single):
     for listener, talker in ((here, "away"), (away, "here")):
         recording = listener.recording(talker)
         assert len(recording) > 2 * RATE
-        assert gap(recording) <= 0.06, f"{listener.identity} hears a gap of {gap(recording)} s"
+        assert gap(recording) <= 0.2, f"{listener.identity} hears a gap of {gap(recording)} s"
         assert share(recording, RATE, HERTZ[talker]) > 0.95
     await away.room.local_participant.publish_data(b"after it", reliable=True)
     await until(lambda: ("away", b"after it") in here.data, "data goes on")
@@ -106,7 +106,7 @@ async def test_go_resumes(server, join, join_go, relay):
     relay.cut()
     await gopher.tells("reconnected", seconds=20)
     recording = here.recording("gopher")
-    assert gap(recording) <= 0.06, f"a gap of {gap(recording)} s"
+    assert gap(recording) <= 0.2, f"a gap of {gap(recording)} s"
     assert "gopher" not in here.left
     here.forget()
     await until(lambda: hears(here.recording("gopher"), RATE, 600), "Go is still heard", 15)

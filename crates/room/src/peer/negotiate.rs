@@ -155,11 +155,6 @@ impl Peer {
         self.outstanding.as_ref().map_or(&[], |outstanding| &outstanding.placed)
     }
 
-    /// An offer is out.
-    pub(crate) fn is_offering(&self) -> bool {
-        self.outstanding.is_some()
-    }
-
     /// Whether an answer knows the sections that the offer that is out brings.
     pub(crate) fn is_answered_by(&self, answer: &str) -> bool {
         let Some(Outstanding { made, .. }) = &self.outstanding else { return false };

@@ -177,9 +177,11 @@ impl Room {
         answer: Option<&proto::SessionDescription>,
     ) {
         let Some(remote) = self.remote_mut(from) else { return };
+        let Negotiation::Offering(offering) = &remote.negotiation else { return };
         let peer = remote.transport.subscriber();
         match answer {
-            _ if !peer.is_offering() => {}
+            // An offer that was made since is on its way.
+            _ if !offering.is_maybe_lost() => {}
             Some(answer) if peer.is_answered_by(&answer.sdp) => {
                 let answer = proto::SessionDescription { id: 0, ..answer.clone() };
                 self.handle_answer(now, from, &answer);

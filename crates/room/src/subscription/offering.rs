@@ -15,6 +15,8 @@ pub(crate) struct Offering {
     pub(super) pace: Pace,
     last_id: u32,
     outstanding: Option<Instant>,
+    /// The signalling connection was cut while the offer was out.
+    maybe_lost: bool,
     /// The next offer restarts ICE.
     restart: bool,
 }
@@ -63,6 +65,7 @@ impl Offering {
     /// The offer was answered, or withdrawn; so many subscriptions still wait for a section.
     pub(crate) fn over(&mut self, now: Instant, unplaced: usize) {
         self.outstanding = None;
+        self.maybe_lost = false;
         self.pace.over(now, unplaced);
         if self.restart {
             self.pace.added(now);
@@ -74,7 +77,13 @@ impl Offering {
     pub(crate) fn resumed(&mut self, now: Instant) {
         self.restart = true;
         self.outstanding = self.outstanding.map(|_| now + PATIENCE);
+        self.maybe_lost = self.outstanding.is_some();
         self.pace.added(now);
+    }
+
+    /// Whether the offer that is out, or its answer, may have got lost.
+    pub(crate) fn is_maybe_lost(&self) -> bool {
+        self.maybe_lost
     }
 }
 
