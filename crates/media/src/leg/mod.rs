@@ -26,6 +26,7 @@ use crate::codec::AudioCodec;
 use crate::dtmf;
 use crate::rtcp::Reception;
 use crate::sdp::Negotiated;
+use crate::srtp;
 use latch::Latch;
 use reports::Reports;
 use send::Sending;
@@ -70,6 +71,10 @@ pub struct RtpLeg {
     digits: dtmf::Receiver,
     reports: Reports,
     counters: Counters,
+    /// SRTP, when it was agreed on.
+    srtp: Option<srtp::Session>,
+    /// The packet that was decrypted last.
+    opened: Vec<u8>,
     /// Since when the phone has owed us media, and whether it has sent any yet. `None` while it owes none.
     waiting: Option<Waiting>,
 }
@@ -106,6 +111,8 @@ impl RtpLeg {
             digits: dtmf::Receiver::new(),
             reports: Reports::new(rng.next_u64(), now),
             counters: Counters::default(),
+            srtp: None,
+            opened: Vec::new(),
             waiting: None,
         }
     }
@@ -123,7 +130,25 @@ impl RtpLeg {
         if self.terms.is_none() {
             self.reports.start(now);
         }
+        self.secure(negotiated);
         self.terms = Some(negotiated.clone());
+    }
+
+    /// Whether packets must be encrypted, both ways.
+    fn is_secure(&self) -> bool {
+        self.terms.as_ref().is_some_and(|terms| terms.srtp.is_some())
+    }
+
+    /// Begins SRTP, goes on with it under the keys of `negotiated`, or ends it.
+    fn secure(&mut self, negotiated: &Negotiated) {
+        let Some(keys) = &negotiated.srtp else {
+            self.srtp = None;
+            return;
+        };
+        let goes_on = self.srtp.as_mut().is_some_and(|session| session.rekey(keys).is_some());
+        if !goes_on {
+            self.srtp = srtp::Session::new(keys);
+        }
     }
 
     /// Where audio is sent: the latched sender when symmetric, else the described address. `None` before negotiation
@@ -146,6 +171,12 @@ impl RtpLeg {
     #[must_use]
     pub fn negotiated(&self) -> Option<&Negotiated> {
         self.terms.as_ref()
+    }
+
+    /// The crypto suite of SRTP, `None` for plain RTP.
+    #[must_use]
+    pub fn suite(&self) -> Option<srtp::Suite> {
+        self.srtp.as_ref().map(srtp::Session::suite)
     }
 
     /// Whether the phone takes telephone-events.

@@ -41,9 +41,43 @@ pub enum Received<'a> {
     Nothing,
 }
 
+/// What a checked packet holds.
+#[derive(Debug, Clone, Copy)]
+enum Content {
+    Audio(AudioCodec),
+    /// `None`: unreadable.
+    Event(Option<EventPayload>),
+    ComfortNoise,
+}
+
+/// A checked packet without its payload, which stays where it is.
+#[derive(Debug, Clone, Copy)]
+struct Packet {
+    header: RtpHeader,
+    /// Where the payload begins in the decrypted packet, and how long it is.
+    start: usize,
+    len: usize,
+    content: Content,
+}
+
+/// Audio for the room, without its payload.
+struct Frame {
+    codec: AudioCodec,
+    place: Place,
+    marker: bool,
+}
+
+/// What became of a packet.
+enum Accepted {
+    Audio(Frame),
+    Digit(DtmfEvent),
+    Nothing,
+}
+
 impl RtpLeg {
-    /// Takes a datagram from the RTP port. With rtcp-mux it may be RTCP, which is handled too.
-    pub fn handle_rtp<'a>(&mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Received<'a> {
+    /// Takes a datagram from the RTP port. With rtcp-mux it may be RTCP, which is handled too. The payload of an encrypted
+    /// packet is decrypted into memory of the leg's own.
+    pub fn handle_rtp<'a>(&'a mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Received<'a> {
         let Some(terms) = &self.terms else {
             self.counters.dropped.before_negotiation += 1;
             return Received::Nothing;
@@ -52,32 +86,68 @@ impl RtpLeg {
             self.handle_rtcp(now, from, packet);
             return Received::Nothing;
         }
-        let Some((packet, kind)) = self.checked(packet) else { return Received::Nothing };
-        if !self.believe(now, from, &packet.header) {
+        let mut opened = std::mem::take(&mut self.opened);
+        let clear = self.decrypted(packet, &mut opened);
+        let checked = clear.and_then(|clear| self.checked(clear));
+        self.opened = opened;
+        let Some(checked) = checked else { return Received::Nothing };
+        if !self.believe(now, from, &checked.header) {
             self.counters.dropped.foreign_source += 1;
             return Received::Nothing;
         }
-        self.accept(now, packet, kind)
+        match self.accept(now, &checked) {
+            Accepted::Audio(Frame { codec, place, marker }) => {
+                let clear = if self.is_secure() { &self.opened } else { packet };
+                let payload = clear.get(checked.start..checked.start + checked.len).unwrap_or_default();
+                let Place { sequence: seq, timestamp, broken, .. } = place;
+                Received::Audio { payload, codec, seq, timestamp, marker, ssrc_changed: broken }
+            }
+            Accepted::Digit(event) => Received::Digit(event),
+            Accepted::Nothing => Received::Nothing,
+        }
+    }
+
+    /// The packet as it is when the call is plain, else what SRTP lets through. Only packets with the key reach the latch.
+    fn decrypted<'p>(&mut self, packet: &'p [u8], opened: &'p mut Vec<u8>) -> Option<&'p [u8]> {
+        if !self.is_secure() {
+            return Some(packet);
+        }
+        if packet.len() > rtp::MAX_PACKET {
+            self.counters.dropped.malformed += 1;
+            return None;
+        }
+        match self.srtp.as_mut()?.open_rtp(packet, opened) {
+            Ok(()) => Some(opened),
+            Err(rejected) => {
+                self.counters.dropped.rejected(rejected);
+                None
+            }
+        }
     }
 
     /// The packet, if its form and payload type are those of the call.
-    fn checked<'a>(&mut self, data: &'a [u8]) -> Option<(RtpPacket<'a>, Option<PayloadKind>)> {
+    fn checked(&mut self, data: &[u8]) -> Option<Packet> {
         let dropped = &mut self.counters.dropped;
         let Ok(packet) = RtpPacket::parse(data) else {
             dropped.malformed += 1;
             return None;
         };
         let payload_type = packet.header.payload_type;
-        let kind = self.terms.as_ref()?.receive.get(payload_type);
-        if kind.is_none() && payload_type != COMFORT_NOISE {
-            dropped.wrong_payload_type += 1;
-            return None;
-        }
+        let content = match self.terms.as_ref()?.receive.get(payload_type) {
+            Some(PayloadKind::Audio(codec)) => Content::Audio(codec),
+            Some(PayloadKind::TelephoneEvent) => Content::Event(EventPayload::parse(packet.payload).ok()),
+            None if payload_type == COMFORT_NOISE => Content::ComfortNoise,
+            None => {
+                dropped.wrong_payload_type += 1;
+                return None;
+            }
+        };
         if packet.payload.is_empty() {
             dropped.malformed += 1;
             return None;
         }
-        Some((packet, kind))
+        let start = packet.payload.as_ptr().addr() - data.as_ptr().addr();
+        Some(Packet { header: packet.header, start, len: packet.payload.len(), content })
     }
 
     /// Whether the latch lets the packet in. While the phone is to be silent nobody new is: its silence proves nothing.
@@ -89,10 +159,10 @@ impl RtpLeg {
         self.latch.admit(now, from, continues)
     }
 
-    fn accept<'a>(&mut self, now: Instant, packet: RtpPacket<'a>, kind: Option<PayloadKind>) -> Received<'a> {
+    fn accept(&mut self, now: Instant, packet: &Packet) -> Accepted {
         let Some(new_source) = self.follow_source(now, packet.header.ssrc) else {
             self.counters.dropped.stray += 1;
-            return Received::Nothing;
+            return Accepted::Nothing;
         };
         let arrival = self.reception.packet(packet.header.sequence);
         let (sequence, new) = match arrival {
@@ -105,24 +175,24 @@ impl RtpLeg {
             Arrival::Late { sequence } => (sequence, false),
             Arrival::Duplicate => {
                 self.counters.dropped.duplicate += 1;
-                return Received::Nothing;
+                return Accepted::Nothing;
             }
             Arrival::Jumped => {
                 self.counters.dropped.stray += 1;
-                return Received::Nothing;
+                return Accepted::Nothing;
             }
         };
         if new_source {
             self.timeline.restart(sequence);
         }
-        self.heard(now, packet.payload.len());
-        match kind {
-            Some(PayloadKind::Audio(codec)) => self.audio(now, packet, codec, sequence, new),
-            Some(PayloadKind::TelephoneEvent) => self.event(&packet, sequence, new),
-            None => {
+        self.heard(now, packet.len);
+        match packet.content {
+            Content::Audio(codec) => self.audio(now, &packet.header, codec, sequence, new),
+            Content::Event(event) => self.event(event, &packet.header, sequence, new),
+            Content::ComfortNoise => {
                 self.counters.comfort_noise += 1;
                 self.skip(sequence, new);
-                Received::Nothing
+                Accepted::Nothing
             }
         }
     }
@@ -163,43 +233,47 @@ impl RtpLeg {
         self.terms.as_ref().is_some_and(|t| t.direction.receives())
     }
 
-    fn audio<'a>(
+    fn audio(
         &mut self,
         now: Instant,
-        packet: RtpPacket<'a>,
+        header: &RtpHeader,
         codec: AudioCodec,
         sequence: u64,
         new: bool,
-    ) -> Received<'a> {
-        let RtpHeader { timestamp, marker, .. } = packet.header;
+    ) -> Accepted {
         let clock = codec.rtp_clock();
-        self.reception.measure(timestamp, now, clock);
+        self.reception.measure(header.timestamp, now, clock);
         let place = if new {
-            Some(self.timeline.place(sequence, timestamp, now, clock))
+            Some(self.timeline.place(sequence, header.timestamp, now, clock))
         } else {
-            self.timeline.place_late(sequence, timestamp)
+            self.timeline.place_late(sequence, header.timestamp)
         };
-        let Some(Place { sequence: seq, timestamp, broken, resumed }) = place else {
+        let Some(place) = place else {
             self.counters.dropped.stray += 1;
-            return Received::Nothing;
+            return Accepted::Nothing;
         };
         if !self.listening() {
             self.counters.dropped.while_held += 1;
-            return Received::Nothing;
+            return Accepted::Nothing;
         }
-        let marker = marker || broken || resumed;
-        Received::Audio { payload: packet.payload, codec, seq, timestamp, marker, ssrc_changed: broken }
+        let marker = header.marker || place.broken || place.resumed;
+        Accepted::Audio(Frame { codec, place, marker })
     }
 
-    fn event(&mut self, packet: &RtpPacket<'_>, sequence: u64, new: bool) -> Received<'static> {
+    fn event(
+        &mut self,
+        payload: Option<EventPayload>,
+        header: &RtpHeader,
+        sequence: u64,
+        new: bool,
+    ) -> Accepted {
         self.skip(sequence, new);
-        let Ok(payload) = EventPayload::parse(packet.payload) else {
+        let Some(payload) = payload else {
             self.counters.dropped.malformed += 1;
-            return Received::Nothing;
+            return Accepted::Nothing;
         };
-        let RtpHeader { timestamp, marker, .. } = packet.header;
-        let digit = self.digits.receive(payload, timestamp, marker).filter(|_| self.listening());
-        digit.map_or(Received::Nothing, Received::Digit)
+        let digit = self.digits.receive(payload, header.timestamp, header.marker);
+        digit.filter(|_| self.listening()).map_or(Accepted::Nothing, Accepted::Digit)
     }
 
     fn skip(&mut self, sequence: u64, new: bool) {

@@ -85,7 +85,21 @@ impl RtpLeg {
             self.counters.dropped.before_negotiation += 1;
         } else if !self.knows_rtcp(from) {
             self.counters.dropped.foreign_source += 1;
-        } else if let Ok(feedback) = Feedback::parse(packet, self.ssrc()) {
+        } else if self.is_secure() {
+            let mut opened = std::mem::take(&mut self.opened);
+            match self.srtp.as_mut().map(|srtp| srtp.open_rtcp(packet, &mut opened)) {
+                Some(Ok(())) => self.report_came(now, from, &opened),
+                Some(Err(rejected)) => self.counters.dropped.rejected(rejected),
+                None => {}
+            }
+            self.opened = opened;
+        } else {
+            self.report_came(now, from, packet);
+        }
+    }
+
+    fn report_came(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        if let Ok(feedback) = Feedback::parse(packet, self.ssrc()) {
             self.reports.source = Some(from);
             self.reports.take(now, &feedback);
         } else {
@@ -143,6 +157,9 @@ impl RtpLeg {
         if let Outgoing::Sender(sender) = outgoing {
             self.reports.remember_sent(ntp_middle(sender.ntp), now);
             self.sending.reported_packets = self.sending.packets();
+        }
+        if self.is_secure() {
+            self.srtp.as_mut()?.protect_rtcp(out).ok()?;
         }
         Some(remote)
     }

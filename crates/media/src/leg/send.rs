@@ -37,7 +37,9 @@ impl Sending {
     pub(super) fn new(rng: &mut impl RngCore) -> Self {
         Self {
             ssrc: rng.next_u32(),
-            sequence: rng.next_u32() as u16,
+            // In the lower half: a phone that misses the first packets of an encrypted call could not tell that the
+            // numbers have rolled over (RFC 3711 §3.3.1).
+            sequence: rng.next_u32() as u16 & 0x7fff,
             timestamp: rng.next_u32(),
             event_timestamp: 0,
             last_frame: None,
@@ -110,7 +112,8 @@ impl RtpLeg {
         let marker = !std::mem::replace(&mut self.sending.flowing, true);
         let timestamp = self.sending.timestamp;
         let header = RtpHeader { marker, payload_type, sequence: 0, timestamp, ssrc: 0 };
-        self.sending.write(now, header, payload, out).then_some(remote)
+        let written = self.sending.write(now, header, payload, out);
+        (written && self.protect(out)).then_some(remote)
     }
 
     /// Writes a telephone-event packet of [`crate::dtmf::Sender`] in the place of a 20 ms frame of audio. `None` as with
@@ -127,7 +130,13 @@ impl RtpLeg {
         let remote = self.open_remote()?;
         let timestamp = self.sending.event_timestamp;
         let header = RtpHeader { marker: event.first, payload_type, sequence: 0, timestamp, ssrc: 0 };
-        self.sending.write(now, header, &event.payload.to_bytes(), out).then_some(remote)
+        let written = self.sending.write(now, header, &event.payload.to_bytes(), out);
+        (written && self.protect(out)).then_some(remote)
+    }
+
+    /// Encrypts a packet if the call is encrypted. False: it must not be sent.
+    fn protect(&mut self, packet: &mut Vec<u8>) -> bool {
+        !self.is_secure() || self.srtp.as_mut().is_some_and(|srtp| srtp.protect_rtp(packet).is_ok())
     }
 
     /// Where to send, unless the call is held.

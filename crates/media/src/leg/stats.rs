@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::reports::Reports;
 use super::send::Sending;
 use crate::rtcp::ReceptionStats;
+use crate::srtp::Rejected;
 
 /// A call's media in figures.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -56,6 +57,8 @@ pub struct Dropped {
     pub stray: u64,
     /// Sent although the call is held.
     pub while_held: u64,
+    /// Not encrypted with the agreed key, or changed on the way.
+    pub not_authentic: u64,
 }
 
 impl Dropped {
@@ -69,6 +72,15 @@ impl Dropped {
             + self.duplicate
             + self.stray
             + self.while_held
+            + self.not_authentic
+    }
+
+    pub(super) fn rejected(&mut self, why: Rejected) {
+        match why {
+            Rejected::Malformed => self.malformed += 1,
+            Rejected::NotAuthentic => self.not_authentic += 1,
+            Rejected::Replayed => self.duplicate += 1,
+        }
     }
 }
 

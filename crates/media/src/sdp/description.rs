@@ -39,13 +39,23 @@ pub struct Origin {
     pub host: Host,
 }
 
-/// An `a=` line: `a=name` or `a=name:value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An `a=` line: `a=name` or `a=name:value`. `Debug` does not show the value of `a=crypto`: it is a key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// Before the first colon.
     pub name: String,
     /// After it.
     pub value: Option<String>,
+}
+
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(_) if self.name.eq_ignore_ascii_case("crypto") => write!(f, "a={}:..", self.name),
+            Some(value) => write!(f, "a={}:{value}", self.name),
+            None => write!(f, "a={}", self.name),
+        }
+    }
 }
 
 impl Attribute {

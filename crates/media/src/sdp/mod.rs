@@ -3,6 +3,7 @@
 //! Reading keeps what a call needs (origin, addresses, media sections, attributes) and passes over the rest; it is
 //! bounded and safe on hostile input. Never resolves a host name and never judges where an address leads.
 
+mod crypto;
 mod description;
 mod formats;
 mod negotiate;
@@ -10,6 +11,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use crypto::Encryption;
 pub use description::{Attribute, Host, Media, Origin, SessionDescription};
 pub use negotiate::{
     LocalAudio, Negotiated, NegotiationError, PayloadKind, ReceiveTable, accept_answer, answer, offer,

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
+use super::crypto::{self, Encryption};
 use super::formats::{Format, understood};
 use super::{Attribute, Direction, Host, Media, Origin, SessionDescription};
 use crate::codec::{AudioCodec, FRAME_MS};
+use crate::srtp::SessionKeys;
 
-/// Plain RTP: all that is built.
-const PROTOCOL: &str = "RTP/AVP";
 /// Where payload types without a fixed number begin in our offers; 101 is what every phone expects.
 const FIRST_DYNAMIC: u8 = 101;
 /// The events that are understood: the sixteen digits (RFC 4733 §2.4.1).
@@ -30,6 +30,8 @@ pub struct LocalAudio {
     pub dtmf: bool,
     /// Which way the audio may flow, from our side.
     pub direction: Direction,
+    /// Whether the audio is encrypted. The keys stay the same for the whole call.
+    pub encryption: Encryption,
 }
 
 /// What two sides have agreed on, seen from ours.
@@ -53,6 +55,8 @@ pub struct Negotiated {
     pub ptime_ms: u32,
     /// Which way the audio flows, from our side.
     pub direction: Direction,
+    /// The keys of SRTP; `None` for plain RTP.
+    pub srtp: Option<SessionKeys>,
 }
 
 /// What an arriving payload type is.
@@ -96,7 +100,8 @@ pub fn offer(local: &LocalAudio) -> SessionDescription {
     if local.dtmf {
         formats.extend(dynamic.next().map(|pt| (pt, Format::TelephoneEvent)));
     }
-    describe(local, vec![audio_section(local, &formats, local.direction, true)])
+    let (protocol, keys) = local.encryption.offer();
+    describe(local, vec![audio_section(local, &formats, local.direction, true, (protocol, keys))])
 }
 
 /// What follows from the other side's answer to our offer.
@@ -115,7 +120,7 @@ pub fn accept_answer(
     if theirs.port == 0 {
         return Err(NegotiationError::Refused);
     }
-    check_protocol(theirs)?;
+    let srtp = crypto::accept(ours, theirs)?;
     let offered: Vec<(u8, Format)> = understood(ours).collect();
     let agreed: Vec<(u8, Format)> =
         understood(theirs).filter(|(_, format)| offered.iter().any(|(_, o)| o == format)).collect();
@@ -125,7 +130,8 @@ pub fn accept_answer(
     let direction = remote_direction(answer, theirs)?.mirrored().and(offer.direction_of(ours));
     let rtcp_mux = ours.attribute("rtcp-mux").is_some() && theirs.attribute("rtcp-mux").is_some();
     let dtmf_payload_type = event_payload_type(&agreed);
-    negotiated(answer, theirs, Terms { payload_type, codec, dtmf_payload_type, receive, direction, rtcp_mux })
+    let terms = Terms { payload_type, codec, dtmf_payload_type, receive, direction, rtcp_mux, srtp };
+    negotiated(answer, theirs, terms)
 }
 
 /// The answer to the other side's offer, and what follows from it. The first codec of the offer that `local` has is
@@ -137,8 +143,9 @@ pub fn answer(
     offer: &SessionDescription,
     local: &LocalAudio,
 ) -> Result<(SessionDescription, Negotiated), NegotiationError> {
-    let index = usable_section(offer)?;
+    let (index, secured) = usable_section(offer, &local.encryption)?;
     let theirs = &offer.media[index];
+    let (keys, srtp) = secured.unzip();
     let offered: Vec<(u8, Format)> = understood(theirs)
         .filter(|(_, format)| match format {
             Format::Audio(codec) => local.codecs.contains(codec),
@@ -159,39 +166,37 @@ pub fn answer(
         receive: receive_table(&agreed),
         direction,
         rtcp_mux,
+        srtp,
     };
     let negotiated = negotiated(offer, theirs, terms)?;
 
     let mut sections: Vec<Media> = offer.media.iter().map(refused).collect();
-    sections[index] = audio_section(local, &agreed, direction, rtcp_mux);
+    sections[index] = audio_section(
+        local,
+        &agreed,
+        direction,
+        rtcp_mux,
+        (theirs.protocol.clone(), keys.into_iter().collect()),
+    );
     Ok((describe(local, sections), negotiated))
 }
 
-/// The first audio section that is not refused and not encrypted, or why there is none.
-fn usable_section(offer: &SessionDescription) -> Result<usize, NegotiationError> {
+/// The first audio section that is not refused and can be answered, with our key line and the keys that follow if it is
+/// encrypted; or why there is none.
+fn usable_section(
+    offer: &SessionDescription,
+    encryption: &Encryption,
+) -> Result<(usize, Option<(Attribute, SessionKeys)>), NegotiationError> {
     let mut problem = NegotiationError::NoAudio;
     for (index, section) in offer.media.iter().enumerate().filter(|(_, m)| m.is_audio()) {
         let checked =
-            if section.port == 0 { Err(NegotiationError::Refused) } else { check_protocol(section) };
+            if section.port == 0 { Err(NegotiationError::Refused) } else { encryption.answer(section) };
         match checked {
-            Ok(()) => return Ok(index),
+            Ok(secured) => return Ok((index, secured)),
             Err(error) => problem = error,
         }
     }
     Err(problem)
-}
-
-/// Plain RTP passes. Key lines (`a=crypto`, `a=fingerprint`) on a plain section are somebody's hope for more and
-/// change nothing: what was agreed is plain.
-fn check_protocol(section: &Media) -> Result<(), NegotiationError> {
-    let protocol = section.protocol.to_ascii_uppercase();
-    if protocol == PROTOCOL {
-        Ok(())
-    } else if protocol.contains("SAVP") {
-        Err(NegotiationError::EncryptionNotBuilt { protocol })
-    } else {
-        Err(NegotiationError::Protocol { protocol })
-    }
 }
 
 fn first_audio(formats: &[(u8, Format)]) -> Option<(u8, AudioCodec)> {
@@ -252,6 +257,7 @@ struct Terms {
     receive: ReceiveTable,
     direction: Direction,
     rtcp_mux: bool,
+    srtp: Option<SessionKeys>,
 }
 
 fn negotiated(
@@ -271,6 +277,7 @@ fn negotiated(
         rtcp_mux: terms.rtcp_mux,
         ptime_ms: section.ptime_ms().unwrap_or(FRAME_MS).clamp(10, 60),
         direction: terms.direction,
+        srtp: terms.srtp,
     })
 }
 
@@ -295,6 +302,7 @@ fn audio_section(
     formats: &[(u8, Format)],
     direction: Direction,
     rtcp_mux: bool,
+    (protocol, keys): (String, Vec<Attribute>),
 ) -> Media {
     let mut attributes = Vec::new();
     for &(pt, format) in formats {
@@ -309,6 +317,7 @@ fn audio_section(
             }
         }
     }
+    attributes.extend(keys);
     attributes.push(Attribute::value("ptime", FRAME_MS));
     if rtcp_mux {
         attributes.push(Attribute::flag("rtcp-mux"));
@@ -317,7 +326,7 @@ fn audio_section(
     Media {
         kind: "audio".to_owned(),
         port: local.rtp.port(),
-        protocol: PROTOCOL.to_owned(),
+        protocol,
         formats: formats.iter().map(|(pt, _)| pt.to_string()).collect(),
         connection: None,
         attributes,
@@ -345,14 +354,20 @@ pub enum NegotiationError {
     /// The audio section has port 0.
     #[error("the audio section is refused (port 0)")]
     Refused,
-    /// An encrypted section. SRTP is not built.
-    #[error("the audio section asks for encryption ({protocol}), which is not built")]
-    EncryptionNotBuilt {
-        /// The section's protocol.
-        protocol: String,
-    },
-    /// Neither plain RTP nor a known encrypted one.
-    #[error("the audio section's protocol {protocol} is not RTP/AVP")]
+    /// The other side wants SRTP and the call is set to plain RTP.
+    #[error("the other side wants encrypted audio (SRTP), which is off for this call")]
+    EncryptionOff,
+    /// The call must be encrypted and the other side has plain RTP only.
+    #[error("the call must be encrypted and the other side has no encrypted audio (SRTP)")]
+    NotEncrypted,
+    /// Encrypted RTP without a key in the description (`a=crypto`): its keys come by another way, such as DTLS.
+    #[error("the encrypted audio section has no key (a=crypto line)")]
+    NoKey,
+    /// No crypto suite that both sides have, or no readable key of one.
+    #[error("no crypto suite in common")]
+    NoCommonSuite,
+    /// Neither plain RTP nor SRTP.
+    #[error("the audio section's protocol {protocol} is neither RTP/AVP nor RTP/SAVP")]
     Protocol {
         /// The section's protocol.
         protocol: String,

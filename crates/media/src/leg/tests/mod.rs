@@ -4,6 +4,7 @@ mod latching;
 mod network;
 mod receiving;
 mod reporting;
+mod secure;
 mod sending;
 mod timing;
 
@@ -45,6 +46,7 @@ fn terms() -> Negotiated {
         rtcp_mux: false,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        srtp: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Stories of descriptions: how they are read, and what two of them agree on.
 
+mod encryption;
 mod negotiation;
 mod reading;
 
@@ -15,6 +16,7 @@ fn ours() -> LocalAudio {
         codecs: AudioCodec::ALL.to_vec(),
         dtmf: true,
         direction: Direction::SendRecv,
+        encryption: Encryption::Disabled,
     }
 }
 

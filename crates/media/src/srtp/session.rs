@@ -1,0 +1,100 @@
+//! One call's SRTP, both ways.
+
+use super::inbound::Inbound;
+use super::outbound::Outbound;
+use super::{MasterKey, NotProtected, Rejected, Suite};
+
+/// The keys that two sides have told one another, seen from ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionKeys {
+    /// What we send is protected with it.
+    pub send: MasterKey,
+    /// What arrives is protected with it.
+    pub receive: MasterKey,
+    /// The identifier that the other side puts into its packets (MKI), often none: empty.
+    pub receive_mki: Vec<u8>,
+}
+
+impl SessionKeys {
+    /// The suite that was agreed on: the same both ways.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.send.suite()
+    }
+}
+
+/// One call's SRTP.
+#[derive(Debug)]
+pub struct Session {
+    keys: SessionKeys,
+    outbound: Outbound,
+    inbound: Inbound,
+}
+
+impl Session {
+    /// A session that begins. `None` only if the crypto library refuses keys of the right length, which it does not.
+    #[must_use]
+    pub fn new(keys: &SessionKeys) -> Option<Self> {
+        Some(Self {
+            outbound: Outbound::new(&keys.send)?,
+            inbound: Inbound::new(&keys.receive, &keys.receive_mki)?,
+            keys: keys.clone(),
+        })
+    }
+
+    /// Takes over new keys where they differ; counters and the memory of what has come go on. `None` as with
+    /// [`Session::new`].
+    pub fn rekey(&mut self, keys: &SessionKeys) -> Option<()> {
+        if self.keys.send != keys.send {
+            self.outbound.rekey(&keys.send)?;
+        }
+        if self.keys.receive != keys.receive || self.keys.receive_mki != keys.receive_mki {
+            self.inbound.rekey(&keys.receive, &keys.receive_mki)?;
+        }
+        self.keys = keys.clone();
+        Some(())
+    }
+
+    /// The suite in use.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.keys.suite()
+    }
+
+    /// Protects an RTP packet in place. All packets are of one source, in the order of their sequence numbers.
+    ///
+    /// # Errors
+    /// The caller's fault: this is no RTP packet. Or the key is used up, after 2^48 packets.
+    pub fn protect_rtp(&mut self, packet: &mut Vec<u8>) -> Result<(), NotProtected> {
+        self.outbound.rtp(packet)
+    }
+
+    /// Protects an RTCP packet in place.
+    ///
+    /// # Errors
+    /// The caller's fault: this is no RTCP packet.
+    pub fn protect_rtcp(&mut self, packet: &mut Vec<u8>) -> Result<(), NotProtected> {
+        self.outbound.rtcp(packet)
+    }
+
+    /// Checks an RTP packet and writes it, decrypted, over `out`.
+    ///
+    /// # Errors
+    /// The sender's fault: it is not authentic, or came before. `out` holds nothing of use then.
+    pub fn open_rtp(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), Rejected> {
+        self.inbound.rtp(packet, out)
+    }
+
+    /// Checks an RTCP packet and writes it, decrypted, over `out`.
+    ///
+    /// # Errors
+    /// As with [`Session::open_rtp`].
+    pub fn open_rtcp(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), Rejected> {
+        self.inbound.rtcp(packet, out)
+    }
+
+    #[cfg(test)]
+    pub(super) fn send_from(&mut self, roll_over: u32, last: u16) {
+        self.outbound.start_at(roll_over, last);
+    }
+}
