@@ -6,7 +6,13 @@ use crate::plan::{NamedUri, Plan};
 use crate::states::DialogIdentity;
 
 /// The INVITE that opens the call, or what is wrong with its addresses.
-pub(crate) fn invite(plan: &Plan, identity: &DialogIdentity, offer: String) -> Result<sip::Invite, String> {
+/// `insisting` is offered to a phone that does not accept `offer`.
+pub(crate) fn invite(
+    plan: &Plan,
+    identity: &DialogIdentity,
+    offer: String,
+    insisting: Option<String>,
+) -> Result<sip::Invite, String> {
     let dial = &plan.dial;
     let request_uri =
         dial.request_uri.parse::<Uri>().map_err(|error| format!("invalid request URI: {error}"))?;
@@ -21,6 +27,7 @@ pub(crate) fn invite(plan: &Plan, identity: &DialogIdentity, offer: String) -> R
         from_tag: identity.from_tag.clone(),
         headers: dial.headers.clone(),
         body: Some(offer),
+        other_body: insisting,
         credentials,
     })
 }

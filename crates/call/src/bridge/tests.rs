@@ -57,7 +57,15 @@ struct Line {
 
 fn local(port: u16, codecs: Vec<AudioCodec>) -> LocalAudio {
     let rtp = SocketAddr::from(([127, 0, 0, 1], port));
-    LocalAudio { rtp, session_id: 1, version: 1, codecs, dtmf: true, direction: Direction::SendRecv }
+    LocalAudio {
+        rtp,
+        session_id: 1,
+        version: 1,
+        codecs,
+        dtmf: true,
+        direction: Direction::SendRecv,
+        encryption: media::sdp::Encryption::Disabled,
+    }
 }
 
 fn config(voice_isolation: bool) -> BridgeConfig {

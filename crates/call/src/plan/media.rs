@@ -23,6 +23,20 @@ pub struct MediaPlan {
     pub codecs: Vec<Codec>,
     /// Hang up after this long without a packet, when the call says so; else the server's own limit holds.
     pub timeout: Option<Duration>,
+    /// Whether the audio is encrypted.
+    pub encryption: Encryption,
+}
+
+/// `SIPMediaEncryption`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// Plain RTP.
+    #[default]
+    Disable,
+    /// SRTP if the phone can, else plain RTP.
+    Allow,
+    /// SRTP, or no call.
+    Require,
 }
 
 /// Merges what request and trunk ask for.
@@ -34,7 +48,6 @@ pub(super) fn plan(
     for config in [request, trunk].into_iter().flatten() {
         rules::media(config)?;
     }
-    refuse_required_encryption(request, trunk)?;
     let list = [request, trunk].into_iter().flatten().find(|config| !config.codecs.is_empty());
     let only = list.or(trunk).is_some_and(|config| config.only_listed_codecs);
     let listed = list.map_or(Ok(Vec::new()), listed_codecs)?;
@@ -44,28 +57,18 @@ pub(super) fn plan(
     let codecs = if only { listed } else { with_defaults(listed, &defaults.codecs) };
     let timeout = [request, trunk].into_iter().flatten().find_map(|config| config.media_timeout.as_ref());
     let timeout = rules::positive("media_timeout", timeout)?;
-    Ok(MediaPlan { codecs, timeout })
+    Ok(MediaPlan { codecs, timeout, encryption: encryption(request, trunk) })
 }
 
-/// Encryption that is merely allowed falls back to plain RTP; encryption that is required cannot be had.
-fn refuse_required_encryption(
-    request: Option<&SipMediaConfig>,
-    trunk: Option<&SipMediaConfig>,
-) -> Result<(), PlanError> {
-    let of = |config: Option<&SipMediaConfig>| {
-        config.map_or(SipMediaEncryption::SipMediaEncryptDisable, |c| c.encryption())
+/// The request's wish; a trunk's encryption cannot be turned off by a call.
+fn encryption(request: Option<&SipMediaConfig>, trunk: Option<&SipMediaConfig>) -> Encryption {
+    let of = |config: &SipMediaConfig| match config.encryption() {
+        SipMediaEncryption::SipMediaEncryptDisable => Encryption::Disable,
+        SipMediaEncryption::SipMediaEncryptAllow => Encryption::Allow,
+        SipMediaEncryption::SipMediaEncryptRequire => Encryption::Require,
     };
-    let asked = match of(request) {
-        SipMediaEncryption::SipMediaEncryptDisable => of(trunk),
-        other => other,
-    };
-    if asked == SipMediaEncryption::SipMediaEncryptRequire {
-        return Err(PlanError::NotSupported {
-            field: "media.encryption",
-            what: asked.as_str_name().to_owned(),
-        });
-    }
-    Ok(())
+    let wishes = [request, trunk].into_iter().flatten().map(of);
+    wishes.into_iter().find(|wish| *wish != Encryption::Disable).unwrap_or_default()
 }
 
 fn listed_codecs(config: &SipMediaConfig) -> Result<Vec<Codec>, PlanError> {

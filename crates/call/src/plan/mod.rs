@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 pub(crate) use address::check_host;
 pub use address::{NamedUri, NextHop, Transport};
 pub use error::PlanError;
-pub use media::{Codec, MediaPlan};
+pub use media::{Codec, Encryption, MediaPlan};
 
 /// How long a phone may ring when the request does not say.
 pub const DEFAULT_RINGING_TIMEOUT: Duration = Duration::from_secs(180);

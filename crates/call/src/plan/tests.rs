@@ -157,11 +157,6 @@ fn media_that_cannot_be_had_is_refused_by_the_name_of_its_field() {
             "trunk transport: SIP_TRANSPORT_TLS is not supported yet",
         ),
         (
-            |r, _| r.media = Some(encryption(proto::SipMediaEncryption::SipMediaEncryptRequire)),
-            ErrorCode::InvalidArgument,
-            "media.encryption: SIP_MEDIA_ENCRYPT_REQUIRE is not supported yet",
-        ),
-        (
             |r, _| r.media = Some(codecs(&["G722"], false)),
             ErrorCode::InvalidArgument,
             "media.codecs: codec \"G722\" is not supported yet",
@@ -391,19 +386,27 @@ fn media_of_the_call_goes_over_that_of_the_trunk() {
 }
 
 #[test]
-fn encryption_that_is_only_allowed_falls_back_to_plain_audio() {
-    plan(|r, _| r.media = Some(encryption(proto::SipMediaEncryption::SipMediaEncryptAllow)));
+fn a_call_may_ask_for_encryption_and_cannot_turn_off_its_trunks() {
+    use proto::SipMediaEncryption::{SipMediaEncryptAllow, SipMediaEncryptDisable, SipMediaEncryptRequire};
+    let of = |call, of_trunk| {
+        let plan = plan(|r, t| (r.media, t.media) = (Some(encryption(call)), Some(encryption(of_trunk))));
+        plan.media.encryption
+    };
+    assert_eq!(of(SipMediaEncryptDisable, SipMediaEncryptDisable), Encryption::Disable);
+    assert_eq!(of(SipMediaEncryptAllow, SipMediaEncryptDisable), Encryption::Allow);
+    assert_eq!(of(SipMediaEncryptRequire, SipMediaEncryptAllow), Encryption::Require);
+    assert_eq!(of(SipMediaEncryptDisable, SipMediaEncryptRequire), Encryption::Require);
 }
 
 #[test]
 fn the_old_spelling_of_encryption_still_counts() {
     #[allow(deprecated, reason = "it is what the test is about")]
-    let refused = {
+    let planned = {
         let mut request = request();
         request.media_encryption = proto::SipMediaEncryption::SipMediaEncryptRequire.into();
         plan_with(&request, &trunk())
     };
-    assert!(matches!(refused, Err(PlanError::NotSupported { field: "media.encryption", .. })));
+    assert_eq!(planned.unwrap().media.encryption, Encryption::Require);
 }
 
 #[test]

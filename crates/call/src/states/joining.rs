@@ -20,7 +20,10 @@ impl Call {
         self.participant_sid = participant_sid;
         self.record.joined(now);
         let offer = sdp::offer(&local);
-        let invite = match dial::invite(&self.plan, &self.identity, offer.to_string()) {
+        let insisting = local.encryption.insisting().map(|encryption| {
+            sdp::offer(&LocalAudio { encryption, version: local.version + 1, ..local.clone() }).to_string()
+        });
+        let invite = match dial::invite(&self.plan, &self.identity, offer.to_string(), insisting) {
             Ok(invite) => invite,
             Err(text) => return self.end(now, &Verdict::Unreachable(Unreachable::Address(text)), &[]),
         };

@@ -33,6 +33,16 @@ impl Encryption {
         }
     }
 
+    /// What to offer to a phone that does not accept plain RTP with keys: some take keys only with the profile of SRTP.
+    /// `None`: there is nothing else to offer.
+    #[must_use]
+    pub fn insisting(&self) -> Option<Self> {
+        match self {
+            Self::Allowed(keys) => Some(Self::Required(keys.clone())),
+            Self::Disabled | Self::Required(_) => None,
+        }
+    }
+
     fn is_required(&self) -> bool {
         matches!(self, Self::Required(_))
     }

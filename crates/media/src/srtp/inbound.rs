@@ -152,7 +152,8 @@ impl Inbound {
     ) -> Result<(&'a [u8], &'a [u8]), Rejected> {
         let tag_len = transform.tag_len() + extra;
         let at = packet.len().checked_sub(tag_len + self.mki.len()).filter(|&at| at >= clear);
-        let (body, rest) = packet.split_at_checked(at.ok_or(Rejected::Malformed)?).ok_or(Rejected::Malformed)?;
+        let (body, rest) =
+            packet.split_at_checked(at.ok_or(Rejected::Malformed)?).ok_or(Rejected::Malformed)?;
         let (tag, mki) = if transform.is_aead() {
             rest.split_at(tag_len)
         } else {

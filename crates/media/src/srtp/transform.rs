@@ -99,7 +99,8 @@ impl Transform {
                     key.seal_in_place_separate_tag(self.nonce(part), Aad::from(aad), body)
                 });
                 let sealed = sealed.map_err(|_| NotProtected)?;
-                tag.bytes[..self.tag_len].copy_from_slice(sealed.as_ref().get(..self.tag_len).ok_or(NotProtected)?);
+                tag.bytes[..self.tag_len]
+                    .copy_from_slice(sealed.as_ref().get(..self.tag_len).ok_or(NotProtected)?);
             }
         }
         Ok(tag)

@@ -23,6 +23,7 @@ fn pair() -> Pair {
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
         dtmf: true,
         direction: Direction::SendRecv,
+        encryption: media::sdp::Encryption::Disabled,
     };
     let offer = media::sdp::offer(&local(1000));
     let (answer, theirs) = media::sdp::answer(&offer, &local(2000)).unwrap();

@@ -49,6 +49,7 @@ async fn caller(phone: &Phone) -> Caller {
         codecs: vec![AudioCodec::Pcmu],
         dtmf: true,
         direction: Direction::SendRecv,
+        encryption: media::sdp::Encryption::Disabled,
     };
     let line = Line::new(3, Instant::now()).unwrap();
     Caller { stack, ports, line, offer: media::sdp::offer(&local), to: phone.local_addr() }
@@ -66,6 +67,7 @@ impl Caller {
             from_tag: "tag".to_owned(),
             headers: Vec::new(),
             body: Some(self.offer.to_string()),
+            other_body: None,
             credentials,
         };
         let target = Target::of_invite(&invite).unwrap();

@@ -50,6 +50,7 @@ pub(crate) fn invite(to: SocketAddr, transport: Transport) -> Invite {
         from_tag: format!("{nonce:x}"),
         headers: vec![("X-Test".into(), "1".into())],
         body: Some("v=0\r\n".into()),
+        other_body: None,
         credentials: Some(Credentials::new("alice", "wonder")),
     }
 }

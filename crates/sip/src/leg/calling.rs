@@ -104,6 +104,7 @@ impl Leg {
             300..400 if self.redirect(cx, response) => {}
             401 | 407 => self.on_challenge(cx, response),
             422 if self.lengthen_session(cx, response) => {}
+            488 | 606 if self.offer_again(cx) => {}
             503 => self.on_unavailable(cx, response),
             400..600 if self.follow(cx, response) => {}
             _ => self.on_refusal(cx, response),
@@ -185,6 +186,19 @@ impl Leg {
         if !self.send_invite(cx) {
             self.on_refusal(cx, response);
         }
+    }
+
+    /// The INVITE again with the other offer, if there is one and we are not giving up.
+    fn offer_again(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.is_giving_up() {
+            return false;
+        }
+        let Some(calling) = &mut self.calling else { return false };
+        let Some(other) = calling.invite.other_body.take() else { return false };
+        calling.invite.body = Some(other);
+        calling.renumber();
+        self.phase = Phase::Calling;
+        self.send_invite(cx)
     }
 
     fn on_refusal(&mut self, cx: &mut Context<'_>, response: &Response) {

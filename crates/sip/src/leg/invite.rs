@@ -21,6 +21,9 @@ pub struct Invite {
     pub headers: Vec<(String, String)>,
     /// The offer, SDP. `None` leaves the offer to the peer.
     pub body: Option<String>,
+    /// Another offer, tried once with the next CSeq when the peer says that the first is not acceptable (488, 606; RFC 3261
+    /// §8.1.3.5).
+    pub other_body: Option<String>,
     /// What challenges are answered with.
     pub credentials: Option<Credentials>,
 }

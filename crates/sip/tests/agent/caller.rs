@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sip::Targets;
 use sip::msg::{HeaderName, Method, Transport};
+use sip::{Invite, Targets};
 
 use crate::support::wire::{OURS, Wire};
 use crate::support::{addr, invite};
@@ -211,4 +211,36 @@ fn a_second_call_with_the_same_identity_is_refused() {
     let mut broken = invite("other");
     broken.headers = vec![("X-A".into(), "1\r\nVia: x".into())];
     assert_eq!(wire.agent.call(wire.now, broken, peer), Err(sip::DialError::Header));
+}
+
+#[test]
+fn a_peer_that_does_not_accept_the_offer_is_made_the_other_one_once() {
+    let mut wire = Wire::new();
+    let call = Invite { other_body: Some("other offer".into()), ..invite("call") };
+    let (_, first) = wire.call_with(call);
+    assert_eq!(first.body, "offer");
+    wire.reply(&first, 488, "b");
+    wire.request(Method::Ack);
+    let second = wire.request(Method::Invite);
+    assert_eq!(second.body, "other offer");
+    assert_eq!(second.headers.get(&HeaderName::CSeq), Some("2 INVITE"));
+    assert_ne!(second.headers.branch(), first.headers.branch());
+    assert_eq!(second.headers.call_id(), first.headers.call_id());
+    assert_eq!(second.headers.from_tag(), first.headers.from_tag());
+    wire.reply(&second, 488, "b");
+    wire.request(Method::Ack);
+    wire.told(&["Failed 488", "Ended"]);
+    wire.all_gone();
+}
+
+#[test]
+fn nothing_else_is_offered_after_hanging_up() {
+    let mut wire = Wire::new();
+    let call = Invite { other_body: Some("other offer".into()), ..invite("call") };
+    let (leg, first) = wire.call_with(call);
+    wire.agent.hangup(wire.now, leg, &[]);
+    wire.reply(&first, 488, "b");
+    wire.request(Method::Ack);
+    wire.silent();
+    wire.told(&["Failed 488", "Ended"]);
 }

@@ -29,6 +29,7 @@ pub(super) fn open(call: &Call) -> CallOpen {
             kind: Kind::Sip,
         },
         codecs: plan.media.codecs.iter().map(|codec| audio_codec(*codec)).collect(),
+        encryption: plan.media.encryption,
         voice_isolation: plan.voice_isolation,
         media_timeout: plan.media.timeout,
     }

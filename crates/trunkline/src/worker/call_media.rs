@@ -24,6 +24,8 @@ pub(crate) struct CallOpen {
     pub(crate) join: LocalJoin,
     /// What our SDP offers, best first; never empty.
     pub(crate) codecs: Vec<AudioCodec>,
+    /// Whether the phone's audio is encrypted.
+    pub(crate) encryption: call::plan::Encryption,
     /// Clean the phone's audio of noise.
     pub(crate) voice_isolation: bool,
     /// Another media timeout than the server's.

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use call::bridge::BridgeConfig;
-use media::sdp::{Direction, LocalAudio};
+use call::plan::Encryption;
+use media::codec::AudioCodec;
+use media::sdp::{self, Direction, LocalAudio};
+use media::srtp::LocalKeys;
 use mio::Token;
 use rand::Rng;
 use room::proto::{self, DisconnectReason};
@@ -160,7 +163,7 @@ impl Worker {
         events: mpsc::Sender<MediaEvent>,
     ) -> Result<Opened, OpenError> {
         let ports = self.ports.lease(&mut self.rng, now.at).ok_or(OpenError::NoPort)?;
-        let local = self.local_audio(ports.port, open.codecs);
+        let local = self.local_audio(ports.port, open.codecs, open.encryption);
         let token = Token(self.next_token);
         self.next_token += 2;
         let sockets = PhoneSockets::new(ports, self.registry(), token).map_err(|_| OpenError::NoPort)?;
@@ -194,7 +197,7 @@ impl Worker {
         Ok(opened)
     }
 
-    fn local_audio(&mut self, port: u16, codecs: Vec<media::codec::AudioCodec>) -> LocalAudio {
+    fn local_audio(&mut self, port: u16, codecs: Vec<AudioCodec>, encryption: Encryption) -> LocalAudio {
         // Some phones read these as signed 32-bit numbers.
         let session_id = u64::from(self.rng.random::<u32>() >> 1);
         LocalAudio {
@@ -204,6 +207,7 @@ impl Worker {
             codecs,
             dtmf: true,
             direction: Direction::SendRecv,
+            encryption: keys(encryption),
         }
     }
 
@@ -259,4 +263,14 @@ fn resume_in(
 /// Whoever asked may have gone meanwhile.
 fn answer<T>(reply: Reply<T>, value: T) {
     let _ = reply.send(value);
+}
+
+/// Keys for one call. They come from the operating system's generator by way of the thread's, not from the worker's
+/// seeded one: nobody may guess them.
+fn keys(encryption: Encryption) -> sdp::Encryption {
+    match encryption {
+        Encryption::Disable => sdp::Encryption::Disabled,
+        Encryption::Allow => sdp::Encryption::Allowed(LocalKeys::generate(&mut rand::rng())),
+        Encryption::Require => sdp::Encryption::Required(LocalKeys::generate(&mut rand::rng())),
+    }
 }

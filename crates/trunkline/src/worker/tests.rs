@@ -31,6 +31,7 @@ fn phone(room: &str, identity: &str) -> CallOpen {
             kind: Kind::Sip,
         },
         codecs: vec![AudioCodec::Pcmu],
+        encryption: call::plan::Encryption::Disable,
         voice_isolation: false,
         media_timeout: None,
     }
@@ -67,6 +68,7 @@ async fn a_phone_joins_its_room_is_sent_audio_and_leaves() {
         codecs: vec![AudioCodec::Pcmu],
         dtmf: true,
         direction: Direction::SendRecv,
+        encryption: media::sdp::Encryption::Disabled,
     };
     let (answer, _) = sdp::answer(&offer, &theirs).unwrap();
     let terms = sdp::accept_answer(&offer, &answer).unwrap();

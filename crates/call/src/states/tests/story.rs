@@ -222,5 +222,6 @@ fn local() -> LocalAudio {
         codecs: AudioCodec::ALL.to_vec(),
         dtmf: true,
         direction: Direction::SendRecv,
+        encryption: media::sdp::Encryption::Disabled,
     }
 }

@@ -34,7 +34,11 @@ fn call(offerer: &Encryption, answerer: &Encryption) -> (Outcome, Option<Outcome
     let ours = accept_answer(&offered, &answered);
     if let (Ok(ours), Some(theirs)) = (&ours, &theirs.srtp) {
         let ours = ours.srtp.as_ref().unwrap();
-        assert_eq!((&ours.send, &ours.receive), (&theirs.receive, &theirs.send), "what one sends the other opens");
+        assert_eq!(
+            (&ours.send, &ours.receive),
+            (&theirs.receive, &theirs.send),
+            "what one sends the other opens"
+        );
     }
     let suite = |terms: Negotiated| terms.srtp.map(|keys| keys.suite());
     (Ok(suite(theirs)), Some(ours.map(suite)))
@@ -121,7 +125,9 @@ fn keys_do_not_show_in_debug_output() {
     let line = offered.media[0].attribute("crypto").unwrap();
     let key = line.rsplit(':').next().unwrap();
     let (_, terms) = answer(&offered, &callee(Encryption::Allowed(keys(2)))).unwrap();
-    for shown in [format!("{offered:?}"), format!("{:?}", with(Encryption::Allowed(keys(1)))), format!("{terms:?}")] {
+    for shown in
+        [format!("{offered:?}"), format!("{:?}", with(Encryption::Allowed(keys(1)))), format!("{terms:?}")]
+    {
         assert!(!shown.contains(key) && !shown.contains("inline"), "{shown}");
     }
 }

@@ -20,7 +20,8 @@ const MASTER: &str = "e1f97a0d3e018be0d64fa32c06de4139 0ec675ad498afeebb6960b3aa
 #[test]
 fn an_rtp_packet_of_128_bit_keys_is_the_one_that_is_expected() {
     let clear = hex("800f1234 decafbad cafebabe abababab abababab abababab abababab");
-    let protected = hex("800f1234 decafbad cafebabe 4e55dc4c e79978d8 8ca4d215 949d2402 b78d6acc 99ea179b 8dbb");
+    let protected =
+        hex("800f1234 decafbad cafebabe 4e55dc4c e79978d8 8ca4d215 949d2402 b78d6acc 99ea179b 8dbb");
     let mut packet = clear.clone();
     let mut session = session(Suite::AesCm128HmacSha1_80, MASTER);
     session.protect_rtp(&mut packet).unwrap();
@@ -52,7 +53,8 @@ fn an_rtcp_packet_of_128_bit_keys_is_opened() {
 fn keys_of_256_bits_are_derived_as_the_rfc_says() {
     use aws_lc_rs::cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
     use aws_lc_rs::iv::FixedLength;
-    let master = hex("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6 3b04803de51ee7c96423ab5b78d2");
+    let master =
+        hex("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6 3b04803de51ee7c96423ab5b78d2");
     let key = MasterKey::from_bytes(Suite::Aes256CmHmacSha1_80, &master).unwrap();
     let cipher_key = hex("5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4");
     let salt = hex("fa31791685ca444a9e07c6c64e93 0000");
@@ -79,7 +81,8 @@ fn gcm_packets_are_those_of_the_rfc() {
         "8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf \
          8833899d 7f27beb1 6a9152cf 765ee439 0cce",
     );
-    let transform = test_transform(&hex("000102030405060708090a0b0c0d0e0f"), &hex("517569642070726f2071756f"));
+    let transform =
+        test_transform(&hex("000102030405060708090a0b0c0d0e0f"), &hex("517569642070726f2071756f"));
     let part = Part { ssrc: 0x5501_a0b2, index: 0xf17b, clear: 12, trailer: &[] };
     let tag = transform.seal(&mut packet, &part).unwrap();
     packet.extend_from_slice(tag.as_slice());

@@ -142,6 +142,7 @@ impl Call {
             codecs: AudioCodec::ALL.to_vec(),
             dtmf: true,
             direction: Direction::SendRecv,
+            encryption: media::sdp::Encryption::Disabled,
         };
         let answer = media::sdp::answer(&offer, &local);
         let (answer, negotiated) = answer.map_err(|error| unacceptable(error.to_string()))?;

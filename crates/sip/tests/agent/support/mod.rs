@@ -35,6 +35,7 @@ pub(crate) fn invite(call_id: &str) -> Invite {
         from_tag: format!("tag-{call_id}"),
         headers: Vec::new(),
         body: Some("offer".into()),
+        other_body: None,
         credentials: None,
     }
 }
