@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rand::{CryptoRng, RngCore};
+use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -23,7 +23,7 @@ pub struct MasterKey {
 impl MasterKey {
     /// A new key. `rng` must be one whose numbers nobody can guess.
     #[must_use]
-    pub fn generate(suite: Suite, rng: &mut (impl CryptoRng + RngCore)) -> Self {
+    pub fn generate(suite: Suite, rng: &mut impl CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0; MAX_LEN]);
         rng.fill_bytes(&mut bytes[..suite.key_len() + suite.salt_len()]);
         Self { suite, bytes }
@@ -55,7 +55,7 @@ impl MasterKey {
         }
         let mut padded = Zeroizing::new(String::with_capacity(text.len() + 3));
         padded.push_str(text);
-        while padded.len() % 4 != 0 {
+        while !padded.len().is_multiple_of(4) {
             padded.push('=');
         }
         let len =
@@ -97,7 +97,7 @@ pub struct LocalKeys(Vec<MasterKey>);
 impl LocalKeys {
     /// New keys. `rng` must be one whose numbers nobody can guess.
     #[must_use]
-    pub fn generate(rng: &mut (impl CryptoRng + RngCore)) -> Self {
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self(Suite::ALL.into_iter().map(|suite| MasterKey::generate(suite, rng)).collect())
     }
 
