@@ -4,6 +4,7 @@
 //! a [`Sink`]. Once the phone is up there is one 20 ms clock per call: every tick sends the phone a frame or a digit's
 //! packet. It never opens a socket, asks a clock, or decides when a call ends.
 
+mod ear;
 mod early;
 mod frames;
 mod io;
@@ -15,12 +16,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
-use media::dtmf::DialString;
+use media::dtmf::{DialString, Digit};
 use media::leg::{LegConfig, Received, RtpLeg};
 use media::sdp::Negotiated;
 use rand::RngCore;
 use room::TrackSid;
 
+use ear::Ear;
 use early::Early;
 use frames::SourcePacket;
 use to_phone::{Frame, TICK, ToPhone};
@@ -46,6 +48,8 @@ pub struct Bridge {
     seen: Seen,
     digits_from_phone: u32,
     digits_dropped: u32,
+    /// Listens for keys while the phone takes no telephone-events.
+    ear: Option<Box<Ear>>,
     /// Packets are written here, one after the other.
     packet: Vec<u8>,
 }
@@ -86,6 +90,7 @@ impl Bridge {
             seen: Seen::default(),
             digits_from_phone: 0,
             digits_dropped: 0,
+            ear: None,
             packet: Vec::with_capacity(256),
         }
     }
@@ -119,15 +124,22 @@ impl Bridge {
             Received::Audio { payload, codec, seq, timestamp, marker, ssrc_changed: _ } => {
                 let source = SourcePacket { payload, codec, seq, timestamp, marker };
                 let written = self.to_room.phone(now, &source, sink);
+                let digit = self.ear.as_mut().and_then(|ear| ear.hear(&source));
                 self.heard(now, written, sink);
-            }
-            Received::Digit(event) => {
-                self.digits_from_phone += 1;
-                if self.open {
-                    sink.room_digit(event.digit);
+                if let Some(digit) = digit {
+                    self.pressed(digit, sink);
                 }
             }
+            Received::Digit(event) => self.pressed(event.digit, sink),
             Received::Nothing => {}
+        }
+    }
+
+    /// The phone pressed a key.
+    fn pressed(&mut self, digit: Digit, sink: &mut impl Sink) {
+        self.digits_from_phone += 1;
+        if self.open {
+            sink.room_digit(digit);
         }
     }
 
@@ -211,6 +223,11 @@ impl Bridge {
             self.next_tick = Some(now);
         }
         self.leg.negotiate(negotiated, now);
+        if self.leg.takes_events() {
+            self.ear = None;
+        } else if self.ear.is_none() {
+            self.ear = Some(Box::new(Ear::new()));
+        }
         self.to_room.tone(false);
     }
 
@@ -232,7 +249,7 @@ impl Bridge {
 
     fn tick_phone(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) {
         let Some(law) = self.leg.codec() else { return };
-        let frame = self.to_phone.tick(now, law);
+        let frame = self.to_phone.tick(now, law, self.leg.takes_events());
         self.send(now, frame, sink);
         if self.dialing && !self.to_phone.is_dialing() {
             self.dialing = false;

@@ -405,3 +405,50 @@ fn a_late_wake_up_does_not_send_a_burst() {
     line.pass(Duration::from_millis(40));
     assert!(line.heard.rtp.len() - before <= 4, "{}", line.heard.rtp.len() - before);
 }
+
+/// A call whose phone takes no telephone-events.
+fn without_events() -> Line {
+    let mut line = Line::new(AudioCodec::Pcma, false);
+    line.terms.dtmf_payload_type = None;
+    line.bridge.demand(line.now, Demand { pcmu: true, ..Demand::default() });
+    line.command(BridgeCommand::Connect(line.terms.clone()));
+    line.command(BridgeCommand::Open);
+    line
+}
+
+#[test]
+fn a_phone_without_telephone_events_hears_digits_as_sound_in_unbroken_audio() {
+    let mut line = without_events();
+    line.command(BridgeCommand::SendDigits(DialString::parse("1w5#").unwrap()));
+    line.pass(Duration::from_secs(2));
+    assert!(line.heard.events.contains(&BridgeEvent::DigitsSent));
+    let mut ear = media::dtmf::tones::Detector::new(8_000);
+    let mut digits = String::new();
+    for packet in &line.heard.rtp {
+        let mut pcm = [0; 160];
+        assert_eq!(packet[1] & 0x7f, 8, "every packet is audio");
+        g711::decode_alaw(&packet[12..], &mut pcm);
+        digits.extend(ear.hear(&pcm).map(Digit::as_char));
+    }
+    assert_eq!(digits, "15#");
+}
+
+#[test]
+fn keys_are_heard_in_the_audio_of_a_phone_without_telephone_events_and_of_no_other() {
+    for (mut line, expected) in [(without_events(), "42"), (Line::open(AudioCodec::Pcma), "")] {
+        let mut sender = media::dtmf::Sender::new();
+        let mut player = media::dtmf::tones::Player::new(8_000);
+        sender.push(&DialString::parse("42").unwrap()).unwrap();
+        for _ in 0..60 {
+            line.pass(TWENTY_MS);
+            let mut pcm = [0; 160];
+            if let media::dtmf::SenderStep::Event(event) = sender.step() {
+                player.fill(&event, &mut pcm);
+            }
+            let mut payload = [0; 160];
+            g711::encode_alaw(&pcm, &mut payload);
+            line.phone_says(&payload);
+        }
+        assert_eq!(line.heard.digits.iter().collect::<String>(), expected);
+    }
+}

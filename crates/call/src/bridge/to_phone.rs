@@ -1,16 +1,19 @@
 //! Room to phone: one frame every 20 ms, from the answer to the end, whoever talks.
 //!
 //! Each talker has a playout buffer; one talker's frame goes out as it is, several are mixed, nobody is silence. A digit's
-//! packets take the place of audio frames. With one talker the 20 ms clock moves close behind the talker's arrivals.
+//! packets, or its sound where the phone takes none, take the place of audio frames. With one talker the 20 ms clock moves close behind the talker's arrivals.
 
 use std::time::{Duration, Instant};
 
 use media::codec::{AudioCodec, g711};
+use media::dtmf::tones::Player;
 use media::dtmf::{DialString, EventPacket, QueueFull, Sender, SenderStep};
 use media::jitter::{FRAME, PlayoutBuffer, PlayoutStats, Pulled, TalkerCodec};
 use media::mix::Mixer;
 use room::TrackSid;
 
+/// The telephone's sample rate.
+const RATE: u32 = 8_000;
 /// The clock of the frames.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 /// The clock moves by at most this much per frame, so that the phone's own jitter buffer does not notice.
@@ -63,6 +66,8 @@ pub(super) struct ToPhone {
     gone: PlayoutStats,
     mixer: Mixer,
     digits: Sender,
+    /// Digits as sound.
+    tones: Player,
     pcm: [i16; FRAME],
     coded: [u8; FRAME],
     /// How far the clock may move closer to the one talker.
@@ -76,6 +81,7 @@ impl ToPhone {
             gone: PlayoutStats::default(),
             mixer: Mixer::new(),
             digits: Sender::new(),
+            tones: Player::new(RATE),
             pcm: [0; FRAME],
             coded: [0; FRAME],
             shift: Duration::ZERO,
@@ -105,11 +111,13 @@ impl ToPhone {
         }
     }
 
-    /// Makes the next 20 ms; the coded audio is in [`ToPhone::coded`].
-    pub(super) fn tick(&mut self, now: Instant, law: AudioCodec) -> Frame {
+    /// Makes the next 20 ms; the coded audio is in [`ToPhone::coded`]. `events`: the phone takes telephone-events.
+    pub(super) fn tick(&mut self, now: Instant, law: AudioCodec, events: bool) -> Frame {
         let audible = self.mix(now);
-        if let SenderStep::Event(packet) = self.digits.step() {
-            return Frame::Event(packet);
+        match self.digits.step() {
+            SenderStep::Event(packet) if events => return Frame::Event(packet),
+            SenderStep::Event(packet) => self.tones.fill(&packet, &mut self.pcm),
+            SenderStep::Audio | SenderStep::Idle => {}
         }
         match law {
             AudioCodec::Pcma => g711::encode_alaw(&self.pcm, &mut self.coded),

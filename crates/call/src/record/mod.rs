@@ -133,8 +133,8 @@ pub struct Summary {
     pub sip_status: Option<u16>,
     /// The codec that was agreed on.
     pub codec: Option<&'static str>,
-    /// There were digits to send, and the phone could not take them.
-    pub digits_not_sent: bool,
+    /// The initial digits went out as sound: the phone takes no telephone-events.
+    pub digits_as_sound: bool,
     /// What the bridge measured.
     pub media: BridgeReport,
 }
@@ -151,7 +151,7 @@ pub(crate) struct Record {
     end: Option<(Verdict, Outcome)>,
     sip_status: Option<u16>,
     codec: Option<&'static str>,
-    digits_not_sent: bool,
+    digits_as_sound: bool,
     media: BridgeReport,
 }
 
@@ -167,7 +167,7 @@ impl Record {
             end: None,
             sip_status: None,
             codec: None,
-            digits_not_sent: false,
+            digits_as_sound: false,
             media: BridgeReport::default(),
         }
     }
@@ -201,8 +201,8 @@ impl Record {
         self.times.digits_sent.get_or_insert(now);
     }
 
-    pub(crate) fn digits_not_sent(&mut self) {
-        self.digits_not_sent = true;
+    pub(crate) fn digits_as_sound(&mut self, as_sound: bool) {
+        self.digits_as_sound = as_sound;
     }
 
     pub(crate) fn active(&mut self, now: Instant) {
@@ -255,7 +255,7 @@ impl Record {
             verdict,
             sip_status: self.sip_status,
             codec: self.codec,
-            digits_not_sent: self.digits_not_sent,
+            digits_as_sound: self.digits_as_sound,
             media: self.media.clone(),
         }
     }

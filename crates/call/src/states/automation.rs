@@ -10,16 +10,12 @@ use crate::attributes::CallStatus;
 use crate::bridge::BridgeCommand;
 
 impl Call {
-    /// Sends the initial digits. A phone without telephone-event cannot get any: that is recorded, and the call goes on.
-    pub(super) fn automation(&mut self, now: Instant, digits: DialString, can_send: bool) {
+    /// Sends the initial digits, as telephone-events or, to a phone that takes none, as sound.
+    pub(super) fn automation(&mut self, digits: DialString, as_events: bool) {
         self.state = State::Automation;
         self.status(CallStatus::Automation);
-        if can_send {
-            self.command(BridgeCommand::SendDigits(digits));
-        } else {
-            self.record.digits_not_sent();
-            self.active(now);
-        }
+        self.record.digits_as_sound(!as_events);
+        self.command(BridgeCommand::SendDigits(digits));
     }
 
     pub(super) fn digits_sent(&mut self, now: Instant) {

@@ -26,13 +26,13 @@ impl Call {
             Err(text) => return self.end(now, &Verdict::UnusableAnswer(text), &[]),
         };
         self.record.codec(&negotiated);
-        let can_send_digits = negotiated.dtmf_payload_type.is_some();
+        let takes_events = negotiated.dtmf_payload_type.is_some();
         self.command(BridgeCommand::Connect(negotiated));
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         self.remote_headers = header_pairs(response).into_iter().map(owned).collect();
         self.show_answer(response, remote_tag);
         match self.digits.take() {
-            Some(digits) => self.automation(now, digits, can_send_digits),
+            Some(digits) => self.automation(digits, takes_events),
             None => self.active(now),
         }
     }

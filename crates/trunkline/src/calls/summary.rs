@@ -21,7 +21,7 @@ pub(super) fn log(summary: &Summary) {
         disconnectReason = summary.leave.as_str_name(),
         sipStatus = summary.sip_status,
         codec = summary.codec,
-        digitsNotSent = summary.digits_not_sent.then_some(true),
+        digitsAsSound = summary.digits_as_sound.then_some(true),
         apiToInviteMs = ms(times.api_to_invite()),
         inviteToRingingMs = ms(times.invite_to_ringing()),
         inviteToAcceptMs = ms(times.invite_to_answer()),

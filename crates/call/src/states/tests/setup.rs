@@ -88,14 +88,17 @@ fn initial_digits_are_automation_and_the_room_is_heard_after_them() {
 }
 
 #[test]
-fn a_phone_without_telephone_event_gets_no_digits_and_the_record_says_so() {
+fn a_phone_without_telephone_event_gets_digits_as_sound_and_the_record_says_so() {
     let digits = CreateSipParticipantRequest { dtmf: "1".into(), ..request() };
     let mut story = Story::ringing(&digits);
     story.answer(&ANSWER.replace(" 101", "").replace("a=rtpmap:101 telephone-event/8000\r\n", ""));
+    assert_eq!(story.statuses(), ["dialing", "ringing", "automation"]);
+    assert!(matches!(story.commands()[..], [BridgeCommand::Connect(_), BridgeCommand::SendDigits(_)]));
+    story.input(CallInput::Bridge(BridgeEvent::DigitsSent));
     assert_eq!(story.statuses(), ["dialing", "ringing", "automation", "active"]);
     story.sip(LegEvent::RemoteBye { headers: sip::msg::Headers::new() });
     story.everybody_is_gone();
-    assert!(story.summary().digits_not_sent);
+    assert!(story.summary().digits_as_sound);
 }
 
 #[test]
