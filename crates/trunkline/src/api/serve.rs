@@ -21,8 +21,9 @@ pub(crate) type ApiService = MapRequest<Router, fn(Request) -> Request>;
 
 /// Request line and headers together: a browser's join request carries its SDP in the URL, 25 KB of it with video.
 const MAX_HEAD: usize = 128 * 1024;
-/// How long a client may take to send them.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send them, idle time between requests included: longer than clients keep an idle
+/// connection themselves, so that none is closed under a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// After an accept that failed, for example without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers under way may take once the server stops.
