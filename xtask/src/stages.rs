@@ -57,10 +57,11 @@ fn rust(root: &Path) -> Result<Finished> {
     run_counted("rust", cargo.current_dir(root), count_cargo)
 }
 
-/// The binary that the end-to-end tests drive.
+/// The binary that the end-to-end tests drive, and the examples that some of them use.
 fn build(root: &Path) -> Result<Finished> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--locked"]);
+    // The whole workspace, as in the stage before: the same features, so that nothing is built twice.
+    cargo.args(["build", "--workspace", "--bins", "--examples", "--release", "--locked"]);
     run_counted("build", cargo.current_dir(root), |_, _| ())
 }
 
