@@ -98,6 +98,23 @@ fn a_client_that_joins_a_phone_call_gets_the_track_with_its_join_answer() {
 }
 
 #[test]
+fn the_go_sdk_gets_its_answer_a_moment_after_the_join() {
+    let mut world = World::new();
+    let bob = world
+        .join_with(|join| {
+            join.identity = "bob".into();
+            join.client.sdk = proto::client_info::Sdk::Go.into();
+        })
+        .unwrap();
+    assert!(world.clients[&bob].answers.is_empty());
+    world.run_for(Duration::from_millis(49));
+    assert!(world.clients[&bob].answers.is_empty());
+    world.run_for(Duration::from_millis(1));
+    assert_eq!(world.clients[&bob].answers.len(), 1);
+    world.until(|world| world.state("bob") == "ACTIVE");
+}
+
+#[test]
 fn a_client_that_offers_after_it_joined_gets_the_same() {
     let mut world = World::new();
     let phone = world.join_phone("phone");

@@ -1,7 +1,7 @@
 //! Joining: clients with their first messages, and participants inside the server.
 
 use std::collections::HashMap;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use livekit_protocol as proto;
 use proto::participant_info::{Kind, State};
@@ -18,6 +18,9 @@ use crate::subscription::{Negotiation, Offering, Requirement};
 
 /// Clients of newer protocols take the connection they receive on for the primary one of two.
 const SUBSCRIBER_PRIMARY: i32 = 2;
+/// The Go SDK begins to read before it has set its own offer: an answer that follows the join at once is an error to
+/// it, and it connects only at its second try, 5 s later. LiveKit takes 17 ms.
+const GO_PAUSE: Duration = Duration::from_millis(50);
 
 impl Room {
     /// Adds a client. The signals of its join (join, answer ...) are among the outputs.
@@ -51,8 +54,8 @@ impl Room {
         for track in join.add_tracks {
             self.add_track(now, id, track);
         }
-        if let JoinMode::Single { offer: Some(offer) } = &join.mode {
-            self.handle_offer(now, id, offer);
+        if let JoinMode::Single { offer: Some(offer) } = join.mode {
+            self.hold_offer(now, id, offer);
         }
         self.send_first_offer(now, id);
         self.flush(now);
@@ -166,6 +169,24 @@ impl Room {
             }
         };
         Remote::new(now, transport, negotiation, join.auto_subscribe)
+    }
+
+    /// Answers the offer of a join request: at once, or when the client can take the answer.
+    fn hold_offer(&mut self, now: Instant, id: ParticipantId, offer: proto::SessionDescription) {
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        let go = participant.client.sdk() == proto::client_info::Sdk::Go;
+        if let Some(remote) = participant.remote_mut() {
+            let due = if go { now + GO_PAUSE } else { now };
+            remote.held_offer = Some((due, Box::new(offer)));
+        }
+        self.answer_held_offer(now, id);
+    }
+
+    pub(super) fn answer_held_offer(&mut self, now: Instant, id: ParticipantId) {
+        let held = self.remote_mut(id).and_then(|remote| remote.held_offer.take_if(|(due, _)| now >= *due));
+        if let Some((_, offer)) = held {
+            self.handle_offer(now, id, &offer);
+        }
     }
 
     /// Tells the shell which packets belong to the client.

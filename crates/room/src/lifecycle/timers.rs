@@ -46,6 +46,7 @@ impl Room {
             }
             self.drain(now, id);
         }
+        self.answer_held_offer(now, id);
         let Some(remote) = self.remote_mut(id) else { return };
         if remote.path_lost.is_some_and(|lost| now >= lost + PATH_TIMEOUT) {
             return self.end(now, id, Why::ConnectionTimeout, true);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
+use livekit_protocol as proto;
 use str0m::media::Mid;
 
 use crate::data::Outbox;
@@ -27,6 +28,8 @@ pub(crate) struct Remote {
     pub(crate) wishes: BTreeMap<TrackSid, bool>,
     pub(crate) subscriptions: BTreeMap<TrackSid, Subscription>,
     pub(crate) negotiation: Negotiation,
+    /// The offer of its join request, to be answered at this time.
+    pub(crate) held_offer: Option<(Instant, Box<proto::SessionDescription>)>,
     pub(crate) pending: Vec<PendingTrack>,
     pub(crate) outbox: Outbox,
     /// The primary peer connection is up; media flows.
@@ -65,6 +68,7 @@ impl Remote {
             wishes: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             negotiation,
+            held_offer: None,
             pending: Vec::new(),
             outbox: Outbox::default(),
             connected: false,
@@ -112,7 +116,8 @@ impl Remote {
             None if !self.connected => self.joined + JOIN_TIMEOUT,
             None => self.token_due,
         };
-        [self.transport.due(), self.negotiation.due().filter(|_| self.signalling)]
+        let held = self.held_offer.as_ref().map(|(due, _)| *due);
+        [self.transport.due(), self.negotiation.due().filter(|_| self.signalling), held]
             .into_iter()
             .flatten()
             .fold(deadline, Instant::min)
