@@ -6,6 +6,8 @@ use std::time::Duration;
 use sip::AgentConfig;
 use sip::msg::Host;
 
+use crate::tls::TlsListen;
+
 /// Where a stack listens, how it announces itself and what it holds at most.
 #[derive(Debug, Clone)]
 pub struct StackConfig {
@@ -16,9 +18,11 @@ pub struct StackConfig {
     pub announced: Option<Host>,
     /// The agent. Its `contacts` are replaced by `announced` and the port.
     pub agent: AgentConfig,
-    /// TCP connections at once. Beyond it the longest quiet one makes room.
+    /// Where TLS connections are taken, if they are. Calls go out over TLS either way.
+    pub tls: Option<TlsListen>,
+    /// TCP and TLS connections at once. Beyond it the longest quiet one makes room.
     pub max_connections: usize,
-    /// How long an attempt to connect may take.
+    /// How long an attempt to connect may take, the TLS handshake included.
     pub connect_timeout: Duration,
     /// Name servers to ask, in place of the system's (`/etc/resolv.conf`) when there are any.
     pub name_servers: Vec<SocketAddr>,
@@ -34,6 +38,7 @@ impl StackConfig {
             listen,
             announced: None,
             agent,
+            tls: None,
             max_connections: 1024,
             connect_timeout: Duration::from_secs(4),
             name_servers: Vec::new(),

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use sip::{DialError, Transport};
 
+use crate::tls::TlsError;
+
 /// Why the sockets could not be opened, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -39,6 +41,14 @@ pub enum BindError {
     NothingToAnnounce {
         /// Where.
         address: SocketAddr,
+    },
+    /// The certificate to listen with is not usable.
+    #[error("SIP over TLS on {address}: {source}")]
+    Certificate {
+        /// Where.
+        address: SocketAddr,
+        /// What is wrong with it.
+        source: TlsError,
     },
     /// Anything else the operating system says.
     #[error("SIP port {address} ({transport}): {source}")]
@@ -103,6 +113,9 @@ pub enum CallError {
         /// As it stands in the URI.
         transport: String,
     },
+    /// Certificates or names for TLS are not usable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The URI is not `sip:` or `sips:`.
     #[error("the next hop is not a SIP URI")]
     NotSip,

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use sip::msg::{Request, StatusCode};
-use sip::{LegEvent, LegId};
-use tokio::sync::mpsc;
+use sip::{DialogState, LegEvent, LegId};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::{Command, LegCommand};
 
@@ -94,6 +94,14 @@ impl LegControl {
     /// Sends an INFO inside the call.
     pub async fn info(&self, content_type: impl Into<String>, body: impl Into<Bytes>) {
         self.send(LegCommand::Info { content_type: content_type.into(), body: body.into() }).await;
+    }
+
+    /// The dialog of a call that is up, to be written down for [`Stack::end_lost_call`](crate::Stack::end_lost_call);
+    /// `None` before the answer and after the end. It changes with re-INVITEs and, in its number, with each request.
+    pub async fn dialog(&self) -> Option<DialogState> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Dialog { leg: self.id, reply }).await.ok()?;
+        answer.await.ok()?
     }
 
     async fn send(&self, command: LegCommand) {

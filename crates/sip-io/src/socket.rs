@@ -44,7 +44,7 @@ fn udp(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
     Ok((socket, bound))
 }
 
-fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the last run's closed connections. Two listeners at once stay impossible.
     socket.set_reuse_address(true)?;

@@ -4,18 +4,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sip::{Agent, Announced, Contacts, Invite};
+use sip::msg::Host;
+use sip::{Agent, Announced, Contacts, Invite, Targets, TlsPeer, Transport};
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::StackConfig;
 use crate::driver::{self, Command};
-use crate::error::{BindError, CallError};
+use crate::error::{BindError, CallError, ResolveError};
 use crate::leg::{Incoming, LegHandle};
-use crate::resolve::Resolver;
+use crate::options::{CallOptions, LostCall};
+use crate::resolve::{Penalties, Resolver};
 use crate::socket;
 use crate::stats::StackStats;
 use crate::target::Target;
+use crate::tls::{self, Profiles, TlsListen, TlsOptions};
 use crate::trace::{Tap, Traced};
 
 /// Commands on their way to the driver.
@@ -29,9 +34,18 @@ const INCOMING: usize = 256;
 pub struct Stack {
     commands: mpsc::Sender<Command>,
     resolver: Arc<Resolver>,
+    profiles: Arc<Profiles>,
     tap: Tap,
     local: SocketAddr,
     announced: Announced,
+    over_tls: Announced,
+}
+
+fn secured_listener(tls: &TlsListen) -> Result<(TcpListener, TlsAcceptor), BindError> {
+    let address = tls.listen;
+    let config = tls::server(tls).map_err(|source| BindError::Certificate { address, source })?;
+    let listener = socket::tcp(address).map_err(|e| BindError::new(address, Transport::Tls, e))?;
+    Ok((listener, TlsAcceptor::from(config)))
 }
 
 impl Stack {
@@ -44,36 +58,99 @@ impl Stack {
         let (udp, tcp) = socket::open(listen)?;
         let local = udp.local_addr().map_err(|e| BindError::new(listen, sip::Transport::Udp, e))?;
         let host = config.announced.clone().unwrap_or_else(|| local.ip().into());
-        let announced = Announced { host, port: local.port() };
-        config.agent.contacts =
-            Contacts { udp: Some(announced.clone()), tcp: Some(announced.clone()), tls: None };
+        let tls = config.tls.as_ref().map(secured_listener).transpose()?;
+        let tls_port = tls.as_ref().and_then(|(listener, _)| Some(listener.local_addr().ok()?.port()));
+        let announced = Announced { host: host.clone(), port: local.port() };
+        // Without a listener peers have the connection that we dialled, and nothing else to call back by.
+        let over_tls = Announced { host, port: tls_port.unwrap_or(local.port()) };
+        config.agent.contacts = Contacts {
+            udp: Some(announced.clone()),
+            tcp: Some(announced.clone()),
+            tls: Some(over_tls.clone()),
+        };
         let agent = Agent::new(config.agent.clone(), rand::random());
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (incoming, incoming_queue) = mpsc::channel(INCOMING);
         let tap = Tap::new();
-        let resolver = Arc::new(Resolver::new(local.is_ipv4(), config.resolve_timeout, &config.name_servers));
-        let parts = driver::Parts { agent, udp, tcp, local, incoming, tap: tap.clone(), config };
+        let penalties = Arc::new(Penalties::default());
+        let resolver = Resolver::new(local.is_ipv4(), &config, penalties.clone());
+        let profiles = Arc::new(Profiles::default());
+        let parts = driver::Parts {
+            agent,
+            udp,
+            tcp,
+            tls,
+            local,
+            incoming,
+            tap: tap.clone(),
+            config,
+            profiles: profiles.clone(),
+            penalties,
+        };
         tokio::spawn(driver::run(parts, command_queue, commands.downgrade()));
-        Ok((Self { commands, resolver, tap, local, announced }, Incoming(incoming_queue)))
+        let resolver = Arc::new(resolver);
+        let stack = Self { commands, resolver, profiles, tap, local, announced, over_tls };
+        Ok((stack, Incoming(incoming_queue)))
     }
 
     /// Places a call through `target` (see [`Target::of_invite`]). Its name is resolved first; the INVITE goes to the
     /// first address, and to the next one when that refuses.
     pub async fn call(&self, invite: Invite, target: &Target) -> Result<LegHandle, CallError> {
-        if target.transport == sip::Transport::Tls {
-            return Err(CallError::Transport { transport: target.transport.to_string() });
+        self.call_with(invite, target, &CallOptions::default()).await
+    }
+
+    /// [`Stack::call`] with options.
+    pub async fn call_with(
+        &self,
+        invite: Invite,
+        target: &Target,
+        options: &CallOptions,
+    ) -> Result<LegHandle, CallError> {
+        let mut targets = self.resolver.resolve(target, options.discover_transport).await?;
+        if targets.iter().any(|hop| hop.transport == Transport::Tls) {
+            let peer = self.peer(&target.host, &options.tls).await?;
+            targets = targets.into_iter().map(|hop| hop.with_peer(peer)).collect();
         }
-        let targets = self.resolver.resolve(target).await?;
+        let host = target.host.to_string();
+        let targets = Targets::new(targets).ok_or(ResolveError::NoAddress { host })?;
         let (reply, answer) = oneshot::channel();
-        let command = Command::Call { invite: Box::new(invite), targets, reply };
+        let options = options.agent.clone();
+        let command = Command::Call { invite: Box::new(invite), targets, options, reply };
         self.commands.send(command).await.map_err(|_| CallError::Closed)?;
         answer.await.map_err(|_| CallError::Closed)?.map_err(Into::into)
+    }
+
+    /// Ends a call that an earlier run of the program left behind, with BYE. The handle's events end with
+    /// [`sip::LegEvent::Ended`]; keep it until then.
+    pub async fn end_lost_call(&self, mut lost: LostCall) -> Result<LegHandle, CallError> {
+        let peer = match &lost.tls {
+            Some((host, options)) => self.peer(host, options).await?,
+            None => TlsPeer::default(),
+        };
+        lost.dialog.destination = lost.dialog.destination.with_peer(peer);
+        let (reply, answer) = oneshot::channel();
+        let command = Command::EndLost { lost: Box::new(lost), reply };
+        self.commands.send(command).await.map_err(|_| CallError::Closed)?;
+        answer.await.map_err(|_| CallError::Closed)?.map_err(Into::into)
+    }
+
+    /// Certificates are read, and the system's roots the first time, which is not for a thread that serves calls.
+    async fn peer(&self, host: &Host, options: &Arc<TlsOptions>) -> Result<TlsPeer, CallError> {
+        let (profiles, host, options) = (self.profiles.clone(), host.clone(), options.clone());
+        let number = tokio::task::spawn_blocking(move || profiles.number(&host, &options)).await;
+        Ok(number.map_err(|_| CallError::Closed)??)
     }
 
     /// The address listened on, UDP and TCP.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// What is printed in Via and Contact over TLS: the TLS listener's port, if there is one.
+    #[must_use]
+    pub fn announced_over_tls(&self) -> &Announced {
+        &self.over_tls
     }
 
     /// What is printed in Via and Contact.

@@ -4,20 +4,40 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::msg::StatusCode;
-use sip::{DialError, Invite, LegId, Targets};
+use sip::{Agent, CallOptions, DialError, DialogState, Invite, LegId, Targets};
 use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::Driver;
 use crate::leg::LegHandle;
+use crate::options::LostCall;
 use crate::stats::StackStats;
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    Call { invite: Box<Invite>, targets: Targets, reply: oneshot::Sender<Result<LegHandle, DialError>> },
-    Leg { leg: LegId, command: LegCommand },
+    Call {
+        invite: Box<Invite>,
+        targets: Targets,
+        options: CallOptions,
+        reply: oneshot::Sender<Result<LegHandle, DialError>>,
+    },
+    EndLost {
+        lost: Box<LostCall>,
+        reply: oneshot::Sender<Result<LegHandle, DialError>>,
+    },
+    Dialog {
+        leg: LegId,
+        reply: oneshot::Sender<Option<DialogState>>,
+    },
+    Leg {
+        leg: LegId,
+        command: LegCommand,
+    },
     Stats(oneshot::Sender<StackStats>),
-    Shutdown { done: oneshot::Sender<()>, grace: Duration },
+    Shutdown {
+        done: oneshot::Sender<()>,
+        grace: Duration,
+    },
 }
 
 #[derive(Debug)]
@@ -34,7 +54,16 @@ pub(crate) enum LegCommand {
 impl Driver {
     pub(super) fn on_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Call { invite, targets, reply } => self.place(now, *invite, targets, reply),
+            Command::Call { invite, targets, options, reply } => {
+                self.add(reply, |agent| agent.call_with(now, *invite, targets, options));
+            }
+            Command::EndLost { lost, reply } => self.add(reply, |agent| {
+                agent.end_lost_call(now, &lost.dialog, lost.credentials.clone(), &lost.headers)
+            }),
+            Command::Dialog { leg, reply } => {
+                // Whoever asked may have stopped waiting.
+                let _ = reply.send(self.agent.dialog(leg));
+            }
             Command::Leg { leg, command } => self.on_leg_command(now, leg, command),
             Command::Stats(reply) => {
                 // Whoever asked may have stopped waiting.
@@ -45,12 +74,11 @@ impl Driver {
         }
     }
 
-    fn place(
+    /// A new leg, and its handle for whoever asked for it.
+    fn add(
         &mut self,
-        now: Instant,
-        invite: Invite,
-        targets: Targets,
         reply: oneshot::Sender<Result<LegHandle, DialError>>,
+        make: impl FnOnce(&mut Agent) -> Result<LegId, DialError>,
     ) {
         if self.shutdown.is_some() {
             // Dropping the reply says that the stack is closed.
@@ -58,9 +86,9 @@ impl Driver {
         }
         // None when the last handle has gone while its command was under way.
         let Some(commands) = self.commands.upgrade() else { return };
-        let placed = self.agent.call(now, invite, targets).map(|leg| self.legs.add(leg, commands));
+        let made = make(&mut self.agent).map(|leg| self.legs.add(leg, commands));
         // A handle that is not taken hangs up as it is dropped.
-        let _ = reply.send(placed);
+        let _ = reply.send(made);
     }
 
     fn on_leg_command(&mut self, now: Instant, leg: LegId, command: LegCommand) {

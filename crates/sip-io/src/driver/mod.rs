@@ -13,17 +13,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::msg::Request;
-use sip::{Agent, Flow, Transport, TransportError};
+use sip::{Agent, Destination, Flow, Transport, TransportError};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
+use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use crate::config::StackConfig;
 use crate::leg::LegHandle;
 use crate::probe::Probes;
+use crate::resolve::Penalties;
 use crate::stats::Counters;
-use crate::tcp::{ConnectionId, Pool};
+use crate::stream::{ConnectionId, Pool};
+use crate::tls::Profiles;
 use crate::trace::{Direction, Tap};
 use datagrams::Datagrams;
 use legs::Legs;
@@ -40,6 +43,9 @@ pub(crate) struct Parts {
     pub(crate) agent: Agent,
     pub(crate) udp: UdpSocket,
     pub(crate) tcp: TcpListener,
+    pub(crate) tls: Option<(TcpListener, TlsAcceptor)>,
+    pub(crate) profiles: Arc<Profiles>,
+    pub(crate) penalties: Arc<Penalties>,
     pub(crate) local: SocketAddr,
     pub(crate) incoming: mpsc::Sender<(LegHandle, Box<Request>)>,
     pub(crate) tap: Tap,
@@ -50,9 +56,9 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub(crate) enum NetEvent {
     /// A message came over a connection.
-    Message { flow: Flow, bytes: Bytes },
+    Message { id: ConnectionId, to: Destination, flow: Flow, bytes: Bytes },
     /// A connection has ended, or could not be opened.
-    Ended { id: ConnectionId, remote: SocketAddr, error: TransportError, framing_lost: bool },
+    Ended { id: ConnectionId, to: Destination, error: TransportError, framing_lost: bool },
     /// A UDP address was probed; with an error if nobody listens there.
     Probed { address: SocketAddr, error: Option<TransportError> },
 }
@@ -64,6 +70,7 @@ struct Driver {
     local: SocketAddr,
     pool: Pool,
     probes: Probes,
+    penalties: Arc<Penalties>,
     legs: Legs,
     tap: Tap,
     counters: Counters,
@@ -85,7 +92,7 @@ enum Wake {
     Writable,
     Net(NetEvent),
     Command(Option<Command>),
-    Connection(TcpConnection),
+    Connection(TcpConnection, Option<TlsAcceptor>),
     Timer,
 }
 
@@ -96,7 +103,7 @@ pub(crate) async fn run(
     mut commands: mpsc::Receiver<Command>,
     sender: mpsc::WeakSender<Command>,
 ) {
-    let Parts { agent, udp, tcp, local, incoming, tap, config } = parts;
+    let Parts { agent, udp, tcp, tls, local, incoming, tap, config, profiles, penalties } = parts;
     let (events, mut net) = mpsc::channel(NET_EVENTS);
     let udp = Arc::new(udp);
     let mut driver = Driver {
@@ -104,8 +111,9 @@ pub(crate) async fn run(
         datagrams: Datagrams::new(udp.clone()),
         udp: udp.clone(),
         local,
-        pool: Pool::new(config.max_connections, config.connect_timeout, events.clone()),
+        pool: Pool::new(config.max_connections, config.connect_timeout, profiles, events.clone()),
         probes: Probes::new(local.ip(), events),
+        penalties,
         legs: Legs::new(),
         tap,
         counters: Counters::default(),
@@ -125,7 +133,10 @@ pub(crate) async fn run(
             _ = udp.writable(), if driver.datagrams.is_waiting() => Wake::Writable,
             Some(event) = net.recv() => Wake::Net(event),
             command = commands.recv(), if open => Wake::Command(command),
-            connection = tcp.accept(), if driver.accepting => Wake::Connection(connection),
+            connection = tcp.accept(), if driver.accepting => Wake::Connection(connection, None),
+            (connection, acceptor) = accept_secured(tls.as_ref()), if driver.accepting => {
+                Wake::Connection(connection, Some(acceptor))
+            }
             () = sleep_until(wake_at.into()) => Wake::Timer,
         };
         let now = Instant::now();
@@ -139,6 +150,14 @@ pub(crate) async fn run(
     }
 }
 
+/// Waits for ever where TLS connections are not taken.
+async fn accept_secured(tls: Option<&(TcpListener, TlsAcceptor)>) -> (TcpConnection, TlsAcceptor) {
+    match tls {
+        Some((listener, acceptor)) => (listener.accept().await, acceptor.clone()),
+        None => std::future::pending().await,
+    }
+}
+
 impl Driver {
     fn on_wake(&mut self, now: Instant, wake: Wake, buffer: &mut [u8]) {
         match wake {
@@ -147,8 +166,8 @@ impl Driver {
             Wake::Net(event) => self.on_net_event(now, event),
             Wake::Command(Some(command)) => self.on_command(now, command),
             Wake::Command(None) => self.begin_shutdown(now, None, Duration::from_secs(5)),
-            Wake::Connection(Ok((stream, remote))) => self.pool.accept(now, remote, stream),
-            Wake::Connection(Err(error)) => {
+            Wake::Connection(Ok((stream, remote)), tls) => self.pool.accept(now, remote, stream, tls),
+            Wake::Connection(Err(error), _) => {
                 // Out of file descriptors, mostly: trying again at once would only spin.
                 self.accepting = false;
                 debug!(%error, "accepting a SIP connection failed");
@@ -174,17 +193,17 @@ impl Driver {
 
     fn on_net_event(&mut self, now: Instant, event: NetEvent) {
         match event {
-            NetEvent::Message { flow, bytes } => {
-                self.pool.used(now, flow.remote);
+            NetEvent::Message { id, to, flow, bytes } => {
+                self.pool.used(now, id, to, flow);
                 self.on_message(now, flow, &bytes);
             }
-            NetEvent::Ended { id, remote, error, framing_lost } => {
+            NetEvent::Ended { id, to, error, framing_lost } => {
                 if framing_lost {
                     Counters::add(&self.counters.framing_lost);
                 }
                 debug!(%error, "SIP connection ended");
-                if self.pool.ended(id, remote) {
-                    self.agent.transport_failed(now, output::tcp(remote), &error);
+                if self.pool.ended(id, to) {
+                    self.agent.transport_failed(now, to, &error);
                 }
             }
             NetEvent::Probed { address, error } => {

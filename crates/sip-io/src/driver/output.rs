@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 use super::Driver;
 use super::legs::Delivered;
 use crate::stats::Counters;
+use crate::stream::Route;
 use crate::trace::Direction;
 
 impl Driver {
@@ -20,6 +21,9 @@ impl Driver {
             match output {
                 Output::Transmit(transmit) => self.transmit(now, transmit),
                 Output::Event { leg, event } => self.on_event(now, leg, event),
+                Output::TargetFailed { destination, retry_after } => {
+                    self.penalties.add(now, destination, retry_after);
+                }
                 _ => {}
             }
         }
@@ -35,13 +39,15 @@ impl Driver {
 
     fn transmit(&mut self, now: Instant, transmit: Transmit) {
         let Transmit { destination, flow, bytes } = transmit;
-        // A response goes back over the connection that its request came by.
-        let addr = flow.map_or(destination.addr, |flow| flow.remote);
-        self.tap.report(Direction::Sent, destination.transport, addr, &bytes);
+        // Over a connection that is open already, if there is one; a response goes back the way its request came.
+        let taken = match destination.transport {
+            Transport::Udp => destination,
+            Transport::Tcp | Transport::Tls => self.pool.destination(Route { flow, destination }),
+        };
+        self.tap.report(Direction::Sent, destination.transport, taken.addr, &bytes);
         let outcome = match destination.transport {
             Transport::Udp => self.send_datagram(now, destination.addr, bytes),
-            Transport::Tcp => self.pool.send(now, addr, bytes),
-            Transport::Tls => Err(TransportError::Unavailable { destination }),
+            Transport::Tcp | Transport::Tls => self.pool.send(now, taken, bytes),
         };
         match outcome {
             Ok(()) => Counters::add(&self.counters.sent),
@@ -98,10 +104,6 @@ impl Driver {
             }
         }
     }
-}
-
-pub(super) fn tcp(addr: SocketAddr) -> Destination {
-    Destination::new(Transport::Tcp, addr)
 }
 
 pub(super) fn udp(addr: SocketAddr) -> Destination {

@@ -5,4 +5,6 @@
 mod calls;
 mod common;
 mod names;
+mod recovery;
+mod secured;
 mod trouble;

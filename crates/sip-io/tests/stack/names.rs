@@ -1,14 +1,14 @@
 //! Names: SRV, addresses, and the next target when one refuses. The name server is a script.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, SRV};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use sip::{Inbound, Transport};
-use sip_io::{CallError, ResolveError, Stack, StackConfig, Target};
+use sip_io::{CallError, CallOptions, ResolveError, Stack, StackConfig, Target};
 use tokio::net::UdpSocket;
 
 use crate::common::*;
@@ -106,4 +106,111 @@ async fn an_unknown_name_and_a_silent_name_server_are_told_apart() {
     let stack = Stack::bind(asking(name_server(None).await).await).await.unwrap().0;
     let refused = stack.call(invite(to, Transport::Udp), &trunk(None, Transport::Udp)).await.err().unwrap();
     assert_eq!(refused, CallError::Resolve(ResolveError::Timeout { host: "trunk.test".into() }));
+}
+
+fn naptr(order: u16, service: &str, replacement: &str) -> RData {
+    let name = Name::from_ascii(replacement).unwrap();
+    let (flags, service) = (b"s"[..].into(), service.as_bytes().into());
+    RData::NAPTR(NAPTR::new(order, 1, flags, service, Box::default(), name))
+}
+
+#[tokio::test]
+async fn where_the_transport_is_open_the_domains_naptr_records_decide() {
+    let (phone, mut incoming) = callee().await;
+    let nobody = nobody().await;
+    let zone = vec![
+        ("trunk.test.", naptr(20, "SIP+D2U", "udp.trunk.test.")),
+        ("trunk.test.", naptr(10, "SIP+D2T", "tcp.trunk.test.")),
+        ("udp.trunk.test.", srv(1, nobody, "one.trunk.test.")),
+        ("tcp.trunk.test.", srv(1, phone.local_addr(), "one.trunk.test.")),
+        ("one.trunk.test.", here()),
+    ];
+    let stack = Stack::bind(asking(name_server(Some(zone)).await).await).await.unwrap().0;
+    let mut ladder = stack.trace();
+    let options = CallOptions::default().with_discovered_transport();
+    let placed = invite(phone.local_addr(), Transport::Udp);
+    let _call = stack.call_with(placed, &trunk(None, Transport::Udp), &options).await.unwrap();
+    taken(&mut incoming).await;
+    let first = ladder.try_recv().unwrap();
+    assert_eq!((first.transport, first.remote), (Transport::Tcp, phone.local_addr()));
+}
+
+#[tokio::test]
+async fn without_naptr_an_open_transport_is_the_first_that_has_srv_records() {
+    let (phone, mut incoming) = callee().await;
+    let zone = vec![
+        ("_sip._tcp.trunk.test.", srv(1, phone.local_addr(), "one.trunk.test.")),
+        ("one.trunk.test.", here()),
+    ];
+    let stack = Stack::bind(asking(name_server(Some(zone)).await).await).await.unwrap().0;
+    let mut ladder = stack.trace();
+    let options = CallOptions::default().with_discovered_transport();
+    let placed = invite(phone.local_addr(), Transport::Udp);
+    let _call = stack.call_with(placed, &trunk(None, Transport::Udp), &options).await.unwrap();
+    taken(&mut incoming).await;
+    assert_eq!(ladder.try_recv().unwrap().transport, Transport::Tcp);
+}
+
+#[tokio::test]
+async fn a_target_that_failed_comes_last_the_next_time() {
+    let (phone, mut incoming) = callee().await;
+    let zone = vec![
+        ("_sip._tcp.trunk.test.", srv(20, phone.local_addr(), "two.trunk.test.")),
+        ("_sip._tcp.trunk.test.", srv(10, nobody().await, "one.trunk.test.")),
+        ("one.trunk.test.", here()),
+        ("two.trunk.test.", here()),
+    ];
+    let stack = Stack::bind(asking(name_server(Some(zone)).await).await).await.unwrap().0;
+    let mut ladder = stack.trace();
+    let mut first_hops = Vec::new();
+    for _ in 0..2 {
+        let placed = invite(phone.local_addr(), Transport::Tcp);
+        let _call = stack.call(placed, &trunk(None, Transport::Tcp)).await.unwrap();
+        taken(&mut incoming).await;
+        first_hops.push(soon("the INVITE", ladder.recv()).await.unwrap().remote);
+        while ladder.try_recv().is_ok() {}
+    }
+    assert_ne!(first_hops[0], phone.local_addr());
+    assert_eq!(first_hops[1], phone.local_addr());
+}
+
+#[tokio::test]
+async fn a_target_that_says_nothing_is_followed_by_the_next() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (phone, mut incoming) = callee().await;
+        let silent_udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let silent_tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (service, silent) = match transport {
+            Transport::Udp => ("_sip._udp.trunk.test.", silent_udp.local_addr().unwrap()),
+            _ => ("_sip._tcp.trunk.test.", silent_tcp.local_addr().unwrap()),
+        };
+        let zone = vec![
+            (service, srv(10, silent, "one.trunk.test.")),
+            (service, srv(20, phone.local_addr(), "two.trunk.test.")),
+            ("one.trunk.test.", here()),
+            ("two.trunk.test.", here()),
+        ];
+        let mut config = asking(name_server(Some(zone)).await).await;
+        config.agent.timers.silence_limit = Duration::from_secs(1);
+        let stack = Stack::bind(config).await.unwrap().0;
+        let started = Instant::now();
+        let placed = invite(phone.local_addr(), transport);
+        let _call = stack.call(placed, &trunk(None, transport)).await.unwrap();
+        taken(&mut incoming).await;
+        assert!(started.elapsed() < Duration::from_secs(3), "{transport}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_stack_on_ipv6_asks_for_and_calls_ipv6_addresses() {
+    let mut v6 = config(Inbound::Offer);
+    v6.listen = "[::1]:0".parse().unwrap();
+    let (phone, mut incoming) = Stack::bind(v6).await.unwrap();
+    let zone = vec![("trunk.test.", here()), ("trunk.test.", RData::AAAA(AAAA(Ipv6Addr::LOCALHOST)))];
+    let mut asking = asking(name_server(Some(zone)).await).await;
+    asking.listen = "[::1]:0".parse().unwrap();
+    let stack = Stack::bind(asking).await.unwrap().0;
+    let target = trunk(Some(phone.local_addr().port()), Transport::Udp);
+    let _call = stack.call(invite(phone.local_addr(), Transport::Udp), &target).await.unwrap();
+    taken(&mut incoming).await;
 }

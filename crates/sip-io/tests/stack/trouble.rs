@@ -92,9 +92,6 @@ async fn names_that_lead_nowhere_are_said_and_localhost_needs_no_name_server() {
         matches!(wrong_family, Err(CallError::Resolve(ResolveError::NoAddress { .. }))),
         "{wrong_family:?}"
     );
-    target.transport = Transport::Tls;
-    let tls = stack.call(invite(phone.local_addr(), Transport::Udp), &target).await;
-    assert_eq!(tls.err().unwrap().to_string(), "transport TLS is not supported");
 }
 
 #[tokio::test]

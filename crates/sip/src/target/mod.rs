@@ -110,6 +110,14 @@ pub enum TransportError {
         /// The next hop that was tried.
         destination: Destination,
     },
+    /// The peer did not prove to be who it must be, did not take our certificate, or speaks no TLS.
+    #[error("{destination}: no secure connection: {detail}")]
+    Tls {
+        /// The next hop that was tried.
+        destination: Destination,
+        /// What is wrong with the certificate, or the handshake.
+        detail: String,
+    },
     /// Any other answer of the operating system, in its own words.
     #[error("{destination}: {detail}")]
     Io {

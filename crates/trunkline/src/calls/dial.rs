@@ -80,7 +80,9 @@ pub(super) fn target(plan: &Plan) -> Result<Target, Unreachable> {
 pub(super) fn unreachable(error: &CallError) -> Unreachable {
     match error {
         CallError::Resolve(error) => Unreachable::Dns(error.to_string()),
-        CallError::Transport { .. } | CallError::NotSip => Unreachable::Address(error.to_string()),
+        CallError::Transport { .. } | CallError::NotSip | CallError::Tls(_) => {
+            Unreachable::Address(error.to_string())
+        }
         CallError::Dial(_) | CallError::Closed => Unreachable::Network(error.to_string()),
     }
 }

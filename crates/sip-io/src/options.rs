@@ -1,0 +1,66 @@
+//! What a call may ask for beyond its INVITE and its target.
+
+use std::sync::Arc;
+
+use sip::auth::Credentials;
+use sip::msg::Host;
+use sip::{DialogState, Redirects};
+
+use crate::tls::TlsOptions;
+
+/// How a call is placed. The default is what [`Stack::call`](crate::Stack::call) does.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// How the agent deals with the call.
+    pub agent: sip::CallOptions,
+    /// How TLS connections are secured.
+    pub tls: Arc<TlsOptions>,
+    /// The target's transport is only a wish: where its name has NAPTR records they decide, else the first transport
+    /// that has SRV records (RFC 3263 §4.1). Of no effect on targets with a port, an address or TLS.
+    pub discover_transport: bool,
+}
+
+impl CallOptions {
+    /// With redirections dealt with so.
+    #[must_use]
+    pub fn with_redirects(mut self, redirects: Redirects) -> Self {
+        self.agent = self.agent.with_redirects(redirects);
+        self
+    }
+
+    /// With TLS connections secured so.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Arc<TlsOptions>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// With the transport looked up.
+    #[must_use]
+    pub fn with_discovered_transport(mut self) -> Self {
+        self.discover_transport = true;
+        self
+    }
+}
+
+/// A call that an earlier run of the program left behind.
+#[derive(Debug, Clone)]
+pub struct LostCall {
+    /// Its dialog as it was written down.
+    pub dialog: DialogState,
+    /// What challenges to the BYE are answered with.
+    pub credentials: Option<Credentials>,
+    /// Header fields of the BYE.
+    pub headers: Vec<(String, String)>,
+    /// Over TLS: the host that was called, and how it was secured.
+    pub tls: Option<(Host, Arc<TlsOptions>)>,
+}
+
+impl LostCall {
+    /// With nothing but its dialog.
+    #[must_use]
+    pub fn new(dialog: DialogState) -> Self {
+        Self { dialog, credentials: None, headers: Vec::new(), tls: None }
+    }
+}

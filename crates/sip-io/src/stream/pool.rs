@@ -1,0 +1,182 @@
+//! The table of connections.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sip::{Destination, Flow, Transport, TransportError};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+
+use super::ConnectionId;
+use super::connection;
+use super::opening::Setup;
+use crate::driver::NetEvent;
+use crate::tls::Profiles;
+
+/// Messages that wait for a connection to be opened or for a slow peer to read.
+const QUEUE: usize = 64;
+
+/// Which connection a message takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    /// The one that is open, if it still is.
+    pub(crate) flow: Option<Flow>,
+    /// Else one to there.
+    pub(crate) destination: Destination,
+}
+
+/// Dialled connections are known by where they lead and whom they were verified for, accepted ones by where they come
+/// from; and all by their two ends.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    connections: HashMap<Destination, Entry>,
+    by_flow: HashMap<Flow, Destination>,
+    events: mpsc::Sender<NetEvent>,
+    profiles: Arc<Profiles>,
+    limit: usize,
+    connect_timeout: Duration,
+    next_id: u64,
+    /// Connections closed to make room.
+    pub(crate) shed: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: ConnectionId,
+    queue: mpsc::Sender<Bytes>,
+    last_used: Instant,
+    /// We dialled it, or a message came over it.
+    proven: bool,
+    /// Its two ends, once a message came over it.
+    flow: Option<Flow>,
+}
+
+impl Pool {
+    pub(crate) fn new(
+        limit: usize,
+        connect_timeout: Duration,
+        profiles: Arc<Profiles>,
+        events: mpsc::Sender<NetEvent>,
+    ) -> Self {
+        Self {
+            connections: HashMap::new(),
+            by_flow: HashMap::new(),
+            events,
+            profiles,
+            limit,
+            connect_timeout,
+            next_id: 0,
+            shed: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Where a message that takes this route ends up now.
+    pub(crate) fn destination(&self, route: Route) -> Destination {
+        route.flow.and_then(|flow| self.by_flow.get(&flow).copied()).unwrap_or(route.destination)
+    }
+
+    /// Queues a message on a connection, opening one if there is none.
+    pub(crate) fn send(&mut self, now: Instant, to: Destination, bytes: Bytes) -> Result<(), TransportError> {
+        let bytes = match self.connections.get_mut(&to) {
+            Some(entry) => {
+                entry.last_used = now;
+                match entry.queue.try_send(bytes) {
+                    Ok(()) => return Ok(()),
+                    // It has just ended and its report is on the way: a new one takes its place.
+                    Err(mpsc::error::TrySendError::Closed(bytes)) => bytes,
+                    Err(mpsc::error::TrySendError::Full(_)) => {
+                        self.remove(to);
+                        return Err(TransportError::ConnectionLost { destination: to });
+                    }
+                }
+            }
+            None => bytes,
+        };
+        let peer = match to.transport {
+            Transport::Tls => match self.profiles.get(to.peer) {
+                Some(peer) => Some(peer),
+                None => return Err(TransportError::Unavailable { destination: to }),
+            },
+            Transport::Tcp | Transport::Udp => None,
+        };
+        let queue = self.open(now, to, Setup::Dial { limit: self.connect_timeout, peer });
+        // The queue is new and empty.
+        let _ = queue.try_send(bytes);
+        Ok(())
+    }
+
+    /// Takes an accepted connection in.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        stream: TcpStream,
+        tls: Option<TlsAcceptor>,
+    ) {
+        let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
+        self.open(now, Destination::new(transport, remote), Setup::Accepted { stream, tls });
+    }
+
+    /// A message came over it.
+    pub(crate) fn used(&mut self, now: Instant, id: ConnectionId, to: Destination, flow: Flow) {
+        let Some(entry) = self.connections.get_mut(&to).filter(|entry| entry.id == id) else { return };
+        entry.last_used = now;
+        entry.proven = true;
+        if entry.flow != Some(flow) {
+            entry.flow = Some(flow);
+            self.by_flow.insert(flow, to);
+        }
+    }
+
+    /// A connection has ended. `false` if another has taken its place or it was given up here.
+    pub(crate) fn ended(&mut self, id: ConnectionId, to: Destination) -> bool {
+        let current = self.connections.get(&to).is_some_and(|entry| entry.id == id);
+        if current {
+            self.remove(to);
+        }
+        current
+    }
+
+    fn remove(&mut self, to: Destination) {
+        let flow = self.connections.remove(&to).and_then(|entry| entry.flow);
+        if let Some(flow) = flow {
+            self.by_flow.remove(&flow);
+        }
+    }
+
+    fn open(&mut self, now: Instant, to: Destination, setup: Setup) -> mpsc::Sender<Bytes> {
+        self.remove(to);
+        if self.connections.len() >= self.limit {
+            self.make_room();
+        }
+        let id = ConnectionId(self.next_id);
+        self.next_id += 1;
+        let proven = setup.is_dialled();
+        let (queue, queued) = mpsc::channel(QUEUE);
+        tokio::spawn(connection::run(id, to, setup, queued, self.events.clone()));
+        self.connections.insert(to, Entry { id, queue: queue.clone(), last_used: now, proven, flow: None });
+        queue
+    }
+
+    /// Those that never brought a message go first, so that nobody who only connects can push a trunk out. Closing a
+    /// queue ends its connection.
+    fn make_room(&mut self) {
+        let oldest = self
+            .connections
+            .iter()
+            .min_by_key(|(_, entry)| (entry.proven, entry.last_used))
+            .map(|(to, _)| *to);
+        if let Some(to) = oldest {
+            self.remove(to);
+            self.shed += 1;
+        }
+    }
+}

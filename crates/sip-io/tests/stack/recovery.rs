@@ -1,0 +1,34 @@
+//! What is written down of a call, and what the next run of the program does with it.
+
+use sip::{LegEvent, Transport};
+use sip_io::{CallError, LostCall};
+
+use crate::common::*;
+
+#[tokio::test]
+async fn a_call_left_behind_is_ended_by_the_next_run() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (phone, mut incoming) = callee().await;
+        let before = caller().await;
+        let mut call = place(&before, phone.local_addr(), transport).await;
+        let (mut leg, _) = taken(&mut incoming).await;
+        assert_eq!(call.control().dialog().await, None, "there is nothing to end with BYE yet");
+        leg.control().answer(Some("v=0\r\n".into())).await;
+        until(&mut call, "200", |e| matches!(e, LegEvent::Answered { .. }).then_some(())).await;
+        let dialog = call.control().dialog().await.expect("the call is up");
+        let same_run = before.end_lost_call(LostCall::new(dialog.clone())).await;
+        assert!(matches!(same_run, Err(CallError::Dial(sip::DialError::Duplicate))), "{same_run:?}");
+
+        let after = caller().await;
+        let mut lost = LostCall::new(dialog);
+        lost.headers = vec![("Reason".into(), "SIP;cause=503".into())];
+        let mut ending = soon("the BYE", after.end_lost_call(lost)).await.unwrap();
+        let headers = until(&mut leg, "BYE", |event| match event {
+            LegEvent::RemoteBye { headers } => Some(headers),
+            _ => None,
+        })
+        .await;
+        assert_eq!(headers.get_text("Reason"), Some("SIP;cause=503"));
+        ended(&mut ending).await;
+    }
+}
