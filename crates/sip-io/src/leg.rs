@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sip::msg::{Request, StatusCode};
-use sip::{DialogState, LegEvent, LegId};
+use sip::{DialogState, InviteState, LegEvent, LegId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::{Command, LegCommand};
@@ -101,6 +101,15 @@ impl LegControl {
     pub async fn dialog(&self) -> Option<DialogState> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Dialog { leg: self.id, reply }).await.ok()?;
+        answer.await.ok()?
+    }
+
+    /// The INVITE of a call that has no final response yet, to be written down for
+    /// [`Stack::end_lost_call`](crate::Stack::end_lost_call). It changes with challenges, redirections and targets, so
+    /// ask when [`LegEvent::Trying`] or [`LegEvent::Provisional`] comes.
+    pub async fn unanswered(&self) -> Option<InviteState> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Unanswered { leg: self.id, reply }).await.ok()?;
         answer.await.ok()?
     }
 

@@ -26,7 +26,7 @@ mod trace;
 pub use config::StackConfig;
 pub use error::{BindError, CallError, ResolveError};
 pub use leg::{Incoming, LegControl, LegHandle};
-pub use options::{CallOptions, LostCall};
+pub use options::{CallOptions, LostCall, LostState};
 pub use stack::Stack;
 pub use stats::StackStats;
 pub use target::Target;

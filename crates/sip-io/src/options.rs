@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sip::auth::Credentials;
 use sip::msg::Host;
-use sip::{DialogState, Redirects};
+use sip::{Destination, DialogState, InviteState, Redirects};
 
 use crate::tls::TlsOptions;
 
@@ -44,11 +44,20 @@ impl CallOptions {
     }
 }
 
+/// What was written down of a call last.
+#[derive(Debug, Clone)]
+pub enum LostState {
+    /// It was up: it gets BYE.
+    Up(DialogState),
+    /// It was not answered yet: it gets CANCEL, or BYE if it is answered meanwhile.
+    Ringing(InviteState),
+}
+
 /// A call that an earlier run of the program left behind.
 #[derive(Debug, Clone)]
 pub struct LostCall {
-    /// Its dialog as it was written down.
-    pub dialog: DialogState,
+    /// What was written down of it.
+    pub state: LostState,
     /// What challenges to the BYE are answered with.
     pub credentials: Option<Credentials>,
     /// Header fields of the BYE.
@@ -58,9 +67,26 @@ pub struct LostCall {
 }
 
 impl LostCall {
-    /// With nothing but its dialog.
+    /// One that was up, with nothing but its dialog.
     #[must_use]
     pub fn new(dialog: DialogState) -> Self {
-        Self { dialog, credentials: None, headers: Vec::new(), tls: None }
+        Self::of(LostState::Up(dialog))
+    }
+
+    /// One that still rang, with nothing but its INVITE.
+    #[must_use]
+    pub fn ringing(invite: InviteState) -> Self {
+        Self::of(LostState::Ringing(invite))
+    }
+
+    fn of(state: LostState) -> Self {
+        Self { state, credentials: None, headers: Vec::new(), tls: None }
+    }
+
+    pub(crate) fn destination_mut(&mut self) -> &mut Destination {
+        match &mut self.state {
+            LostState::Up(dialog) => &mut dialog.destination,
+            LostState::Ringing(invite) => &mut invite.destination,
+        }
     }
 }

@@ -120,14 +120,15 @@ impl Stack {
         answer.await.map_err(|_| CallError::Closed)?.map_err(Into::into)
     }
 
-    /// Ends a call that an earlier run of the program left behind, with BYE. The handle's events end with
+    /// Ends a call that an earlier run of the program left behind, with BYE or CANCEL. The handle's events end with
     /// [`sip::LegEvent::Ended`]; keep it until then.
     pub async fn end_lost_call(&self, mut lost: LostCall) -> Result<LegHandle, CallError> {
         let peer = match &lost.tls {
             Some((host, options)) => self.peer(host, options).await?,
             None => TlsPeer::default(),
         };
-        lost.dialog.destination = lost.dialog.destination.with_peer(peer);
+        let destination = lost.destination_mut();
+        *destination = destination.with_peer(peer);
         let (reply, answer) = oneshot::channel();
         let command = Command::EndLost { lost: Box::new(lost), reply };
         self.commands.send(command).await.map_err(|_| CallError::Closed)?;

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::msg::StatusCode;
-use sip::{Agent, CallOptions, DialError, DialogState, Invite, LegId, Targets};
+use sip::{Agent, CallOptions, DialError, DialogState, Invite, InviteState, LegId, Targets};
 use tokio::sync::oneshot;
 use tracing::debug;
 
 use super::Driver;
 use crate::leg::LegHandle;
-use crate::options::LostCall;
+use crate::options::{LostCall, LostState};
 use crate::stats::StackStats;
 
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub(crate) enum Command {
     Dialog {
         leg: LegId,
         reply: oneshot::Sender<Option<DialogState>>,
+    },
+    Unanswered {
+        leg: LegId,
+        reply: oneshot::Sender<Option<InviteState>>,
     },
     Leg {
         leg: LegId,
@@ -57,9 +61,11 @@ impl Driver {
             Command::Call { invite, targets, options, reply } => {
                 self.add(reply, |agent| agent.call_with(now, *invite, targets, options));
             }
-            Command::EndLost { lost, reply } => self.add(reply, |agent| {
-                agent.end_lost_call(now, &lost.dialog, lost.credentials.clone(), &lost.headers)
-            }),
+            Command::EndLost { lost, reply } => self.add(reply, |agent| end_lost(agent, now, *lost)),
+            Command::Unanswered { leg, reply } => {
+                // Whoever asked may have stopped waiting.
+                let _ = reply.send(self.agent.unanswered(leg));
+            }
             Command::Dialog { leg, reply } => {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.send(self.agent.dialog(leg));
@@ -110,5 +116,12 @@ impl Driver {
         if let Err(error) = outcome {
             debug!(?leg, %error, "SIP command not carried out");
         }
+    }
+}
+
+fn end_lost(agent: &mut Agent, now: Instant, lost: LostCall) -> Result<LegId, DialError> {
+    match lost.state {
+        LostState::Up(dialog) => agent.end_lost_call(now, &dialog, lost.credentials, &lost.headers),
+        LostState::Ringing(invite) => agent.cancel_lost_call(now, &invite, lost.credentials, &lost.headers),
     }
 }

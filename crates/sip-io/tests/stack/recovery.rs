@@ -32,3 +32,32 @@ async fn a_call_left_behind_is_ended_by_the_next_run() {
         ended(&mut ending).await;
     }
 }
+
+#[tokio::test]
+async fn a_call_left_ringing_is_cancelled_by_the_next_run_on_the_same_port() {
+    let (phone, mut incoming) = callee().await;
+    // A runtime of its own, to be killed: nothing of it runs, or says goodbye, after that.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let before = runtime.spawn(caller()).await.unwrap();
+    let mut call = place(&before, phone.local_addr(), Transport::Udp).await;
+    let (mut leg, _) = taken(&mut incoming).await;
+    leg.control().provisional(sip::msg::StatusCode::RINGING, None).await;
+    until(&mut call, "180", |e| matches!(e, LegEvent::Provisional { .. }).then_some(())).await;
+    let ringing = call.control().unanswered().await.expect("it rings");
+    let port = before.local_addr();
+    runtime.shutdown_background();
+    let mut same = config(sip::Inbound::Ignore);
+    same.listen = port;
+    let after = soon("the port", async {
+        loop {
+            match sip_io::Stack::bind(same.clone()).await {
+                Ok((stack, _)) => return stack,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    let mut ending = soon("the CANCEL", after.end_lost_call(LostCall::ringing(ringing))).await.unwrap();
+    until(&mut leg, "CANCEL", |e| matches!(e, LegEvent::Cancelled).then_some(())).await;
+    until(&mut ending, "487", |e| matches!(e, LegEvent::Failed { .. } | LegEvent::Ended).then_some(())).await;
+}

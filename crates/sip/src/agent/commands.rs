@@ -8,7 +8,7 @@ use rand::RngCore;
 use super::{Agent, DialError, LegId};
 use crate::auth::{Authenticator, Credentials};
 use crate::dialog::DialogState;
-use crate::leg::{CallOptions, Context, Invite, Leg, LegError, is_sound};
+use crate::leg::{CallOptions, Context, Invite, InviteState, Leg, LegError, is_sound};
 use crate::msg::StatusCode;
 use crate::target::Targets;
 
@@ -134,6 +134,32 @@ impl Agent {
         let (id, seed) = (self.next_leg_id(), self.rng.next_u64());
         let auth = Authenticator::new(credentials, seed);
         let leg = Leg::lost(&mut self.context(now), id, dialog, auth, headers.to_vec());
+        self.insert(now, id, leg.ok_or(DialError::Dialog)?);
+        Ok(id)
+    }
+
+    /// Our INVITE while it has no final response, to be written down; it changes with challenges, redirections and
+    /// targets.
+    #[must_use]
+    pub fn unanswered(&self, leg: LegId) -> Option<InviteState> {
+        self.legs.get(&leg)?.unanswered()
+    }
+
+    /// Cancels a call that an earlier run of the program left ringing; should it be answered after all, it is ended
+    /// with BYE. Its leg's last event is [`LegEvent::Ended`](crate::LegEvent::Ended).
+    pub fn cancel_lost_call(
+        &mut self,
+        now: Instant,
+        invite: &InviteState,
+        credentials: Option<Credentials>,
+        headers: &[(String, String)],
+    ) -> Result<LegId, DialError> {
+        if self.dialogs.contains_key(&invite.key().ok_or(DialError::Dialog)?) {
+            return Err(DialError::Duplicate);
+        }
+        let (id, seed) = (self.next_leg_id(), self.rng.next_u64());
+        let auth = Authenticator::new(credentials, seed);
+        let leg = Leg::lost_ringing(&mut self.context(now), id, invite, auth, headers.to_vec());
         self.insert(now, id, leg.ok_or(DialError::Dialog)?);
         Ok(id)
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::auth::Authenticator;
 use crate::dialog::Dialog;
 use crate::msg::{CSeq, HeaderName, Method, Request, Response, StatusCode};
-use crate::target::{Flow, Targets, Transport, TransportError};
+use crate::target::{Destination, Flow, Targets, Transport, TransportError};
 use crate::txn::{ClientId, Hop};
 
 /// What the caller's side keeps of its INVITE.
@@ -54,23 +54,7 @@ impl Leg {
     ) -> Option<Leg> {
         let auth = Authenticator::new(invite.credentials.clone(), seed);
         let mut leg = Leg::new(id, Phase::Calling, invite.call_id.clone(), invite.from_tag.clone(), auth);
-        let hop = Hop { destination: targets.current(), flow: None };
-        leg.calling = Some(Calling {
-            invite,
-            options,
-            redirected: Redirected::default(),
-            number: 1,
-            targets,
-            sent: None,
-            hop,
-            oversize: false,
-            has_rung: false,
-            silent_until: None,
-            txn: None,
-            provisionals: 0,
-            hangup: None,
-            deadline: None,
-        });
+        leg.calling = Some(Calling::new(invite, targets, options));
         leg.send_invite(cx).then_some(leg)
     }
 
@@ -303,6 +287,42 @@ impl Leg {
 }
 
 impl Calling {
+    /// An INVITE that an earlier run of the program sent. `None` for one without a branch.
+    pub(super) fn resume(
+        cx: &mut Context<'_>,
+        id: LegId,
+        invite: Invite,
+        request: Request,
+        destination: Destination,
+    ) -> Option<Calling> {
+        let hop = Hop { destination, flow: None };
+        let mut calling = Calling::new(invite, Targets::from(destination), CallOptions::default());
+        calling.number = request.headers.cseq().ok()?.number;
+        calling.provisionals = 1;
+        calling.txn = Some(cx.txns.clients.resume(id.0, &request, hop)?);
+        calling.sent = Some(request);
+        Some(calling)
+    }
+
+    fn new(invite: Invite, targets: Targets, options: CallOptions) -> Calling {
+        Calling {
+            invite,
+            options,
+            redirected: Redirected::default(),
+            number: 1,
+            hop: Hop { destination: targets.current(), flow: None },
+            targets,
+            sent: None,
+            oversize: false,
+            has_rung: false,
+            silent_until: None,
+            txn: None,
+            provisionals: 0,
+            hangup: None,
+            deadline: None,
+        }
+    }
+
     /// The INVITE without Via and credentials.
     fn compose(&self, cx: &Context<'_>, session: &Session, transport: Transport) -> Request {
         let invite = &self.invite;

@@ -1,35 +1,10 @@
 //! BYE, and the end of the leg (RFC 3261 §15).
 
 use super::sent::{Draft, Purpose};
-use super::{Context, Custom, Leg, LegEvent, LegId, Phase};
-use crate::auth::Authenticator;
-use crate::dialog::{Dialog, DialogState};
+use super::{Context, Custom, Leg, LegEvent, Phase};
 use crate::msg::{Method, StatusCode};
 
 impl Leg {
-    /// Ends a call that an earlier run of the program left behind. `None` when its dialog cannot be read.
-    pub(crate) fn lost(
-        cx: &mut Context<'_>,
-        id: LegId,
-        state: &DialogState,
-        auth: Authenticator,
-        headers: Custom,
-    ) -> Option<Leg> {
-        let dialog = Dialog::restore(state)?;
-        let (call_id, local_tag) = state.key()?;
-        let mut leg = Leg::new(id, Phase::Up, call_id, local_tag, auth);
-        leg.branches.choose(dialog.remote_tag());
-        leg.branches.insert(dialog, false);
-        leg.bye(cx, headers);
-        Some(leg)
-    }
-
-    /// The dialog the call goes on with, once it is up.
-    pub(crate) fn dialog(&self) -> Option<DialogState> {
-        let dialog = self.branches.main().filter(|_| self.phase == Phase::Up)?;
-        Some(dialog.state())
-    }
-
     /// Ends the call with BYE. The leg ends with its answer, or without one after 64*T1.
     pub(super) fn bye(&mut self, cx: &mut Context<'_>, headers: Custom) {
         self.phase = Phase::Ending;

@@ -15,6 +15,7 @@
 //! | `proving` | our own reliable provisional responses, repeated until their PRACK comes |
 //! | `redirect` | 3xx |
 //! | `sent` | our requests inside the dialog and their responses |
+//! | `lost` | calls of an earlier run of the program |
 //! | `ending` | BYE, and the one [`LegEvent::Ended`] |
 //!
 //! A leg that has ended stays, silent, until no copy of a 2xx to its INVITE can come any more (64*T1), to
@@ -34,6 +35,7 @@ mod error;
 mod event;
 mod identity;
 mod invite;
+mod lost;
 mod offers;
 mod proving;
 mod redirect;
@@ -49,6 +51,7 @@ pub use error::LegError;
 pub use event::{AuthFailure, LegEvent, ResponseSummary};
 pub(crate) use identity::{ALLOW, Custom, Identity, SUPPORTED, capabilities, is_sound};
 pub use invite::{CallOptions, Invite, Redirects};
+pub use lost::InviteState;
 pub(crate) use requests::{Handled, options, refuse_method};
 pub(crate) use session::too_short;
 

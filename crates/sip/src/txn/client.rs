@@ -73,6 +73,12 @@ impl ClientMachine {
         }
     }
 
+    /// An INVITE sent by an earlier run of the program: its final response is awaited, as long as its user likes.
+    pub(crate) fn resume(reliable: bool) -> ClientMachine {
+        let (kind, state) = (Kind::Invite, State::Proceeding);
+        ClientMachine { kind, state, reliable, resend: None, limit: None }
+    }
+
     /// Whether any response has come.
     pub(crate) fn is_unanswered(&self) -> bool {
         self.state == State::Calling

@@ -84,13 +84,25 @@ impl Clients {
         hop: Hop,
         out: &mut VecDeque<Transmit>,
     ) -> Option<ClientId> {
+        let kind = if request.method == Method::Invite { Kind::Invite } else { Kind::NonInvite };
+        let machine = ClientMachine::start(now, &self.timers, kind, hop.destination.transport.is_reliable());
+        let bytes = request.encode();
+        let id = self.add(owner, request, hop, machine, bytes.clone())?;
+        out.push_back(hop.transmit(bytes));
+        Some(id)
+    }
+
+    fn add(
+        &mut self,
+        owner: Owner,
+        request: &Request,
+        hop: Hop,
+        machine: ClientMachine,
+        bytes: Bytes,
+    ) -> Option<ClientId> {
         let key = ClientKey::of(&request.headers)?;
         let sent_by = sent_by(&request.headers.via().ok()?);
         let is_invite = request.method == Method::Invite;
-        let kind = if is_invite { Kind::Invite } else { Kind::NonInvite };
-        let machine = ClientMachine::start(now, &self.timers, kind, hop.destination.transport.is_reliable());
-        let bytes = request.encode();
-        out.push_back(hop.transmit(bytes.clone()));
         self.last_id += 1;
         let id = ClientId(self.last_id);
         self.deadlines.set(id, machine.deadline());
@@ -98,6 +110,12 @@ impl Clients {
         let ack = if is_invite { Ack::From(Box::new(ack_ingredients(request))) } else { Ack::None };
         self.table.insert(id, Client { machine, key, owner, hop, sent_by, bytes, ack });
         Some(id)
+    }
+
+    /// Waits for the responses to an INVITE that an earlier run of the program sent.
+    pub(crate) fn resume(&mut self, owner: Owner, invite: &Request, hop: Hop) -> Option<ClientId> {
+        let machine = ClientMachine::resume(hop.destination.transport.is_reliable());
+        self.add(owner, invite, hop, machine, Bytes::new())
     }
 
     /// Whose response this is, if its owner is to hear of it.

@@ -44,3 +44,58 @@ fn a_dialog_that_cannot_be_read_is_refused_and_one_that_is_up_is_not_taken_for_l
     wire.told(&[]);
     wire.silent();
 }
+
+#[test]
+fn a_call_left_ringing_gets_its_cancel_from_the_next_run() {
+    let mut before = Wire::new();
+    let (leg, invite) = before.call();
+    before.reply(&invite, 180, "b");
+    let ringing = before.agent.unanswered(leg).expect("it rings");
+    assert!(!ringing.head.contains("offer"), "no body");
+
+    let mut after = Wire::new();
+    let lost = after.agent.cancel_lost_call(after.now, &ringing, None, &[]).expect("a whole INVITE");
+    let cancel = after.request(Method::Cancel);
+    assert_eq!(cancel.headers.branch(), invite.headers.branch());
+    assert_eq!(cancel.headers.call_id(), invite.headers.call_id());
+    assert_eq!(cancel.headers.get(&HeaderName::CSeq), Some("1 CANCEL"));
+    after.agent.hangup(after.now, lost, &[]);
+    after.reply(&cancel, 200, "b");
+    after.reply(&invite, 487, "b");
+    assert_eq!(after.request(Method::Ack).headers.branch(), invite.headers.branch());
+    after.told(&["Failed 487", "Ended"]);
+    after.all_gone();
+}
+
+#[test]
+fn a_call_left_ringing_that_is_answered_meanwhile_gets_ack_and_bye() {
+    let mut before = Wire::new();
+    let (leg, invite) = before.call();
+    let ringing = before.agent.unanswered(leg).expect("it is under way");
+    let mut after = Wire::new();
+    after.agent.cancel_lost_call(after.now, &ringing, None, &[]).expect("a whole INVITE");
+    let cancel = after.request(Method::Cancel);
+    after.reply(&cancel, 481, "b");
+    after.reply(&invite, 200, "b");
+    after.request(Method::Ack);
+    let bye = after.request(Method::Bye);
+    after.reply(&bye, 200, "b");
+    after.told(&["Ended"]);
+    after.all_gone();
+}
+
+#[test]
+fn a_call_left_ringing_that_nobody_knows_any_more_ends_by_itself() {
+    let mut before = Wire::new();
+    let (leg, _) = before.call();
+    let ringing = before.agent.unanswered(leg).expect("it is under way");
+    let mut after = Wire::new();
+    after.agent.cancel_lost_call(after.now, &ringing, None, &[]).expect("a whole INVITE");
+    after.pass(std::time::Duration::from_secs(40));
+    after.told(&["TransactionTimeout", "Ended"]);
+    after.all_gone();
+    let broken = sip::InviteState { head: "nonsense".into(), ..ringing.clone() };
+    assert_eq!(after.agent.cancel_lost_call(after.now, &broken, None, &[]), Err(sip::DialError::Dialog));
+    let same = before.agent.cancel_lost_call(before.now, &ringing, None, &[]);
+    assert_eq!(same, Err(sip::DialError::Duplicate));
+}
