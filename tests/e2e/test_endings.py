@@ -1,6 +1,7 @@
 """Every way a call ends is seen on both sides, at once and with its reason."""
 
 import asyncio
+import json
 import signal
 import urllib.error
 import urllib.request
@@ -9,6 +10,9 @@ import pytest
 from livekit import api
 from livekit.protocol.models import DisconnectReason
 from livekit.protocol.sip import CreateSIPParticipantRequest
+
+from harness.room import Participant
+from harness.server import API_KEY, API_SECRET
 
 
 def request(trunk: str, room: str, wait: bool = True, **fields) -> CreateSIPParticipantRequest:
@@ -102,10 +106,52 @@ async def test_the_server_is_interrupted(server, livekit, join, sipp, trunk_to):
     await ringing.ends_well()
 
 
+async def test_a_phone_that_ignores_its_bye_does_not_hold_up_the_shutdown(server, livekit, sipp, trunk_to):
+    phone = sipp("answer_and_ignore_bye")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "deaf"))
+    server.signal(signal.SIGINT)
+    assert await asyncio.to_thread(server.process.wait, 5) == 0
+    await phone.ends_well()
+
+
+async def test_a_phone_that_sends_no_audio_is_hung_up(make_server, sipp):
+    server = make_server(sip={"media_timeout_initial": "2s"})
+    async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
+        phone = sipp("answer_until_bye")
+        trunk = await client.sip.create_outbound_trunk(
+            api.CreateSIPOutboundTrunkRequest(
+                trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
+            )
+        )
+        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "mute"))
+        watcher = await Participant(server, "mute", "watcher").join()
+        await watcher.sees_leave("phone")
+        await phone.ends_well()
+        await watcher.leave()
+
+
+async def test_an_agent_ends_the_call_and_reads_the_answer_s_headers(livekit, join, sipp, trunk_to):
+    """LiveKit's RPC methods of a phone: lk.sip.GetRemoteHeaders and lk.sip.EndCall, whose headers go on the BYE."""
+    phone = sipp("answer_until_bye")
+    agent = await join("rpc", "agent")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "rpc"))
+
+    async def ask(method: str, payload: dict) -> dict:
+        answer = await agent.room.local_participant.perform_rpc(
+            destination_identity="phone", method=method, payload=json.dumps(payload)
+        )
+        return json.loads(answer)
+
+    headers = (await ask("lk.sip.GetRemoteHeaders", {}))["headers"]
+    assert {name.lower(): value for name, value in headers.items()}["x-carrier"] == "stranger"
+    await ask("lk.sip.EndCall", {"headers": {"X-Why": "done"}})
+    await phone.ends_well()
+    assert "X-Why: done" in phone.received("BYE")[0]
+    assert await agent.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
+
+
 async def test_a_draining_server_finishes_its_calls_and_takes_no_new_ones(make_server, tmp_path, sipp):
     server = make_server(shutdown={"drain": "60s"})
-    from harness.server import API_KEY, API_SECRET
-
     client = api.LiveKitAPI(server.url, API_KEY, API_SECRET)
     try:
         phone = sipp("answer_then_hang_up")

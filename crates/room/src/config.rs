@@ -40,6 +40,10 @@ impl Default for RoomConfig {
     }
 }
 
+/// The version of livekit-server whose behaviour rooms show. Clients decide by it what a server can do (RPC between
+/// participants, for one), so it is this one that they are told, not ours.
+pub const COMPATIBLE_VERSION: &str = "1.13.5";
+
 /// What the server around the room is: the same for all its rooms.
 #[derive(Debug, Clone, Default)]
 pub struct Env {

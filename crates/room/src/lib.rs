@@ -20,7 +20,7 @@ mod speaker;
 mod subscription;
 mod track;
 
-pub use config::{Env, Join, JoinMode, LocalJoin, LocalTrack, Resume, RoomConfig};
+pub use config::{COMPATIBLE_VERSION, Env, Join, JoinMode, LocalJoin, LocalTrack, Resume, RoomConfig};
 pub use error::{JoinError, PublishError, ResumeError};
 pub use ids::{ParticipantId, PeerId, TrackSid};
 pub use lifecycle::Room;

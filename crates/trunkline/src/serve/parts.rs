@@ -69,7 +69,7 @@ pub(super) fn workers(
         media_timeout_initial: config.sip.media_timeout_initial,
         media_timeout: config.sip.media_timeout,
         node_id,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: room::COMPATIBLE_VERSION.to_owned(),
         ice_servers: ice_servers(config),
         room_empty_timeout: config.room.empty_timeout,
         room_departure_timeout: config.room.departure_timeout,

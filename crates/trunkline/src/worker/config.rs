@@ -68,7 +68,7 @@ impl WorkersConfig {
             media_timeout_initial: Duration::from_secs(30),
             media_timeout: Duration::from_secs(15),
             node_id: "ND_local".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: room::COMPATIBLE_VERSION.to_owned(),
             ice_servers: Vec::new(),
             room_empty_timeout: Duration::from_secs(300),
             room_departure_timeout: Duration::from_secs(20),
