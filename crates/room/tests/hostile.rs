@@ -11,17 +11,25 @@ use proptest::prelude::*;
 use prost::Message;
 use room::grants::Claims;
 use room::proto::signal_request::Message as Request;
-use room::{JoinMode, Output, Protocol, Receive, proto};
+use room::proto::signal_response::Message as Response;
+use room::{JoinMode, Output, Protocol, Receive, Resume, proto};
 use support::{World, phone_track};
 
 fn captured_offers() -> &'static [String] {
     static OFFERS: OnceLock<Vec<String>> = OnceLock::new();
-    OFFERS.get_or_init(|| {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/sdp");
-        ["python-v1-0", "python-v1-4", "chromium-v1-6", "go-v1-0"]
-            .map(|name| std::fs::read_to_string(golden.join(format!("{name}-client-offer.sdp"))).unwrap())
-            .into()
-    })
+    let names = ["python-v1-0", "python-v1-4", "chromium-v1-6", "go-v1-0"];
+    OFFERS.get_or_init(|| names.map(|name| captured(&format!("{name}-client-offer"))).into())
+}
+
+fn captured_answers() -> &'static [String] {
+    static ANSWERS: OnceLock<Vec<String>> = OnceLock::new();
+    ANSWERS
+        .get_or_init(|| ["go-v0-1", "go-v0-5"].map(|name| captured(&format!("{name}-client-answer"))).into())
+}
+
+fn captured(name: &str) -> String {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/sdp");
+    std::fs::read_to_string(golden.join(format!("{name}.sdp"))).unwrap()
 }
 
 /// A room with a phone, which must be there and well in the end.
@@ -36,9 +44,13 @@ fn with_phone(test: impl FnOnce(&mut World)) {
 
 /// An offer with lines left out, doubled, swapped and cut.
 fn mangled() -> impl Strategy<Value = String> {
+    mangled_of(captured_offers())
+}
+
+fn mangled_of(texts: &'static [String]) -> impl Strategy<Value = String> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..4u8, "[ -~]{0,12}"), 0..12);
-    (0..captured_offers().len(), edits).prop_map(|(offer, edits)| {
-        let mut lines: Vec<_> = captured_offers()[offer].lines().map(str::to_owned).collect();
+    (0..texts.len(), edits).prop_map(|(text, edits)| {
+        let mut lines: Vec<_> = texts[text].lines().map(str::to_owned).collect();
         for (at, edit, text) in edits {
             let at = at.index(lines.len().max(1)).min(lines.len().saturating_sub(1));
             match edit {
@@ -70,6 +82,40 @@ proptest! {
             let request = proto::SignalRequest { message: Some(Request::Offer(offer(second))) };
             world.room.handle_signal(world.now, eve, request);
             world.room.handle_timeout(world.now);
+        });
+    }
+
+    #[test]
+    fn mangled_answers_end_nobody_elses_session(first in mangled_of(captured_answers()), second in mangled_of(captured_answers())) {
+        with_phone(|world| {
+            let join = world.a_join(|join| {
+                join.identity = "eve".into();
+                join.mode = JoinMode::Dual;
+            });
+            let eve = world.room.join(world.now, world.wallclock(), join).unwrap();
+            let offer = std::iter::from_fn(|| world.room.poll_output()).find_map(|output| match output {
+                Output::Signal { bytes, .. } => match proto::SignalResponse::decode(bytes).unwrap().message {
+                    Some(Response::Offer(offer)) => Some(offer.sdp),
+                    _ => None,
+                },
+                _ => None,
+            });
+            // Our section has another name than the captured one.
+            let offer = offer.unwrap();
+            let mid = offer.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap();
+            let ours = |sdp: &str| {
+                sdp.replace("a=mid:0\r\n", &format!("a=mid:{mid}\r\n")).replace("BUNDLE 0", &format!("BUNDLE {mid}"))
+            };
+            for sdp in [ours(&first), ours(&second)] {
+                let answer = proto::SessionDescription { r#type: "answer".into(), sdp, ..Default::default() };
+                let state = proto::SyncState { answer: Some(answer.clone()), ..Default::default() };
+                for message in [Request::SyncState(state), Request::Answer(answer)] {
+                    world.room.handle_signal(world.now, eve, proto::SignalRequest { message: Some(message) });
+                    world.room.handle_timeout(world.now);
+                }
+                let resume = Resume { identity: "eve".into(), participant_sid: String::new(), dual: true };
+                let _ = world.room.resume(world.now, world.wallclock(), &resume);
+            }
         });
     }
 
