@@ -2,7 +2,7 @@
 //!
 //! Frames get sequence numbers of their own that step over what was lost, so that a gap stays a gap.
 
-use media::codec::{AudioCodec, g711};
+use media::codec::{AudioCodec, g711, g722};
 use media::jitter::FRAME;
 
 use super::timeline::FRAME_TICKS;
@@ -29,6 +29,15 @@ pub(super) struct Frames {
     /// Number of the next frame.
     seq: u64,
     last_source_seq: Option<u64>,
+    /// Samples are at 16 kHz: the source speaks G.722.
+    wide: bool,
+    decoder: Option<Box<g722::Decoder>>,
+}
+
+/// 20 ms of samples, at the rate of their source.
+pub(super) enum Samples {
+    Narrow([i16; FRAME]),
+    Wide([i16; 2 * FRAME]),
 }
 
 impl Frames {
@@ -37,13 +46,23 @@ impl Frames {
         self.samples.clear();
         self.taken = 0;
         self.last_source_seq = None;
+        self.decoder = None;
+    }
+
+    /// Samples in one tick of the RTP clock of 8 kHz.
+    fn per_tick(&self) -> usize {
+        if self.wide { 2 } else { 1 }
     }
 
     /// Takes in a packet. One that is late or came twice is dropped: its frame has been made without it.
     pub(super) fn push(&mut self, packet: &SourcePacket<'_>) {
+        if self.wide != (packet.codec == AudioCodec::G722) {
+            self.clear();
+            self.wide = !self.wide;
+        }
         self.samples.drain(..self.taken);
         self.taken = 0;
-        let waiting = u32::try_from(self.samples.len()).unwrap_or(0);
+        let waiting = u32::try_from(self.samples.len() / self.per_tick()).unwrap_or(0);
         let expected = self.ticks.wrapping_add(waiting);
         match self.last_source_seq {
             Some(last) if packet.seq <= last => return,
@@ -53,19 +72,27 @@ impl Frames {
         }
         self.last_source_seq = Some(packet.seq);
         let start = self.samples.len();
-        self.samples.resize(start + packet.payload.len(), 0);
+        self.samples.resize(start + packet.payload.len() * self.per_tick(), 0);
         match packet.codec {
+            AudioCodec::G722 => {
+                self.decoder.get_or_insert_default().decode(packet.payload, &mut self.samples[start..])
+            }
             AudioCodec::Pcma => g711::decode_alaw(packet.payload, &mut self.samples[start..]),
             _ => g711::decode_ulaw(packet.payload, &mut self.samples[start..]),
         };
     }
 
     /// The next whole frame: its number, its timestamp (8 kHz) and its samples.
-    pub(super) fn pop(&mut self) -> Option<(u64, u32, [i16; FRAME])> {
-        let frame = self.samples.get(self.taken..self.taken + FRAME)?;
-        let frame = <[i16; FRAME]>::try_from(frame).ok()?;
+    pub(super) fn pop(&mut self) -> Option<(u64, u32, Samples)> {
+        let length = FRAME * self.per_tick();
+        let frame = self.samples.get(self.taken..self.taken + length)?;
+        let frame = if self.wide {
+            Samples::Wide(frame.try_into().ok()?)
+        } else {
+            Samples::Narrow(frame.try_into().ok()?)
+        };
         let at = (self.seq, self.ticks);
-        self.taken += FRAME;
+        self.taken += length;
         self.seq += 1;
         self.ticks = self.ticks.wrapping_add(FRAME_TICKS);
         Some((at.0, at.1, frame))

@@ -82,7 +82,7 @@ impl Line {
     fn new(codec: AudioCodec, voice_isolation: bool) -> Self {
         let mut rng = StdRng::seed_from_u64(7);
         let now = Instant::now();
-        let offer = sdp::offer(&local(10_000, AudioCodec::ALL.to_vec()));
+        let offer = sdp::offer(&local(10_000, AudioCodec::G711.to_vec()));
         let (answer, phone_terms) = sdp::answer(&offer, &local(20_000, vec![codec])).unwrap();
         let terms = sdp::accept_answer(&offer, &answer).unwrap();
         let mut phone = RtpLeg::new(LegConfig::default(), &mut rng, now);
@@ -451,4 +451,42 @@ fn keys_are_heard_in_the_audio_of_a_phone_without_telephone_events_and_of_no_oth
         }
         assert_eq!(line.heard.digits.iter().collect::<String>(), expected);
     }
+}
+
+#[test]
+fn a_wideband_phone_is_heard_in_opus_at_its_whole_width_and_in_g711() {
+    let mut line = Line::new(AudioCodec::Pcma, false);
+    line.terms.codec = AudioCodec::G722;
+    line.terms.payload_type = 9;
+    line.terms.receive.add(9, sdp::PayloadKind::Audio(AudioCodec::G722));
+    let mut phone_terms = line.terms.clone();
+    phone_terms.remote_rtp = SocketAddr::from(([127, 0, 0, 1], 10_000));
+    line.phone.negotiate(&phone_terms, line.now);
+    line.bridge.demand(line.now, Demand { pcmu: true, opus: true, ..Demand::default() });
+    line.command(BridgeCommand::Connect(line.terms.clone()));
+    line.command(BridgeCommand::Open);
+    let (mut encoder, mut sine) = (media::codec::g722::Encoder::new(), Sine::new(5_000.0, 8_000, 16_000));
+    for _ in 0..50 {
+        line.pass(TWENTY_MS);
+        let (mut pcm, mut payload) = ([0; 320], [0; 160]);
+        sine.fill(&mut pcm);
+        encoder.encode(&pcm, &mut payload);
+        line.phone_says(&payload);
+    }
+    let mut decoder = media::codec::opus::Decoder::new(16_000).unwrap();
+    let (mut wide, mut narrow) = (0.0, 0.0);
+    for (codec, packet) in &line.heard.room {
+        let mut pcm = [0; 320];
+        let length = match codec {
+            Codec::Opus => decoder.decode(Some(&packet.payload), false, &mut pcm).unwrap(),
+            _ => g711::decode_ulaw(&packet.payload, &mut pcm),
+        };
+        let energy: f64 = pcm[..length].iter().map(|s| f64::from(*s).powi(2)).sum();
+        *(if *codec == Codec::Opus { &mut wide } else { &mut narrow }) += energy;
+    }
+    let packets = |of| line.heard.room.iter().filter(|(codec, _)| *codec == of).count();
+    assert_eq!((packets(Codec::Opus), packets(Codec::Pcmu)), (50, 50));
+    assert!(wide > 1e11, "5 kHz is heard in Opus: {wide:e}");
+    assert!(narrow < wide / 100.0, "and does not fold into the telephone band: {narrow:e}");
+    assert!(line.heard.rtp.iter().all(|packet| packet[1] & 0x7f == 9 && packet.len() == 172));
 }

@@ -5,11 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use media::codec::{AudioCodec, g711};
+use media::codec::{AudioCodec, g711, g722};
 use media::dtmf::tones::Player;
 use media::dtmf::{DialString, EventPacket, QueueFull, Sender, SenderStep};
 use media::jitter::{FRAME, PlayoutBuffer, PlayoutStats, Pulled, TalkerCodec};
 use media::mix::Mixer;
+use media::resample::Double;
 use room::TrackSid;
 
 /// The telephone's sample rate.
@@ -58,6 +59,21 @@ pub(super) enum Frame {
     },
 }
 
+/// The way from 8 kHz to G.722. What is mixed is narrowband: the phone hears no more than with G.711.
+#[derive(Debug, Default)]
+struct Wide {
+    double: Double,
+    encoder: g722::Encoder,
+}
+
+impl Wide {
+    fn encode(&mut self, pcm: &[i16; FRAME], out: &mut [u8; FRAME]) -> usize {
+        let mut wide = [0; 2 * FRAME];
+        self.double.process(pcm, &mut wide);
+        self.encoder.encode(&wide, out)
+    }
+}
+
 /// The phone's ear on the room.
 #[derive(Debug)]
 pub(super) struct ToPhone {
@@ -70,6 +86,8 @@ pub(super) struct ToPhone {
     tones: Player,
     pcm: [i16; FRAME],
     coded: [u8; FRAME],
+    /// For a phone that speaks wideband.
+    wide: Option<Box<Wide>>,
     /// How far the clock may move closer to the one talker.
     shift: Duration,
 }
@@ -84,6 +102,7 @@ impl ToPhone {
             tones: Player::new(RATE),
             pcm: [0; FRAME],
             coded: [0; FRAME],
+            wide: None,
             shift: Duration::ZERO,
         }
     }
@@ -121,6 +140,7 @@ impl ToPhone {
         }
         match law {
             AudioCodec::Pcma => g711::encode_alaw(&self.pcm, &mut self.coded),
+            AudioCodec::G722 => self.wide.get_or_insert_default().encode(&self.pcm, &mut self.coded),
             _ => g711::encode_ulaw(&self.pcm, &mut self.coded),
         };
         Frame::Audio { audible }

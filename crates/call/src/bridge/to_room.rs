@@ -9,14 +9,16 @@ use std::time::Instant;
 
 use media::codec::AudioCodec;
 use media::codec::g711;
+use media::codec::g722;
 use media::codec::opus::{Encoder, MAX_PACKET};
 use media::denoise::Denoiser;
 use media::jitter::FRAME;
+use media::resample::Halve;
 use media::tone::DialTone;
 use rand::RngCore;
 use room::{AudioPacket, Codec};
 
-use super::frames::{Frames, SourcePacket};
+use super::frames::{Frames, Samples, SourcePacket};
 use super::io::{Demand, Sink};
 use super::timeline::{Place, Timeline};
 
@@ -40,7 +42,10 @@ pub(super) struct ToRoom {
     frames: Timeline,
     fifo: Frames,
     denoiser: Option<Box<Denoiser>>,
-    encoder: Option<Box<Encoder>>,
+    /// With the sample rate it is for.
+    encoder: Option<(u32, Box<Encoder>)>,
+    /// From wideband to what G.711 and the denoiser take.
+    halve: Halve,
     written: u64,
 }
 
@@ -55,6 +60,7 @@ impl ToRoom {
             fifo: Frames::default(),
             denoiser: voice_isolation.then(|| Box::new(Denoiser::new())),
             encoder: None,
+            halve: Halve::default(),
             written: 0,
         }
     }
@@ -92,7 +98,7 @@ impl ToRoom {
         let frames = self.frames.next(now);
         let g711 = if self.denoiser.is_some() { frames } else { packets };
         self.write_g711(&pcm, g711, sink);
-        self.write_opus(&pcm, frames, sink);
+        self.write_opus(&pcm, frames, RATE, sink);
     }
 
     /// A packet of the phone. True when it went into the room.
@@ -101,10 +107,11 @@ impl ToRoom {
             return false;
         }
         let before = self.written;
-        if self.denoiser.is_none() && (self.demand.pcmu || self.demand.pcma) {
+        let g711 = self.denoiser.is_none() && packet.codec != AudioCodec::G722;
+        if g711 && (self.demand.pcmu || self.demand.pcma) {
             self.pass(now, packet, sink);
         }
-        if self.denoiser.is_some() || self.demand.opus {
+        if !g711 || self.demand.opus {
             self.recode(now, packet, sink);
         }
         self.written > before
@@ -123,13 +130,36 @@ impl ToRoom {
 
     fn recode(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
         self.fifo.push(packet);
-        while let Some((seq, ticks, mut pcm)) = self.fifo.pop() {
+        while let Some((seq, ticks, samples)) = self.fifo.pop() {
             let Some(place) = self.frames.place(now, seq, ticks) else { continue };
-            if let Some(denoiser) = &mut self.denoiser {
-                denoiser.process(&mut pcm);
-                self.write_g711(&pcm, place, sink);
+            match samples {
+                Samples::Narrow(pcm) => self.recode_narrow(pcm, place, sink),
+                Samples::Wide(pcm) => self.recode_wide(&pcm, place, sink),
             }
-            self.write_opus(&pcm, place, sink);
+        }
+    }
+
+    fn recode_narrow(&mut self, mut pcm: [i16; FRAME], place: Place, sink: &mut impl Sink) {
+        if let Some(denoiser) = &mut self.denoiser {
+            denoiser.process(&mut pcm);
+            self.write_g711(&pcm, place, sink);
+        }
+        self.write_opus(&pcm, place, RATE, sink);
+    }
+
+    /// Wideband goes out as Opus at its own rate and as G.711 at the telephone's. Voice isolation is narrowband.
+    fn recode_wide(&mut self, pcm: &[i16; 2 * FRAME], place: Place, sink: &mut impl Sink) {
+        if self.denoiser.is_none() {
+            self.write_opus(pcm, place, g722::SAMPLE_RATE, sink);
+        }
+        if self.denoiser.is_none() && !self.demand.pcmu && !self.demand.pcma {
+            return;
+        }
+        let mut narrow = [0; FRAME];
+        self.halve.process(pcm, &mut narrow);
+        match &mut self.denoiser {
+            Some(_) => self.recode_narrow(narrow, place, sink),
+            None => self.write_g711(&narrow, place, sink),
         }
     }
 
@@ -153,22 +183,23 @@ impl ToRoom {
         }
     }
 
-    fn write_opus(&mut self, pcm: &[i16; FRAME], place: Place, sink: &mut impl Sink) {
+    fn write_opus(&mut self, pcm: &[i16], place: Place, rate: u32, sink: &mut impl Sink) {
         if !self.demand.opus {
             return;
         }
-        let Some(encoder) = self.encoder() else { return };
+        let Some(encoder) = self.encoder(rate) else { return };
         let mut payload = [0; MAX_PACKET];
         let Ok(length) = encoder.encode(pcm, &mut payload) else { return };
         let place = Place { ticks: place.ticks.wrapping_mul(OPUS_TICKS), ..place };
         self.write(Codec::Opus, place, Arc::from(&payload[..length]), sink);
     }
 
-    fn encoder(&mut self) -> Option<&mut Encoder> {
-        if self.encoder.is_none() {
-            self.encoder = Encoder::new(RATE, OPUS_BITRATE, OPUS_COMPLEXITY).ok().map(Box::new);
+    fn encoder(&mut self, rate: u32) -> Option<&mut Encoder> {
+        if self.encoder.as_ref().is_none_or(|(of, _)| *of != rate) {
+            let encoder = Encoder::new(rate, OPUS_BITRATE, OPUS_COMPLEXITY).ok()?;
+            self.encoder = Some((rate, Box::new(encoder)));
         }
-        self.encoder.as_deref_mut()
+        self.encoder.as_mut().map(|(_, encoder)| &mut **encoder)
     }
 
     fn write(&mut self, codec: Codec, place: Place, payload: Arc<[u8]>, sink: &mut impl Sink) {

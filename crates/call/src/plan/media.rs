@@ -14,6 +14,8 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722: wideband.
+    G722,
 }
 
 /// How the phone's media is set up.
@@ -77,6 +79,7 @@ fn listed_codecs(config: &SipMediaConfig) -> Result<Vec<Codec>, PlanError> {
         let known = match codec.name.to_ascii_uppercase().as_str() {
             "PCMU" => Codec::Pcmu,
             "PCMA" => Codec::Pcma,
+            "G722" => Codec::G722,
             // Every offer has it anyway.
             "TELEPHONE-EVENT" => continue,
             _ => {

@@ -157,9 +157,9 @@ fn media_that_cannot_be_had_is_refused_by_the_name_of_its_field() {
             "trunk transport: SIP_TRANSPORT_TLS is not supported yet",
         ),
         (
-            |r, _| r.media = Some(codecs(&["G722"], false)),
+            |r, _| r.media = Some(codecs(&["G729"], false)),
             ErrorCode::InvalidArgument,
-            "media.codecs: codec \"G722\" is not supported yet",
+            "media.codecs: codec \"G729\" is not supported yet",
         ),
         (
             |_, t| t.media = Some(codecs(&[], true)),

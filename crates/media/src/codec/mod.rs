@@ -3,6 +3,7 @@
 //! Never resamples and never buffers: a codec turns one frame into another.
 
 pub mod g711;
+pub mod g722;
 pub mod opus;
 
 use std::fmt;
@@ -18,11 +19,15 @@ pub enum AudioCodec {
     Pcmu,
     /// G.711 A-law, RTP payload type 8.
     Pcma,
+    /// G.722 at 64 kbit/s, RTP payload type 9.
+    G722,
 }
 
 impl AudioCodec {
-    /// Every codec that is built, in the order in which it is offered by default.
-    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+    /// Every codec that is built.
+    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
+    /// The codecs that every phone has.
+    pub const G711: [Self; 2] = [Self::Pcmu, Self::Pcma];
 
     /// The encoding name of `a=rtpmap` (RFC 3551 table 4), in its registered spelling.
     #[must_use]
@@ -30,6 +35,7 @@ impl AudioCodec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
         }
     }
 
@@ -49,7 +55,7 @@ impl AudioCodec {
     #[must_use]
     pub fn rtp_clock(self) -> u32 {
         match self {
-            Self::Pcmu | Self::Pcma => 8000,
+            Self::Pcmu | Self::Pcma | Self::G722 => 8000,
         }
     }
 
@@ -58,6 +64,7 @@ impl AudioCodec {
     pub fn sample_rate(self) -> u32 {
         match self {
             Self::Pcmu | Self::Pcma => 8000,
+            Self::G722 => 16_000,
         }
     }
 
@@ -67,6 +74,7 @@ impl AudioCodec {
         match self {
             Self::Pcmu => Some(0),
             Self::Pcma => Some(8),
+            Self::G722 => Some(9),
         }
     }
 

@@ -5,6 +5,10 @@
 //! Only this one ratio, no allocation after construction, no block size: any length goes in, samples in `f32` in the
 //! scale of `i16`.
 
+mod double;
+
+pub use double::{Double, Halve};
+
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 

@@ -39,6 +39,7 @@ fn audio_codec(codec: Codec) -> AudioCodec {
     match codec {
         Codec::Pcmu => AudioCodec::Pcmu,
         Codec::Pcma => AudioCodec::Pcma,
+        Codec::G722 => AudioCodec::G722,
     }
 }
 

@@ -163,7 +163,7 @@ impl Worker {
         events: mpsc::Sender<MediaEvent>,
     ) -> Result<Opened, OpenError> {
         let ports = self.ports.lease(&mut self.rng, now.at).ok_or(OpenError::NoPort)?;
-        let local = self.local_audio(ports.port, open.codecs, open.encryption);
+        let local = self.local_audio(ports.port, open.codecs.clone(), open.encryption);
         let token = Token(self.next_token);
         self.next_token += 2;
         let sockets = PhoneSockets::new(ports, self.registry(), token).map_err(|_| OpenError::NoPort)?;
@@ -179,7 +179,7 @@ impl Worker {
             name: open.join.identity.clone(),
             source: proto::TrackSource::Microphone,
             stream: String::new(),
-            codec: room::Codec::Pcmu,
+            codec: track_codec(&open.codecs),
         };
         let mut rng = self.rng.clone();
         let opened = self.with_room(key, |slot| {
@@ -263,6 +263,11 @@ fn resume_in(
 /// Whoever asked may have gone meanwhile.
 fn answer<T>(reply: Reply<T>, value: T) {
     let _ = reply.send(value);
+}
+
+/// The first choice of those who listen: G.711 as the phone speaks it, but Opus where wideband is hoped for.
+fn track_codec(codecs: &[AudioCodec]) -> room::Codec {
+    if codecs.first() == Some(&AudioCodec::G722) { room::Codec::Opus } else { room::Codec::Pcmu }
 }
 
 /// Keys for one call. They come from the operating system's generator by way of the thread's, not from the worker's

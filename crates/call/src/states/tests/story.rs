@@ -219,7 +219,7 @@ fn local() -> LocalAudio {
         rtp: SocketAddr::from(([192, 0, 2, 1], 10_000)),
         session_id: 7,
         version: 7,
-        codecs: AudioCodec::ALL.to_vec(),
+        codecs: AudioCodec::G711.to_vec(),
         dtmf: true,
         direction: Direction::SendRecv,
         encryption: media::sdp::Encryption::Disabled,

@@ -19,7 +19,7 @@ fn side(rtp: &str, seed: u64) -> LocalAudio {
         rtp: addr(rtp),
         session_id: seed,
         version: 1,
-        codecs: AudioCodec::ALL.to_vec(),
+        codecs: AudioCodec::G711.to_vec(),
         dtmf: true,
         direction: Direction::SendRecv,
         encryption: Encryption::Required(LocalKeys::generate(&mut StdRng::seed_from_u64(seed))),

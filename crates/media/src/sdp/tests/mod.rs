@@ -13,7 +13,7 @@ fn ours() -> LocalAudio {
         rtp: "192.0.2.10:40000".parse().unwrap(),
         session_id: 7,
         version: 1,
-        codecs: AudioCodec::ALL.to_vec(),
+        codecs: AudioCodec::G711.to_vec(),
         dtmf: true,
         direction: Direction::SendRecv,
         encryption: Encryption::Disabled,

@@ -139,7 +139,7 @@ impl Call {
             rtp: SocketAddr::new(self.lobby.announced(), ports.addr.port()),
             session_id: seed >> 2,
             version: 1,
-            codecs: AudioCodec::ALL.to_vec(),
+            codecs: AudioCodec::G711.to_vec(),
             dtmf: true,
             direction: Direction::SendRecv,
             encryption: media::sdp::Encryption::Disabled,
