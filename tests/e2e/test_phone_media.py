@@ -2,7 +2,7 @@
 
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest, SIPMediaConfig, SIPMediaEncryption
+from livekit.protocol.sip import CreateSIPParticipantRequest, SIPCodec, SIPMediaConfig, SIPMediaEncryption
 
 from harness.room import RATE
 from harness.tones import hears
@@ -72,3 +72,29 @@ async def test_a_phone_without_encryption_is_not_called_when_it_is_required(live
         await call(livekit, trunk, "secret", SIPMediaConfig(encryption=REQUIRE))
 
     assert "encrypted" in refused.value.message or "488" in refused.value.message, refused.value.message
+
+
+async def test_a_wideband_phone_is_heard_and_hears(livekit, join, baresip, trunk_to):
+    phone = baresip(hertz=PHONE_HERTZ, codecs=("g722", "g711"))
+    agent = await join("wide", "agent")
+    await agent.speak(AGENT_HERTZ)
+
+    media = SIPMediaConfig(codecs=[SIPCodec(name="G722", rate=8000)])
+    await call(livekit, await trunk_to(phone.address), "wide", media)
+
+    await both_hear_each_other(agent, phone)
+    assert "Set audio encoder: G722" in phone.screen(), phone.screen()[-3000:]
+    phone.command("sndcode", "5")
+    await until(lambda: agent.digits == ["5"], f"a key arrives; so far {agent.digits}")
+
+
+async def test_only_the_listed_codecs_are_offered_in_their_order(livekit, join, baresip, trunk_to):
+    phone = baresip(hertz=PHONE_HERTZ, codecs=("g711", "g722"))
+    agent = await join("order", "agent")
+    await agent.speak(AGENT_HERTZ)
+
+    media = SIPMediaConfig(codecs=[SIPCodec(name="PCMA", rate=8000)], only_listed_codecs=True)
+    await call(livekit, await trunk_to(phone.address), "order", media)
+
+    await both_hear_each_other(agent, phone)
+    assert "Set audio encoder: PCMA" in phone.screen(), phone.screen()[-3000:]

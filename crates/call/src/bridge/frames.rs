@@ -35,6 +35,7 @@ pub(super) struct Frames {
 }
 
 /// 20 ms of samples, at the rate of their source.
+#[allow(clippy::large_enum_variant, reason = "one at a time, on the stack, never stored")]
 pub(super) enum Samples {
     Narrow([i16; FRAME]),
     Wide([i16; 2 * FRAME]),

@@ -141,7 +141,7 @@ pub(crate) struct Sip {
     pub(crate) media_timeout_initial: Duration,
     /// Send where packets come from, not where the SDP says.
     pub(crate) symmetric_rtp: bool,
-    /// `PCMU/8000: false` takes a codec out of the offers.
+    /// `PCMU/8000: false` takes a codec out of the offers, `G722/8000: true` puts wideband first into them.
     pub(crate) codecs: BTreeMap<String, bool>,
     /// More calls at once are refused; 0 is no limit.
     pub(crate) max_active_calls: u32,

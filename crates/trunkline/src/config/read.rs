@@ -150,7 +150,7 @@ fn codecs(section: &mut Section<'_>, sip: &mut Sip) {
             section.notes().problem(path, "true or false", &value);
             continue;
         };
-        let known = matches!(name.as_str(), "PCMU/8000" | "PCMA/8000");
+        let known = matches!(name.as_str(), "PCMU/8000" | "PCMA/8000" | "G722/8000");
         if !known && enabled {
             section.notes().warn(format!("{path}: not supported yet, ignored"));
         }

@@ -112,8 +112,14 @@ pub(super) async fn sip(config: &Config, addresses: &Addresses) -> anyhow::Resul
 }
 
 pub(super) fn plan_defaults(config: &Config, addresses: &Addresses) -> PlanDefaults {
-    let enabled = |name: &str| *config.sip.codecs.get(name).unwrap_or(&true);
-    let all = [("PCMU/8000", Codec::Pcmu), ("PCMA/8000", Codec::Pcma)];
-    let codecs = all.into_iter().filter(|(name, _)| enabled(name)).map(|(_, codec)| codec).collect();
+    // G.722 costs as much as Opus and sounds better only with phones that have it: offered where it is asked for.
+    let all = [
+        ("G722/8000", Codec::G722, false),
+        ("PCMU/8000", Codec::Pcmu, true),
+        ("PCMA/8000", Codec::Pcma, true),
+    ];
+    let enabled = |name: &str, default| *config.sip.codecs.get(name).unwrap_or(&default);
+    let enabled = all.into_iter().filter(|(name, _, default)| enabled(name, *default));
+    let codecs = enabled.map(|(_, codec, _)| codec).collect();
     PlanDefaults { from_host: addresses.sip_announced.to_string(), codecs }
 }
