@@ -140,7 +140,7 @@ impl Dialog {
         let same_peer = |flow: &Flow| {
             flow.transport == transport && (!transport.is_reliable() || flow.remote.ip() == addr.ip())
         };
-        let destination = Destination { transport, addr, ..self.way.destination };
+        let destination = Destination::new(transport, addr).with_peer(self.way.destination.peer);
         Hop { destination, flow: self.way.flow.filter(same_peer) }
     }
 

@@ -102,3 +102,17 @@ fn an_older_number_of_the_peer_is_not_taken() {
     assert!(dialog.take_remote_number(9));
     assert!(!dialog.take_remote_number(8));
 }
+
+#[test]
+fn over_tls_the_peer_to_be_proven_stays_the_same_wherever_the_contact_is() {
+    use crate::target::TlsPeer;
+    let destination = Destination::new(Transport::Tls, addr("192.0.2.1:5061")).with_peer(TlsPeer(7));
+    let response = response("Contact: <sip:bob@192.0.2.7;transport=tls>\r\n");
+    let dialog = Dialog::of_caller(&invite(), &response, Hop { destination, flow: None }).expect("a dialog");
+    let mut served = served();
+    served.tls.clone_from(&served.tcp);
+    let hop = dialog.next_hop(&served);
+    let expected = Destination::new(Transport::Tls, addr("192.0.2.7:5061")).with_peer(TlsPeer(7));
+    assert_eq!(hop.destination, expected);
+    assert_eq!(Destination::new(Transport::Udp, expected.addr).with_peer(TlsPeer(7)).peer, TlsPeer(0));
+}

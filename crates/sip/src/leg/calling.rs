@@ -31,7 +31,7 @@ pub(super) struct Calling {
     oversize: bool,
     /// More than 100 has come.
     has_rung: bool,
-    /// End of the wait for any response, while there is another way to try.
+    /// End of the wait for any response, where it is shorter than the transaction's own.
     pub(super) silent_until: Option<Instant>,
     /// Its transaction.
     pub(super) txn: Option<ClientId>,
@@ -72,7 +72,8 @@ impl Leg {
             Transport::Tcp | Transport::Tls => cx.timers.stream_silence_limit,
         };
         let has_other = calling.oversize || calling.targets.has_next();
-        calling.silent_until = has_other.then(|| cx.now + limit);
+        let limit = if has_other { Some(limit) } else { cx.timers.last_silence_limit };
+        calling.silent_until = limit.map(|limit| cx.now + limit);
         calling.txn = cx.send(self.id, &request, hop);
         calling.sent = Some(request);
         calling.txn.is_some()

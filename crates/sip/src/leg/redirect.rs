@@ -107,7 +107,7 @@ impl Calling {
             None if transport != current.transport => addr.set_port(transport.default_port()),
             None => {}
         }
-        self.targets = Targets::from(Destination { transport, addr, ..current });
+        self.targets = Targets::from(Destination::new(transport, addr).with_peer(current.peer));
         self.invite.request_uri = uri.into_request_uri();
         self.renumber();
     }

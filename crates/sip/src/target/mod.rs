@@ -43,9 +43,10 @@ impl Destination {
         Destination { transport, addr, peer: TlsPeer::default() }
     }
 
-    /// With this peer to be proven.
+    /// With this peer to be proven. Nothing is proven over other transports than TLS.
     #[must_use]
     pub fn with_peer(self, peer: TlsPeer) -> Destination {
+        let peer = if self.transport == Transport::Tls { peer } else { TlsPeer::default() };
         Destination { peer, ..self }
     }
 }

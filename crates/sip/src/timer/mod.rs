@@ -46,6 +46,9 @@ pub struct Timers {
     pub silence_limit: Duration,
     /// The same over TCP and TLS, opening the connection included.
     pub stream_silence_limit: Duration,
+    /// How long the last next hop, or the only one, may say nothing at all. `None`: 64*T1, so that an INVITE survives a
+    /// network that loses a third of everything; less finds an unreachable peer sooner.
+    pub last_silence_limit: Option<Duration>,
     /// Session timers.
     pub session: SessionTimers,
 }
@@ -60,6 +63,7 @@ impl Default for Timers {
             offer_limit: Duration::from_secs(10),
             silence_limit: Duration::from_secs(4),
             stream_silence_limit: Duration::from_secs(1),
+            last_silence_limit: None,
             session: SessionTimers::default(),
         }
     }

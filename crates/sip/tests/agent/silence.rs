@@ -150,3 +150,20 @@ fn what_did_not_take_an_invite_is_named_with_the_time_it_asked_for() {
     }
     assert_eq!(failed, [(addr(FIRST), Some(Duration::from_secs(120)))]);
 }
+
+#[test]
+fn the_only_target_may_be_given_less_time_than_the_transaction_has() {
+    let mut config = crate::support::config(addr(crate::support::wire::OURS));
+    config.timers.last_silence_limit = Some(Duration::from_secs(6));
+    let mut wire = Wire::with(config);
+    let (_, invite) = wire.call();
+    wire.pass_ms(5999);
+    wire.told(&[]);
+    wire.pass_ms(1);
+    wire.told(&["TransactionTimeout", "Ended"]);
+    let _ = wire.take_sent();
+    wire.reply(&invite, 200, "late");
+    wire.request(Method::Ack);
+    wire.request(Method::Bye);
+    wire.all_gone();
+}
