@@ -44,7 +44,7 @@ fn decode(mut input: &[u8], rate: u32) -> Result<Vec<u8>, Box<dyn Error>> {
 }
 
 fn encode(input: &[u8], rate: u32, bitrate: u32) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut encoder = Encoder::new(rate, bitrate.try_into()?, 5)?;
+    let mut encoder = Encoder::new(rate, bitrate, 5)?;
     let samples: Vec<i16> =
         input.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
     let mut packet = [0; MAX_PACKET];
