@@ -5,5 +5,6 @@ pub mod endpoint;
 pub mod measure;
 pub mod participant;
 pub mod phone;
+pub mod prepared;
 pub mod sound;
 mod tell;

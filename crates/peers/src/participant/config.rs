@@ -2,15 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::prepared::Prepared;
 use crate::sound::Sound;
+
+/// What a participant does with the audio it receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Listening {
+    /// Decodes everything: levels, recordings.
+    #[default]
+    Decode,
+    /// Decodes until the first sound, then only counts and times packets: for many participants at once.
+    Count,
+}
 
 /// How a participant behaves. The default listens, subscribes to everything and publishes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParticipantConfig {
     /// What its microphone track carries; none when absent.
     pub publish: Option<Sound>,
+    /// What it carries instead, when given: encoded beforehand.
+    pub prepared: Option<Arc<Prepared>>,
+    /// What it does with the audio it receives.
+    pub listening: Listening,
     /// Name of the microphone track.
     pub track_name: String,
     /// Bitrate of the microphone's Opus, in bit/s.
@@ -35,6 +51,8 @@ impl Default for ParticipantConfig {
     fn default() -> Self {
         Self {
             publish: None,
+            prepared: None,
+            listening: Listening::Decode,
             track_name: "microphone".to_owned(),
             bitrate: 32_000,
             record: None,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use media::codec::{g711, opus};
 
+use super::config::{Listening, ParticipantConfig};
 use super::event::{Codec, Heard, ParticipantEvent};
 use super::peer::AudioPacket;
 use crate::measure::{SILENCE_DBFS, dbfs};
@@ -50,15 +51,18 @@ impl Ear {
         }
     }
 
-    /// Takes a packet in; recordings go to `folder`.
+    /// Takes a packet in.
     pub(super) fn packet(
         &mut self,
         now: Instant,
         packet: &AudioPacket,
-        folder: Option<&Path>,
+        config: &ParticipantConfig,
     ) -> Option<ParticipantEvent> {
         let news = self.notice_codec(packet.codec);
         self.count(now, packet);
+        if config.listening == Listening::Count && self.heard.first_sound.is_some() {
+            return news;
+        }
         let position = self.position(now, packet);
         let Some(samples) = self.decode(packet) else {
             self.heard.damaged += 1;
@@ -69,7 +73,7 @@ impl Ear {
         if level > SOUND_DBFS && self.heard.first_sound.is_none() {
             self.heard.first_sound = Some(now);
         }
-        if let Some(folder) = folder {
+        if let Some(folder) = &config.record {
             self.record(folder, packet.codec, position, samples);
         }
         news

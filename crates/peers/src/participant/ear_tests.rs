@@ -16,9 +16,14 @@ fn tone(frames: usize) -> Vec<Vec<u8>> {
     (0..frames).map(frame).collect()
 }
 
+fn recording(folder: &Path) -> ParticipantConfig {
+    ParticipantConfig { record: Some(folder.to_owned()), ..ParticipantConfig::default() }
+}
+
 #[test]
 fn a_lost_packet_is_counted_and_stays_audible_in_the_recording() {
     let folder = tempfile::tempdir().unwrap();
+    let config = recording(folder.path());
     let mut ear = Ear::new("TR_1".into(), "phone/1".into());
     let mut now = Instant::now();
     for (n, payload) in tone(50).iter().enumerate() {
@@ -27,7 +32,7 @@ fn a_lost_packet_is_counted_and_stays_audible_in_the_recording() {
             continue;
         }
         let packet = packet(100 + n as u64, 160 * n as u32, Codec::Pcmu, payload);
-        ear.packet(now, &packet, Some(folder.path()));
+        ear.packet(now, &packet, &config);
     }
     assert!(ear.take_level() > -16.0);
     assert_eq!(ear.take_level(), SILENCE_DBFS);
@@ -44,13 +49,14 @@ fn a_lost_packet_is_counted_and_stays_audible_in_the_recording() {
 #[test]
 fn another_stream_on_the_same_track_continues_where_it_arrives() {
     let folder = tempfile::tempdir().unwrap();
+    let config = recording(folder.path());
     let mut ear = Ear::new("TR_1".into(), "phone".into());
     let start = Instant::now();
     let payload = &tone(1)[0];
-    ear.packet(start, &packet(1, 0, Codec::Pcmu, payload), Some(folder.path()));
+    ear.packet(start, &packet(1, 0, Codec::Pcmu, payload), &config);
     let mut other = packet(9000, 4_000_000, Codec::Pcmu, payload);
     other.ssrc = 2;
-    ear.packet(start + Duration::from_secs(1), &other, Some(folder.path()));
+    ear.packet(start + Duration::from_secs(1), &other, &config);
     let heard = ear.finish();
     assert_eq!(heard.lost, 0);
     assert_eq!(heard.recorded.unwrap().samples, 8160);
@@ -59,8 +65,22 @@ fn another_stream_on_the_same_track_continues_where_it_arrives() {
 #[test]
 fn what_does_not_decode_is_counted() {
     let mut ear = Ear::new("TR_1".into(), "phone".into());
-    let event = ear.packet(Instant::now(), &packet(1, 0, Codec::Opus, &[]), None);
+    let event = ear.packet(Instant::now(), &packet(1, 0, Codec::Opus, &[]), &ParticipantConfig::default());
     assert!(matches!(event, Some(ParticipantEvent::FirstAudio { codec: Codec::Opus, .. })));
-    ear.packet(Instant::now(), &packet(2, 0, Codec::Pcmu, &[0; 10_000]), None);
+    ear.packet(Instant::now(), &packet(2, 0, Codec::Pcmu, &[0; 10_000]), &ParticipantConfig::default());
     assert_eq!(ear.finish().damaged, 2);
+}
+
+#[test]
+fn an_ear_that_counts_decodes_up_to_the_first_sound() {
+    let config = ParticipantConfig { listening: Listening::Count, ..ParticipantConfig::default() };
+    let mut ear = Ear::new("TR_1".into(), "phone".into());
+    let now = Instant::now();
+    ear.packet(now, &packet(1, 0, Codec::Pcmu, &[g711::ULAW_SILENCE; 160]), &config);
+    assert_eq!(ear.heard().first_sound, None);
+    ear.packet(now, &packet(2, 160, Codec::Pcmu, &tone(1)[0]), &config);
+    ear.packet(now, &packet(4, 320, Codec::Pcmu, &[]), &config);
+    let heard = ear.finish();
+    assert_eq!((heard.packets, heard.lost, heard.damaged), (3, 1, 0), "the empty one was not decoded");
+    assert_eq!(heard.first_sound, Some(now));
 }

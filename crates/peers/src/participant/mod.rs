@@ -23,7 +23,7 @@ mod roster;
 mod rpc;
 mod signal;
 
-pub use config::ParticipantConfig;
+pub use config::{Listening, ParticipantConfig};
 pub use error::{CommandError, ConnectError};
 pub use event::{Cause, Codec, Happened, Heard, ParticipantEvent};
 pub use handle::Participant;

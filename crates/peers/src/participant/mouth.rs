@@ -1,13 +1,17 @@
-//! The microphone: a sound, encoded as Opus in frames of 20 ms.
+//! The microphone: a sound encoded as Opus in frames of 20 ms, or frames encoded beforehand.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::codec::opus;
 
-use super::error::ConnectError;
+use super::config::ParticipantConfig;
+use super::error::{CommandError, ConnectError};
+use super::event::Codec;
 use super::peer::Outgoing;
 use crate::measure::{SILENCE_DBFS, dbfs};
-use crate::sound::{Player, Sound, SoundError};
+use crate::prepared::Prepared;
+use crate::sound::{Player, Sound};
 
 /// Rate of the sound; also Opus' RTP clock (RFC 7587 §4.1).
 const RATE: u32 = 48_000;
@@ -20,37 +24,48 @@ const COMPLEXITY: u8 = 5;
 
 /// Speaks one sound.
 pub(super) struct Mouth {
-    player: Player,
-    encoder: opus::Encoder,
+    voice: Voice,
     seed: u64,
     muted: bool,
     due: Option<Instant>,
     timestamp: u32,
     level: f64,
+}
+
+/// Where the frames come from.
+enum Voice {
+    Live(Box<Live>),
+    Prepared { frames: Arc<Prepared>, next: usize },
+}
+
+/// A sound and its encoder.
+struct Live {
+    player: Player,
+    encoder: opus::Encoder,
     pcm: [i16; FRAME],
     packet: [u8; opus::MAX_PACKET],
 }
 
 impl Mouth {
-    pub(super) fn new(sound: &Sound, bitrate: u32, seed: u64) -> Result<Self, ConnectError> {
-        let encoder = opus::Encoder::new(RATE, bitrate, COMPLEXITY);
-        let encoder = encoder.map_err(|error| ConnectError::Media(error.to_string()))?;
-        Ok(Self {
-            player: Player::new(sound, RATE, seed)?,
-            encoder,
-            seed,
-            muted: false,
-            due: None,
-            timestamp: seed as u32,
-            level: SILENCE_DBFS,
-            pcm: [0; FRAME],
-            packet: [0; opus::MAX_PACKET],
-        })
+    /// The microphone that `config` asks for, if any.
+    pub(super) fn of(config: &ParticipantConfig) -> Result<Option<Self>, ConnectError> {
+        let voice = match (&config.prepared, &config.publish) {
+            (Some(frames), _) => Voice::Prepared { frames: Arc::clone(frames), next: 0 },
+            (None, Some(sound)) => Voice::Live(Box::new(Live::new(sound, config.bitrate, config.seed)?)),
+            (None, None) => return Ok(None),
+        };
+        let seed = config.seed;
+        let (timestamp, level) = (seed as u32, SILENCE_DBFS);
+        Ok(Some(Self { voice, seed, muted: false, due: None, timestamp, level }))
     }
 
     /// Says something else from the next frame on.
-    pub(super) fn play(&mut self, sound: &Sound) -> Result<(), SoundError> {
-        self.player = Player::new(sound, RATE, self.seed)?;
+    pub(super) fn play(&mut self, sound: &Sound) -> Result<(), CommandError> {
+        let Voice::Live(live) = &mut self.voice else {
+            return Err(CommandError::Sound("what is said was encoded beforehand".to_owned()));
+        };
+        let player = Player::new(sound, RATE, self.seed);
+        live.player = player.map_err(|error| CommandError::Sound(error.to_string()))?;
         Ok(())
     }
 
@@ -75,20 +90,55 @@ impl Mouth {
         let behind = (now - due).as_millis() / FRAME_TIME.as_millis();
         let skipped = (behind as u32).saturating_sub(MAX_BEHIND);
         self.due = Some(due + FRAME_TIME * (skipped + 1));
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32 * (skipped + 1));
-        self.player.fill(&mut self.pcm);
-        if self.muted {
-            return None;
-        }
-        let level = dbfs(&self.pcm);
-        self.level = self.level.max(level);
-        let length = self.encoder.encode(&self.pcm, &mut self.packet).ok()?;
-        Some(Outgoing { payload: &self.packet[..length], timestamp: self.timestamp, level })
+        let ticks = self.voice.codec().clock() / 50;
+        self.timestamp = self.timestamp.wrapping_add(ticks * (skipped + 1));
+        let frame = self.voice.frame(self.muted, self.timestamp)?;
+        self.level = self.level.max(frame.level);
+        Some(frame)
     }
 
     /// The loudest frame since the last call, in dBFS.
     pub(super) fn take_level(&mut self) -> f64 {
         std::mem::replace(&mut self.level, SILENCE_DBFS)
+    }
+}
+
+impl Voice {
+    fn codec(&self) -> Codec {
+        match self {
+            Self::Live(_) => Codec::Opus,
+            Self::Prepared { frames, .. } => frames.codec(),
+        }
+    }
+
+    /// The next frame; it passes unheard while muted.
+    fn frame(&mut self, muted: bool, timestamp: u32) -> Option<Outgoing<'_>> {
+        let codec = self.codec();
+        match self {
+            Self::Live(live) => {
+                live.player.fill(&mut live.pcm);
+                if muted {
+                    return None;
+                }
+                let level = dbfs(&live.pcm);
+                let length = live.encoder.encode(&live.pcm, &mut live.packet).ok()?;
+                Some(Outgoing { codec, payload: &live.packet[..length], timestamp, level })
+            }
+            Self::Prepared { frames, next } => {
+                let frame = frames.frame(*next);
+                *next = next.wrapping_add(1);
+                (!muted).then_some(Outgoing { codec, payload: &frame.payload, timestamp, level: frame.level })
+            }
+        }
+    }
+}
+
+impl Live {
+    fn new(sound: &Sound, bitrate: u32, seed: u64) -> Result<Self, ConnectError> {
+        let encoder = opus::Encoder::new(RATE, bitrate, COMPLEXITY);
+        let encoder = encoder.map_err(|error| ConnectError::Media(error.to_string()))?;
+        let player = Player::new(sound, RATE, seed)?;
+        Ok(Self { player, encoder, pcm: [0; FRAME], packet: [0; opus::MAX_PACKET] })
     }
 }
 
@@ -98,7 +148,9 @@ mod tests {
 
     #[test]
     fn frames_come_every_20_ms_and_a_stall_skips_media_time() {
-        let mut mouth = Mouth::new(&Sound::tone(440.0), 32_000, 1).unwrap();
+        let publish = Some(Sound::tone(440.0));
+        let config = ParticipantConfig { publish, seed: 1, ..ParticipantConfig::default() };
+        let mut mouth = Mouth::of(&config).unwrap().unwrap();
         let start = Instant::now();
         assert!(mouth.frame(start).is_none(), "not begun");
         mouth.start(start);
@@ -114,5 +166,21 @@ mod tests {
         mouth.mute(true);
         assert!(mouth.frame(later + FRAME_TIME).is_none());
         assert!(mouth.next_timeout() > Some(later + FRAME_TIME), "time goes on while muted");
+    }
+
+    #[test]
+    fn prepared_frames_follow_one_another_in_their_codec_s_clock() {
+        let frames =
+            Prepared::encode(&Sound::voice(150.0), Codec::Pcmu, 0, Duration::from_secs(1), 1).unwrap();
+        let (second, prepared) = (frames.frame(1).payload.clone(), Some(Arc::new(frames)));
+        let config = ParticipantConfig { prepared, ..ParticipantConfig::default() };
+        let mut mouth = Mouth::of(&config).unwrap().unwrap();
+        let start = Instant::now();
+        mouth.start(start);
+        let first = mouth.frame(start).map(|frame| frame.timestamp).unwrap();
+        let frame = mouth.frame(start + FRAME_TIME).unwrap();
+        assert_eq!(frame.timestamp.wrapping_sub(first), 160);
+        assert_eq!((frame.codec, frame.payload), (Codec::Pcmu, second.as_ref()));
+        assert!(mouth.play(&Sound::Silence).is_err());
     }
 }

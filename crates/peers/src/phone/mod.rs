@@ -17,6 +17,7 @@ pub use book::{Answer, Entry, PhoneBook, Script};
 pub use config::{Login, PhoneConfig, Playback};
 pub use event::{Happened, HungUpBy, PhoneEvent, RtpReport};
 pub use handle::{Phone, PhoneError};
+pub use ports::Ports;
 
 #[cfg(test)]
 mod tests;

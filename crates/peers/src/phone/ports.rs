@@ -10,16 +10,21 @@ const ATTEMPTS: usize = 100;
 
 /// A bound pair.
 #[derive(Debug)]
-pub(super) struct Ports {
-    pub(super) rtp: UdpSocket,
-    pub(super) rtcp: UdpSocket,
+pub struct Ports {
+    /// For RTP.
+    pub rtp: UdpSocket,
+    /// For RTCP.
+    pub rtcp: UdpSocket,
     /// Address of the RTP socket.
-    pub(super) addr: SocketAddr,
+    pub addr: SocketAddr,
 }
 
 impl Ports {
     /// Binds a free pair on `ip`.
-    pub(super) async fn bind(ip: IpAddr) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// What the last attempt failed with.
+    pub async fn bind(ip: IpAddr) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..ATTEMPTS {
             match Self::attempt(ip).await {

@@ -36,7 +36,7 @@ impl Driver {
 
     fn play(&mut self, sound: &Sound) -> Result<(), CommandError> {
         let mouth = self.mouth.as_mut().ok_or(CommandError::NotPublished)?;
-        mouth.play(sound).map_err(|error| CommandError::Sound(error.to_string()))
+        mouth.play(sound)
     }
 
     async fn mute(&mut self, muted: bool) -> Result<Result<(), CommandError>, Cause> {

@@ -60,7 +60,7 @@ impl Driver {
     fn audio(&mut self, now: Instant, packet: &AudioPacket) {
         let ear = self.sections.get(&packet.mid).and_then(|track| self.ears.get_mut(track));
         let Some(ear) = ear else { return };
-        if let Some(event) = ear.packet(now, packet, self.config.record.as_deref()) {
+        if let Some(event) = ear.packet(now, packet, &self.config) {
             self.event(event);
         }
     }

@@ -67,8 +67,7 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Happened>,
     ) -> Result<Self, ConnectError> {
-        let mouth = config.publish.as_ref();
-        let mouth = mouth.map(|sound| Mouth::new(sound, config.bitrate, config.seed)).transpose()?;
+        let mouth = Mouth::of(&config)?;
         let clock = Clock::new(Instant::now(), config.level_interval);
         Ok(Self {
             signal,

@@ -78,6 +78,7 @@ pub(super) struct AudioPacket {
 /// One frame of audio to send.
 #[derive(Debug)]
 pub(super) struct Outgoing<'a> {
+    pub(super) codec: Codec,
     pub(super) payload: &'a [u8],
     pub(super) timestamp: u32,
     /// Loudness for the header extension, in dBov.
@@ -235,10 +236,10 @@ impl Peer {
         self.may_speak && self.rtc.is_connected()
     }
 
-    /// Sends a frame of Opus. Drained by [`Peer::poll_output`] after the next [`Peer::handle_timeout`].
+    /// Sends a frame, if its codec was negotiated. Drained by [`Peer::poll_output`] after the next [`Peer::handle_timeout`].
     pub(super) fn send_audio(&mut self, now: Instant, frame: &Outgoing<'_>) {
         let Some(mid) = self.speaking else { return };
-        let Some(pt) = rtc::payload_type(&self.rtc, Codec::Opus) else { return };
+        let Some(pt) = rtc::payload_type(&self.rtc, frame.codec) else { return };
         let seq = self.next_seq;
         self.next_seq = (*seq + 1).into();
         let mut api = self.rtc.direct_api();

@@ -127,7 +127,10 @@ fn media_and_data_flow_both_ways() {
     assert!(world.peer.next_offer().is_none(), "one offer at a time");
     world.answer(&offer, &[(&mid, "TR_phone")]).unwrap();
     assert!(world.peer.may_speak());
-    world.peer.send_audio(world.now, &Outgoing { payload: &[1, 2, 3], timestamp: 960, level: -20.0 });
+    world.peer.send_audio(
+        world.now,
+        &Outgoing { codec: Codec::Opus, payload: &[1, 2, 3], timestamp: 960, level: -20.0 },
+    );
     assert!(world.peer.send_data(true, b"hello"));
     let sent = [7_u8; 160];
     let section: Mid = mid.as_str().into();

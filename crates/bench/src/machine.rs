@@ -1,0 +1,67 @@
+//! What else the machine does meanwhile: figures taken beside other work are worth less, and should say so.
+
+use std::fs;
+
+use serde::Serialize;
+
+/// One reading of the machine's own counters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    busy: u64,
+    total: u64,
+}
+
+/// How busy the machine was.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Machine {
+    pub(crate) cores: usize,
+    /// Share of all processors in use, in percent, by anybody.
+    pub(crate) busy_percent: f64,
+    /// What the measured processes had of it.
+    pub(crate) server_percent: f64,
+    /// What the bench had of it.
+    pub(crate) bench_percent: f64,
+    /// The load average of the last minute, at the end.
+    pub(crate) load: f64,
+}
+
+impl Reading {
+    pub(crate) fn now() -> Self {
+        fs::read_to_string("/proc/stat").ok().and_then(|text| parse(&text)).unwrap_or_default()
+    }
+
+    /// Share of all processors in use since `before`, in percent.
+    pub(crate) fn busy_since(self, before: Self) -> f64 {
+        let total = self.total.saturating_sub(before.total);
+        let busy = self.busy.saturating_sub(before.busy);
+        if total == 0 { 0.0 } else { busy as f64 * 100.0 / total as f64 }
+    }
+}
+
+/// The load average of the last minute.
+pub(crate) fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or_default()
+}
+
+fn parse(stat: &str) -> Option<Reading> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields: Vec<u64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
+    // user nice system idle iowait irq softirq steal; guest time is in user already.
+    let total = fields.iter().take(8).sum();
+    let idle = fields.get(3)? + fields.get(4)?;
+    Some(Reading { busy: total - idle, total })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busy_share_leaves_idle_and_waiting_out() {
+        let before = parse("cpu  100 0 100 700 100 0 0 0 0 0\n").unwrap();
+        let after = parse("cpu  200 0 100 900 100 0 0 100 50 0\n").unwrap();
+        assert!((after.busy_since(before) - 50.0).abs() < 1e-9);
+        assert!(before.busy_since(before).abs() < 1e-9);
+    }
+}

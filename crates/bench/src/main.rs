@@ -1,0 +1,50 @@
+//! What a call costs.
+//!
+//! `bench calls` places calls through a server's public API, is the phone at one end of each (SIP, RTP) and a room
+//! participant at the other (signalling, WebRTC), and prints what the server's processes used meanwhile, how long each
+//! step took and what was lost. It speaks public protocols only, so the same command measures any server that is
+//! compatible with LiveKit. `bench budgets` starts this project's own server and compares it with its budgets.
+//! The workload is described in docs/performance.md.
+
+mod agent;
+mod budgets;
+mod cli;
+mod figures;
+mod machine;
+mod phone;
+mod process;
+mod report;
+mod run;
+mod server;
+mod speech;
+mod workload;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let arguments = cli::Arguments::parse();
+    // One core at least stays the server's.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.saturating_sub(1).max(1))
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(cli::run(arguments))
+}

@@ -1,0 +1,124 @@
+//! Many phones behind one SIP port: each dialled number is one call, answered after ringing, that talks without pause
+//! and measures what it hears.
+
+mod call;
+mod hearing;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use sip::{AgentConfig, Contacts, Inbound, Limits, Timers};
+use sip_io::{Incoming, Stack, StackConfig};
+use tokio::sync::watch;
+
+pub(crate) use hearing::{Counts, Hearing};
+
+use crate::speech::PhoneSpeech;
+
+/// How long hanging up may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The phones.
+pub(crate) struct Phones {
+    stack: Stack,
+    desk: Arc<Desk>,
+    hang_up: watch::Sender<u64>,
+}
+
+/// What all calls share.
+struct Desk {
+    ip: IpAddr,
+    ring: Duration,
+    speech: PhoneSpeech,
+    expected: Mutex<HashMap<String, Arc<Line>>>,
+}
+
+/// One call's times and what is heard in it. Times are set once.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    /// The INVITE came.
+    pub(crate) invited: OnceLock<Instant>,
+    /// The 180 was handed to the SIP stack.
+    pub(crate) ringing: OnceLock<Instant>,
+    /// The 200 was.
+    pub(crate) answered: OnceLock<Instant>,
+    /// The first packet came that holds a sound.
+    pub(crate) first_sound: OnceLock<Instant>,
+    /// The call was over.
+    pub(crate) ended: OnceLock<Instant>,
+    hearing: Mutex<Hearing>,
+}
+
+impl Line {
+    /// Looks at what is heard, or changes it.
+    pub(crate) fn hearing<T>(&self, look: impl FnOnce(&mut Hearing) -> T) -> T {
+        look(&mut self.hearing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Phones {
+    /// Opens the SIP port on `ip`.
+    pub(crate) async fn start(ip: IpAddr, ring: Duration, speech: PhoneSpeech) -> anyhow::Result<Self> {
+        let listen = SocketAddr::new(ip, 0);
+        let agent = AgentConfig {
+            contacts: Contacts::udp_and_tcp(listen),
+            user_agent: concat!("trunkline-bench/", env!("CARGO_PKG_VERSION")).to_owned(),
+            timers: Timers::default(),
+            limits: Limits::default(),
+            inbound: Inbound::Offer,
+        };
+        let bound = Stack::bind(StackConfig::new(listen, agent)).await;
+        let (stack, incoming) = bound.context("the phones need a SIP port")?;
+        let desk = Arc::new(Desk { ip, ring, speech, expected: Mutex::default() });
+        let (hang_up, round) = watch::channel(0);
+        tokio::spawn(receive(Arc::clone(&desk), incoming, round));
+        Ok(Self { stack, desk, hang_up })
+    }
+
+    /// Where the server's trunk must lead.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.stack.local_addr()
+    }
+
+    /// The call that will dial `number`.
+    pub(crate) fn expect(&self, number: &str) -> Arc<Line> {
+        let line = Arc::new(Line::default());
+        self.desk.expected().insert(number.to_owned(), Arc::clone(&line));
+        line
+    }
+
+    /// Hangs up every call.
+    pub(crate) fn hang_up(&self) {
+        self.hang_up.send_modify(|round| *round += 1);
+    }
+
+    /// Ends everything.
+    pub(crate) async fn shutdown(&self) {
+        self.stack.shutdown(GRACE).await;
+    }
+}
+
+impl Desk {
+    fn expected(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Line>>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes calls until the stack is shut down.
+async fn receive(desk: Arc<Desk>, mut incoming: Incoming, round: watch::Receiver<u64>) {
+    while let Some((leg, request)) = incoming.next().await {
+        let now = Instant::now();
+        let dialled = request.uri.user_decoded().unwrap_or_default();
+        let Some(line) = desk.expected().remove(&dialled) else {
+            tracing::error!(dialled, "a call that nobody placed");
+            continue;
+        };
+        let _ = line.invited.set(now);
+        let mut hang_up = round.clone();
+        hang_up.mark_unchanged();
+        tokio::spawn(call::take(Arc::clone(&desk), line, leg, request, hang_up));
+    }
+}
