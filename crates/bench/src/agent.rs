@@ -43,7 +43,9 @@ impl Agent {
             (connected && published).then_some(())
         });
         if ready.await.is_none() {
-            bail!("joined, but not connected ({connected}) and published ({published}) within {JOIN_LIMIT:?}");
+            bail!(
+                "joined, but not connected ({connected}) and published ({published}) within {JOIN_LIMIT:?}"
+            );
         }
         Ok(Self { participant, statuses: BTreeMap::new() })
     }
@@ -53,8 +55,12 @@ impl Agent {
         let statuses = &mut self.statuses;
         let seen = self.participant.wait_for(limit, |happened| {
             let attributes: Vec<&String> = match &happened.event {
-                ParticipantEvent::AttributesChanged { changed, .. } => changed.get(STATUS).into_iter().collect(),
-                ParticipantEvent::ParticipantJoined(info) => info.attributes.get(STATUS).into_iter().collect(),
+                ParticipantEvent::AttributesChanged { changed, .. } => {
+                    changed.get(STATUS).into_iter().collect()
+                }
+                ParticipantEvent::ParticipantJoined(info) => {
+                    info.attributes.get(STATUS).into_iter().collect()
+                }
                 _ => Vec::new(),
             };
             for value in attributes {

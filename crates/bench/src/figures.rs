@@ -90,7 +90,8 @@ impl Spread {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let Some(&max) = values.last() else { return Self::default() };
-        let at = |share: f64| values[((values.len() as f64 * share).ceil() as usize).clamp(1, values.len()) - 1];
+        let at =
+            |share: f64| values[((values.len() as f64 * share).ceil() as usize).clamp(1, values.len()) - 1];
         Self { count: values.len(), p50: at(0.5), p95: at(0.95), p99: at(0.99), max }
     }
 }

@@ -29,13 +29,7 @@ fn write(out: &mut String, figures: &Figures) -> std::fmt::Result {
     writeln!(
         out,
         "  {:34}{} frames, {} lost, {} late, {} gaps (longest {:.0} ms), {} silent",
-        "phones heard",
-        phone.frames,
-        phone.lost,
-        phone.late,
-        phone.gaps,
-        phone.longest_gap_ms,
-        phone.silent
+        "phones heard", phone.frames, phone.lost, phone.late, phone.gaps, phone.longest_gap_ms, phone.silent
     )?;
     let agent = &figures.agent;
     let codec = agent.codec.unwrap_or("nothing");

@@ -72,12 +72,7 @@ impl Server {
     }
 
     pub(crate) fn target(&self) -> Target {
-        Target {
-            url: self.url.clone(),
-            key: KEY.to_owned(),
-            secret: SECRET.to_owned(),
-            pids: vec![self.pid],
-        }
+        Target { url: self.url.clone(), key: KEY.to_owned(), secret: SECRET.to_owned(), pids: vec![self.pid] }
     }
 
     /// Ends it as Ctrl-C would.

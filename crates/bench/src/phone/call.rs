@@ -150,7 +150,8 @@ impl Talk {
 
     fn hear(&mut self, from: SocketAddr, packet: &[u8]) {
         let now = Instant::now();
-        let Received::Audio { payload, codec, seq, timestamp, .. } = self.leg.handle_rtp(now, from, packet) else {
+        let Received::Audio { payload, codec, seq, timestamp, .. } = self.leg.handle_rtp(now, from, packet)
+        else {
             return;
         };
         let sound = self.line.hearing(|hearing| hearing.packet(now, seq, timestamp, codec, payload));

@@ -7,8 +7,11 @@ use serde::Serialize;
 
 /// RTP clock of G.711.
 const CLOCK: f64 = 8000.0;
-/// A frame that comes so much later than the fastest is late.
+/// A frame that comes so much later than the fastest of the last seconds is late.
 const LATE: Duration = Duration::from_millis(20);
+/// How long the fastest frame is remembered, at least; twice as long at most. A stream that a stall has shifted for good
+/// is then no longer late.
+const REMEMBERED: Duration = Duration::from_secs(2);
 /// So long without a frame is a gap: the one that was due is 20 ms overdue.
 const GAP: Duration = Duration::from_millis(40);
 /// Samples of digital silence, after coding, stay below.
@@ -21,6 +24,7 @@ const MAX_SPACINGS: usize = 2_000_000;
 pub(crate) struct Hearing {
     counts: Counts,
     first: Option<First>,
+    fastest: Option<Fastest>,
     highest_seq: u64,
     last_arrival: Option<Instant>,
     spacings: Vec<f32>,
@@ -34,8 +38,25 @@ struct First {
     seq: u64,
     timestamp: u32,
     at: Instant,
-    /// The least time on the way seen, in seconds against the first frame.
-    fastest: f64,
+}
+
+/// The least time on the way, in seconds against the first frame, of this stretch of time and of the one before.
+#[derive(Debug, Clone, Copy)]
+struct Fastest {
+    since: Instant,
+    now: f64,
+    before: f64,
+}
+
+impl Fastest {
+    /// Takes a frame in; the least time there is to compare it with.
+    fn observe(&mut self, now: Instant, transit: f64) -> f64 {
+        if now - self.since >= REMEMBERED {
+            *self = Self { since: now, now: transit, before: self.now };
+        }
+        self.now = self.now.min(transit);
+        self.now.min(self.before)
+    }
 }
 
 /// Counts since the last [`Hearing::restart`].
@@ -45,7 +66,7 @@ pub(crate) struct Counts {
     pub(crate) frames: u64,
     /// Frames missing by sequence number.
     pub(crate) lost: u64,
-    /// Frames more than 20 ms later than the fastest.
+    /// Frames more than 20 ms later than the fastest of the last seconds.
     pub(crate) late: u64,
     /// Times without a frame for more than 40 ms.
     pub(crate) gaps: u64,
@@ -101,7 +122,7 @@ impl Hearing {
         payload: &[u8],
     ) -> bool {
         let silent = is_silent(codec, payload);
-        let first = *self.first.get_or_insert(First { seq, timestamp, at: now, fastest: 0.0 });
+        let first = *self.first.get_or_insert(First { seq, timestamp, at: now });
         if seq < first.seq {
             return !silent;
         }
@@ -117,8 +138,8 @@ impl Hearing {
     fn time(&mut self, now: Instant, first: First, timestamp: u32) {
         let media = f64::from(timestamp.wrapping_sub(first.timestamp) as i32) / CLOCK;
         let transit = (now - first.at).as_secs_f64() - media;
-        let fastest = first.fastest.min(transit);
-        self.first = Some(First { fastest, ..first });
+        let fastest = self.fastest.get_or_insert(Fastest { since: now, now: transit, before: transit });
+        let fastest = fastest.observe(now, transit);
         self.counts.late += u64::from(transit - fastest > LATE.as_secs_f64());
         if let Some(last) = self.last_transit.replace(transit) {
             self.jitter += ((transit - last).abs() - self.jitter) / 16.0;
@@ -190,10 +211,21 @@ mod tests {
     #[test]
     fn a_faster_frame_later_on_sets_the_measure() {
         let (mut hearing, start) = (Hearing::default(), Instant::now());
-        for (n, late) in [(0, 30), (1, 0), (2, 25)] {
+        for (n, late) in [(0, 15), (1, 0), (2, 25)] {
             let at = start + ms(20 * n + late);
             hearing.packet(at, n, 160 * n as u32, AudioCodec::Pcma, &LOUD);
         }
         assert_eq!(hearing.counts().late, 1);
+    }
+
+    #[test]
+    fn after_a_stall_that_shifts_the_stream_frames_are_not_late_for_ever() {
+        let (mut hearing, start) = (Hearing::default(), Instant::now());
+        for n in 0..500 {
+            let stall = if n < 100 { 0 } else { 500 };
+            hearing.packet(start + ms(20 * n + stall), n, 160 * n as u32, AudioCodec::Pcmu, &LOUD);
+        }
+        let late = hearing.counts().late;
+        assert!((1..=200).contains(&late), "{late}");
     }
 }
