@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 use media::codec::AudioCodec;
 use media::leg::{LegConfig, Received, RtpLeg};
-use media::sdp::{Direction, LocalAudio, SessionDescription};
+use media::sdp::{Direction, Encryption, LocalAudio, SessionDescription};
 use peers::phone::Ports;
 use peers::prepared::{FRAME, Prepared};
 use rand::Rng as _;
@@ -87,6 +87,7 @@ async fn settle(desk: &Desk, line: &Arc<Line>, offer: &[u8]) -> anyhow::Result<(
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
         dtmf: true,
         direction: Direction::SendRecv,
+        encryption: Encryption::Disabled,
     };
     let (answer, negotiated) = media::sdp::answer(&offer, &local)?;
     let now = Instant::now();
