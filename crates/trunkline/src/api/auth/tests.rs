@@ -55,6 +55,19 @@ fn every_flaw_has_its_answer() {
 }
 
 #[test]
+fn a_claim_that_is_null_is_not_there() {
+    let claims =
+        r#"{"iss":"devkey","sub":null,"exp":null,"video":{"roomJoin":true,"canPublish":null},"sip":null}"#;
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
+    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"secret");
+    let signature = URL_SAFE_NO_PAD.encode(aws_lc_rs::hmac::sign(&key, signed.as_bytes()).as_ref());
+    let read = bearer(&format!("Bearer {signed}.{signature}")).unwrap().unwrap();
+    let video = room::grants::VideoGrant { room_join: true, ..Default::default() };
+    assert_eq!(read, Claims { iss: "devkey".to_owned(), video: Some(video), ..Claims::default() });
+}
+
+#[test]
 fn only_hs256_counts() {
     for algorithm in ["none", "HS384", "RS256"] {
         let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{algorithm}"}}"#));
