@@ -1,12 +1,13 @@
 //! The project's own chores, run as `cargo xtask <command>`.
 //!
 //! * `test` is the whole test suite: unit and simulation tests of every crate, then the end-to-end tests that drive the
-//!   release binary with software we did not write (official SDKs, SIPp, baresip). It installs what is missing where it may.
+//!   release binary with software we did not write (official SDKs, SIPp, baresip), then one suite per server SDK. It installs what is missing where it may.
 //! * `check` holds the rules of the house that no compiler enforces: which crate may know which, how long a file may be.
 //!
 //! It never builds or tests anything that a plain `cargo` or `pytest` command printed by it could not repeat.
 
 mod house;
+mod sdk;
 mod stages;
 mod tools;
 
@@ -17,7 +18,7 @@ use anyhow::{Result, bail};
 const USAGE: &str = "\
 cargo xtask <command>
 
-  test [STAGE ...]   run the tests; stages: rust, e2e (default: all, in this order)
+  test [STAGE ...]   run the tests; stages: rust, e2e, sdk (default: all, in this order)
   check              check the rules of the house (imports between crates, file lengths)
 ";
 

@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::sdk::{self, Runner};
 use crate::tools;
+
+/// The stages, in the order in which they run.
+const STAGES: [&str; 3] = ["rust", "e2e", "sdk"];
 
 /// What a stage counted.
 #[derive(Default, Clone, Copy)]
@@ -35,17 +39,24 @@ pub(crate) fn workspace_root() -> Result<PathBuf> {
 
 /// Runs the chosen stages (all when none is named) and fails when any failed.
 pub(crate) fn test(root: &Path, chosen: &[String]) -> Result<()> {
-    if let Some(unknown) = chosen.iter().find(|stage| !["rust", "e2e"].contains(&stage.as_str())) {
-        bail!("no such stage: {unknown} (there are: rust, e2e)");
+    if let Some(unknown) = chosen.iter().find(|stage| !STAGES.contains(&stage.as_str())) {
+        bail!("no such stage: {unknown} (there are: {})", STAGES.join(", "));
     }
     let wanted = |stage: &str| chosen.is_empty() || chosen.iter().any(|name| name == stage);
     let mut finished = Vec::new();
     if wanted("rust") {
         finished.push(rust(root)?);
     }
-    if wanted("e2e") {
+    if wanted("e2e") || wanted("sdk") {
         finished.push(build(root)?);
+    }
+    if wanted("e2e") {
         finished.push(e2e(root)?);
+    }
+    if wanted("sdk") {
+        for mut suite in sdk::suites(root)? {
+            finished.push(run_counted(suite.name, &mut suite.command, counter(suite.runner))?);
+        }
     }
     summarise(&finished)
 }
@@ -68,6 +79,7 @@ fn build(root: &Path) -> Result<Finished> {
 /// The release binary against software we did not write.
 fn e2e(root: &Path) -> Result<Finished> {
     let python = tools::prepare(root)?;
+    tools::node_packages(root, "tests/e2e/node")?;
     let mut pytest = Command::new(python);
     pytest.args(["-m", "pytest", "-rs", "--durations=10", "tests/e2e"]);
     run_counted("e2e", pytest.current_dir(root), count_pytest)
@@ -98,6 +110,31 @@ fn run_counted(name: &'static str, command: &mut Command, count: fn(&str, &mut T
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+fn counter(runner: Runner) -> fn(&str, &mut Tally) {
+    match runner {
+        Runner::Pytest => count_pytest,
+        Runner::Node => count_node,
+        Runner::Go => count_go,
+        Runner::Cargo => count_cargo,
+    }
+}
+
+/// `# pass 12` and its like, at the end of the output.
+fn count_node(line: &str, tally: &mut Tally) {
+    let number =
+        |marker: &str| line.strip_prefix(marker).and_then(|rest| rest.parse::<u64>().ok()).unwrap_or(0);
+    tally.passed += number("# pass ");
+    tally.failed += number("# fail ") + number("# cancelled ");
+    tally.skipped += number("# skipped ");
+}
+
+/// `--- PASS: TestStory (0.12s)`; the stories within a story are indented.
+fn count_go(line: &str, tally: &mut Tally) {
+    tally.passed += u64::from(line.trim_start().starts_with("--- PASS: "));
+    tally.failed += u64::from(line.trim_start().starts_with("--- FAIL: "));
+    tally.skipped += u64::from(line.trim_start().starts_with("--- SKIP: "));
 }
 
 /// `test result: ok. 12 passed; 0 failed; 1 ignored; ...`

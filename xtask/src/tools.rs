@@ -1,4 +1,4 @@
-//! What the end-to-end tests need besides Rust: Debian packages and a Python environment.
+//! What the end-to-end tests need besides Rust: Debian packages, a Python environment, npm packages, Go.
 //!
 //! What is missing is installed where that is possible without asking (root with apt-get; a virtual environment under
 //! `target/`), and said. What cannot be installed is listed: its tests are skipped loudly, and under `CI=true` that is a
@@ -12,7 +12,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// A program the tests drive, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 2] = [("sipp", "sip-tester"), ("baresip", "baresip-core")];
+const PROGRAMS: [(&str, &str); 4] =
+    [("sipp", "sip-tester"), ("baresip", "baresip-core"), ("chromium", "chromium"), ("npm", "npm")];
 /// What `python3 -m venv` needs on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
@@ -24,6 +25,50 @@ pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
     }
     report_missing()?;
     python_environment(root)
+}
+
+/// Installs the npm packages that a folder's lock file pins; false when there is no Node.js.
+pub(crate) fn node_packages(root: &Path, folder: &str) -> Result<bool> {
+    if !on_path("npm") || !on_path("node") {
+        return Ok(false);
+    }
+    let folder = root.join(folder);
+    let wanted = fs::read_to_string(folder.join("package-lock.json")).context("reading package-lock.json")?;
+    let stamp = folder.join("node_modules/installed.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(true);
+    }
+    println!("installing npm packages in {}", folder.display());
+    let installed = Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(&folder)
+        .status()
+        .context("running npm")?;
+    if !installed.success() {
+        bail!("npm could not install the packages of {}", folder.display());
+    }
+    fs::write(&stamp, wanted).context("writing the packages' stamp")?;
+    Ok(true)
+}
+
+/// Whether there is a Go that can fetch the release which go.mod asks for: 1.21 or newer. Debian 12's is older.
+pub(crate) fn go() -> Result<bool> {
+    if !on_path("go") {
+        install_packages(&["golang-go"])?;
+    }
+    let version = Command::new("go").args(["env", "GOVERSION"]).env("GOTOOLCHAIN", "local").output();
+    let version =
+        version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let minor = version
+        .strip_prefix("go1.")
+        .and_then(|rest| rest.split('.').next())
+        .and_then(|n| n.parse::<u32>().ok());
+    if minor.is_some_and(|minor| minor >= 21) {
+        return Ok(true);
+    }
+    eprintln!("MISSING: go 1.21 or newer (here: {version:?}); the Go suite is skipped");
+    refuse_under_ci()?;
+    Ok(false)
 }
 
 fn on_path(program: &str) -> bool {
@@ -65,7 +110,11 @@ fn report_missing() -> Result<()> {
     for (program, package) in &missing {
         eprintln!("MISSING: {program} (Debian package {package}); the tests that need it are skipped");
     }
-    if !missing.is_empty() && env::var("CI").is_ok_and(|value| value == "true") {
+    if missing.is_empty() { Ok(()) } else { refuse_under_ci() }
+}
+
+fn refuse_under_ci() -> Result<()> {
+    if env::var("CI").is_ok_and(|value| value == "true") {
         bail!("tools are missing and CI=true: a gate does not skip");
     }
     Ok(())
