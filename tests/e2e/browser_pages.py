@@ -43,6 +43,7 @@ class Page:
         self.socket, self.identity = socket, identity
         self.numbers = itertools.count(1)
         self.lock = asyncio.Lock()
+        self.console: list[str] = []
 
     async def command(self, method: str, **parameters) -> dict:
         async with self.lock:
@@ -50,13 +51,21 @@ class Page:
             await self.socket.send_json({"id": number, "method": method, "params": parameters})
             while True:
                 answer = await self.socket.receive_json(timeout=30)
+                self._note_console(answer)
                 if answer.get("id") == number:
                     assert "error" not in answer, answer
                     return answer["result"]
 
+    def _note_console(self, message: dict) -> None:
+        if message.get("method") == "Runtime.consoleAPICalled":
+            told = message["params"]["args"]
+            self.console.append(" ".join(str(part.get("value", part.get("description"))) for part in told))
+
     async def evaluate(self, expression: str):
         answer = await self.command("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, f"{self.identity}: {answer['exceptionDetails']}"
+        if "exceptionDetails" in answer:
+            said = answer["exceptionDetails"].get("exception", {}).get("description")
+            raise AssertionError(f"{self.identity}: {expression} throws {said}; its console: {self.console[-20:]}")
         return answer["result"].get("value")
 
     async def do(self, deed: str, *arguments):
@@ -131,6 +140,7 @@ class Browser:
             target = await answer.json()
         page = Page(await self.session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0), identity)
         self.pages.append(page)
+        await page.command("Runtime.enable")
 
         async def loaded() -> bool:
             return await page.evaluate("Boolean(window.deeds)")

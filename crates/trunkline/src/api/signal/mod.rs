@@ -10,6 +10,8 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use admit::{Admission, Refusal};
 use axum::{
     extract::{FromRequestParts, Request, State as Extract, ws::WebSocketUpgrade},
@@ -98,6 +100,7 @@ async fn upgrade(state: State, route: Route, request: Request) -> Response {
 async fn join(state: State, socket: WebSocketUpgrade, admission: Admission) -> Response {
     let Admission { room, join, key, .. } = admission;
     let (room_name, identity) = (room.clone(), join.identity.clone());
+    let pause = pump::pause_after_join(&join.client);
     match state.workers.join(SignalJoin { room, join: *join }).await {
         Ok(session) => {
             tracing::debug!(
@@ -106,7 +109,7 @@ async fn join(state: State, socket: WebSocketUpgrade, admission: Admission) -> R
                 sid = session.participant_sid,
                 "joined"
             );
-            socket.on_upgrade(move |socket| pump::run(socket, session, state, key))
+            socket.on_upgrade(move |socket| pump::run(socket, session, state, key, pause))
         }
         Err(error) => {
             let refusal = join_refusal(&error);
@@ -130,7 +133,7 @@ async fn resume(
     match state.workers.resume(SignalResume { room, resume }).await {
         Ok(Some(session)) => {
             tracing::debug!(sid = session.participant_sid, "resumed");
-            socket.on_upgrade(move |socket| pump::run(socket, session, state, key))
+            socket.on_upgrade(move |socket| pump::run(socket, session, state, key, Duration::ZERO))
         }
         Ok(None) => socket.on_upgrade(pump::refuse_resume),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),

@@ -8,10 +8,11 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use livekit_protocol::{SignalRequest, SignalResponse};
+use livekit_protocol::{ClientInfo, SignalRequest, SignalResponse, client_info};
 use prost::Message as _;
 use room::grants::Claims;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::super::{State, auth, unix_now};
 use crate::worker::{SignalOut, SignalSender, SignalSession};
@@ -27,8 +28,26 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a refreshed token is good, in seconds: for a client that was away.
 const TOKEN_LIFETIME: i64 = 6 * 3600;
 
-/// Carries frames both ways until one side ends the session.
-pub(super) async fn run(socket: WebSocket, session: SignalSession, state: State, key: String) {
+/// How long a browser is left alone with its join response before it gets the answer to its offer.
+///
+/// livekit-client asks for a further negotiation 20 ms after the join response. If that falls into the milliseconds in
+/// which it takes over its first offer, the two offers overtake each other, and the peer connection is broken for good
+/// (`Transceiver not found based on m-line index`). Later it is still waiting for the answer then, and negotiates in order.
+const BROWSER_SETTLES: Duration = Duration::from_millis(50);
+
+/// How long a client is left alone with its join response.
+pub(super) fn pause_after_join(client: &ClientInfo) -> Duration {
+    if client.sdk() == client_info::Sdk::Js { BROWSER_SETTLES } else { Duration::ZERO }
+}
+
+/// Carries frames both ways until one side ends the session; after the first frame out, none follows for `pause`.
+pub(super) async fn run(
+    socket: WebSocket,
+    session: SignalSession,
+    state: State,
+    key: String,
+    pause: Duration,
+) {
     let _counted = state.metrics.signal_session();
     let SignalSession { mut outgoing, incoming, .. } = session;
     let (sink, stream) = socket.split();
@@ -37,9 +56,17 @@ pub(super) async fn run(socket: WebSocket, session: SignalSession, state: State,
     let mut probe = interval(PING_EVERY);
     probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
+    let mut first = Some(pause);
+    let mut quiet_until = heard;
     loop {
         let goes_on = tokio::select! {
-            out = outgoing.recv() => writer.send(out).await,
+            out = next_out(&mut outgoing, quiet_until) => {
+                let goes_on = writer.send(out).await;
+                if let Some(pause) = first.take() {
+                    quiet_until = Instant::now() + pause;
+                }
+                goes_on
+            }
             frame = reader.next() => {
                 heard = Instant::now();
                 handle(frame, &mut writer, &incoming).await
@@ -54,6 +81,13 @@ pub(super) async fn run(socket: WebSocket, session: SignalSession, state: State,
     drop(incoming);
     drop(outgoing);
     writer.finish(&mut reader).await;
+}
+
+async fn next_out(outgoing: &mut mpsc::Receiver<SignalOut>, quiet_until: Instant) -> Option<SignalOut> {
+    if Instant::now() < quiet_until {
+        sleep_until(quiet_until).await;
+    }
+    outgoing.recv().await
 }
 
 /// Tells a client that its earlier session is gone and that it shall join anew.
