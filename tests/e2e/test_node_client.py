@@ -48,6 +48,7 @@ async def test_a_phone_a_python_and_a_node_participant_hear_each_other(livekit, 
             wait_until_answered=True,
         )
     )
+    await node.told("subscribed", identity="phone")
     seen = {person["identity"]: person for person in (await node.do("people"))["people"]}
     assert seen["phone"]["kind"] == SIP
     assert seen["phone"]["attributes"]["sip.phoneNumber"] == "+15105550123"

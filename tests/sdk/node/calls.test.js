@@ -175,11 +175,10 @@ test('a call ends when its longest duration is over', async () => {
 test('the codecs that are asked for are the codecs that are offered', async () => {
   const callee = await phone('refuse', { keys: { code: 488, reason: 'Not Acceptable Here' }, calls: 3 });
   const trunk = await trunkTo(callee.address);
-  const allow = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW;
   for (const media of [
     undefined,
     { codecs: [{ name: 'PCMA', rate: 8000 }], mediaTimeout: { seconds: 30n } },
-    { onlyListedCodecs: true, codecs: [{ name: 'pcma' }], encryption: allow },
+    { onlyListedCodecs: true, codecs: [{ name: 'pcma' }] },
   ]) {
     await assert.rejects(sip.createSipParticipant(trunk, CALLEE, newRoom(), { media, waitUntilAnswered: true }));
   }
@@ -188,6 +187,17 @@ test('the codecs that are asked for are the codecs that are offered', async () =
   assert.match(offers[0][2], /^0 8 \d+$/);
   assert.match(offers[1][2], /^8 0 \d+$/, 'listed codecs come first');
   assert.match(offers[2][2], /^8 \d+$/, 'and alone where only they are wanted');
+});
+
+test('a call whose encryption is required is offered encrypted, and nothing else', async () => {
+  const callee = await phone('refuse', { keys: { code: 488, reason: 'Not Acceptable Here' } });
+  const media = { encryption: SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE };
+  const trunk = await trunkTo(callee.address);
+  await assert.rejects(sip.createSipParticipant(trunk, CALLEE, newRoom(), { media, waitUntilAnswered: true }));
+  const offer = body(await callee.invite());
+  assert.match(offer, /m=audio \d+ RTP\/SAVP /);
+  assert.match(offer, /a=crypto:1 /);
+  assert.doesNotMatch(offer, /RTP\/AVP /);
 });
 
 test('two calls into one room under the default identity: the second takes the place of the first', async () => {

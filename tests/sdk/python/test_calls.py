@@ -202,11 +202,7 @@ async def test_the_codecs_that_are_asked_for_are_offered(livekit, world, trunk_t
     for media in (
         SIPMediaConfig(),
         SIPMediaConfig(codecs=[SIPCodec(name="PCMU", rate=8000)]),
-        SIPMediaConfig(
-            only_listed_codecs=True,
-            codecs=[SIPCodec(name="pcmu")],
-            encryption=SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW,
-        ),
+        SIPMediaConfig(only_listed_codecs=True, codecs=[SIPCodec(name="pcmu")]),
     ):
         with pytest.raises(api.SipCallError):
             await livekit.sip.create_sip_participant(call(trunk, media=media, wait_until_answered=True))
@@ -214,6 +210,19 @@ async def test_the_codecs_that_are_asked_for_are_offered(livekit, world, trunk_t
     assert re.fullmatch(r"RTP/AVP 8 0 \d+", offers[0]), "the trunk's codecs"
     assert re.fullmatch(r"RTP/AVP 0 8 \d+", offers[1]), "the request's codecs win"
     assert re.fullmatch(r"RTP/AVP 0 \d+", offers[2]), "only what is listed"
+
+
+@pytest.mark.parametrize("by", ["media", "media_encryption"])
+async def test_required_encryption_is_offered_by_the_new_field_and_the_deprecated_one(livekit, world, trunk_to, by):
+    phone = await world.phone("refuse", {"code": 488, "reason": "Not Acceptable Here"})
+    require = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE
+    fields = {"media": SIPMediaConfig(encryption=require)} if by == "media" else {by: require}
+    with pytest.raises(api.SipCallError):
+        await livekit.sip.create_sip_participant(call(await trunk_to(phone.address), wait_until_answered=True, **fields))
+    offer = body(await phone.invite())
+    assert re.search(r"m=audio \d+ RTP/SAVP ", offer)
+    assert "a=crypto:1 " in offer
+    assert "RTP/AVP " not in offer
 
 
 async def test_a_phone_that_falls_silent_is_given_up_after_the_media_timeout(livekit, world, trunk_to):

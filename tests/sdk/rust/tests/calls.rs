@@ -244,10 +244,6 @@ async fn a_call_that_breaks_a_rule_is_refused_with_the_rule() {
         (with(|o| o.dtmf = Some("12x".to_owned())), "dtmf"),
         (with(|o| o.headers = Some(map([("From", "x")]))), "header name From not supported"),
         (with(|o| o.headers = Some(map([("X-A", "b\r\nX-Evil: 1")]))), "invalid header value"),
-        (
-            with(|o| o.media_encryption = Some(SipMediaEncryption::SipMediaEncryptRequire)),
-            "not supported yet",
-        ),
     ] {
         let refused = refusal(call(&trunk, "refused", options).await);
         assert_eq!(refused.code, "invalid_argument", "{text}: {}", refused.msg);
