@@ -14,6 +14,9 @@ use super::rtc::RtcSockets;
 use super::session::{ConnectionId, SignalOut};
 use super::timers::SLACK;
 
+/// Frames that a phone may be owed at once; a bridge that is later still starts its clock anew.
+const MAX_OVERDUE: usize = 6;
+
 /// The time of one turn of the worker, by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
@@ -95,7 +98,9 @@ impl RoomSlot {
     pub(super) fn handle_timeout(&mut self, now: Now) {
         let due = |at: &Instant| *at <= now.at + SLACK;
         for phone in self.phones.values_mut() {
-            if let Some(at) = phone.next_timeout().filter(due) {
+            // More than once after a long turn: the phone still gets every frame it was owed.
+            for _ in 0..MAX_OVERDUE {
+                let Some(at) = phone.next_timeout().filter(due) else { break };
                 phone.handle_timeout(at.max(now.at), now.wallclock, &mut self.room);
             }
             if phone.events.has_backlog() {
