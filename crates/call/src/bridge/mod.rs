@@ -160,14 +160,15 @@ impl Bridge {
         self.to_phone.remove(track);
     }
 
-    /// Digits that somebody in the room presses. What no telephone has is dropped and counted.
+    /// Digits that somebody in the room presses. What no telephone has, and what this one does not take, is dropped and
+    /// counted.
     pub fn room_digits(&mut self, digits: &str) {
         if !self.open {
             return;
         }
         match DialString::parse(digits) {
             Ok(digits) => self.dial(&digits),
-            Err(_) => self.digits_dropped += 1,
+            Err(_) => self.drop_digits(1),
         }
     }
 
@@ -231,10 +232,16 @@ impl Bridge {
         self.to_room.tone(false);
     }
 
+    /// The phone cannot get them when it has not agreed to telephone-events, or when too many wait.
     fn dial(&mut self, digits: &DialString) {
-        if self.to_phone.dial(digits).is_err() {
-            self.digits_dropped += 1;
+        if !self.leg.takes_events() || self.to_phone.dial(digits).is_err() {
+            self.drop_digits(digits.digits().count());
         }
+    }
+
+    fn drop_digits(&mut self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.digits_dropped = self.digits_dropped.saturating_add(count);
     }
 
     /// The clock runs while there is a frame to make.

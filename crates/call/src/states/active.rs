@@ -22,13 +22,14 @@ impl Call {
 
     /// Answers a new offer with what it allows, or tells ours when the phone asks for one.
     pub(super) fn reinvite(&mut self, offer: Option<&str>) {
+        self.reoffer = None;
         let answer = match (offer, self.local.as_mut()) {
             (_, None) => Err(NOT_ACCEPTABLE),
             (None, Some(local)) => {
                 local.version += 1;
                 let ours = sdp::offer(local);
                 let text = ours.to_string();
-                self.offer = Some(ours);
+                self.reoffer = Some(ours);
                 Ok((text, None))
             }
             (Some(offer), Some(local)) => {
@@ -49,6 +50,18 @@ impl Call {
                 self.push(CallOutput::AnswerReInvite(Ok(text)));
             }
             Err(code) => self.push(CallOutput::AnswerReInvite(Err(code))),
+        }
+    }
+
+    /// The answer to an offer that went out in our 200. One that is missing or of no use leaves the media as it was.
+    pub(super) fn acked(&mut self, answer: Option<&str>) {
+        let Some(offer) = self.reoffer.take() else { return };
+        let negotiated = answer
+            .and_then(|answer| SessionDescription::parse(answer).ok())
+            .and_then(|answer| sdp::accept_answer(&offer, &answer).ok());
+        if let Some(negotiated) = negotiated {
+            self.record.codec(&negotiated);
+            self.command(BridgeCommand::Connect(negotiated));
         }
     }
 }

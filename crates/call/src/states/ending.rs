@@ -1,5 +1,5 @@
-//! Ending: the verdict is spoken. Everybody is told at once, in this order: the room (`hangup`), the phone (CANCEL or
-//! BYE), the room again (leave), the caller. Nobody waits for the phone's acknowledgement but the record.
+//! Ending: the verdict is spoken. Everybody is told at once, in this order: the phone (CANCEL or BYE), the room (`hangup`,
+//! then leave), the caller. Nobody waits for the phone's acknowledgement but the record.
 
 use std::time::Instant;
 
@@ -22,7 +22,8 @@ impl Call {
         if self.leg == Leg::Up {
             self.leg = Leg::Closing;
             let headers = self.bye_headers(headers);
-            self.push(CallOutput::Hangup { headers });
+            // Before anything for the room: its worker may be busy for seconds, and the phone must not wait for it.
+            self.outputs.push_front(CallOutput::Hangup { headers });
         }
         if self.presence == Presence::Here {
             self.presence = Presence::Leaving;

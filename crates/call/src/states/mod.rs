@@ -112,6 +112,8 @@ pub struct Call {
     max_until: Instant,
     local: Option<LocalAudio>,
     offer: Option<SessionDescription>,
+    /// Our offer in the 200 to a re-INVITE without one: the phone's ACK carries the answer.
+    reoffer: Option<SessionDescription>,
     digits: Option<DialString>,
     /// The participant's attributes as this call has set them.
     shown: Vec<(String, String)>,
@@ -136,6 +138,7 @@ impl Call {
             waiting: Some(waiting),
             local: None,
             offer: None,
+            reoffer: None,
             digits: digits.filter(|digits| !digits.is_empty()),
             shown: attributes::at_join(&plan),
             remote_headers: Vec::new(),
@@ -236,6 +239,7 @@ impl Call {
             (State::Automation | State::Active, LegEvent::TransportFailed(error)) => {
                 self.leg_over(now, &Verdict::Unreachable(Unreachable::Network(error.to_string())));
             }
+            (State::Automation | State::Active, LegEvent::Acked { body }) => self.acked(body.as_deref()),
             (State::Automation | State::Active, _) => {}
         }
     }

@@ -127,6 +127,16 @@ fn a_participant_ends_the_call_even_while_it_rings() {
 }
 
 #[test]
+fn the_phone_is_told_of_the_end_before_anything_waits_for_the_room() {
+    for end in [rpc(END_CALL, "{}"), CallInput::Abort(Abort::Shutdown)] {
+        let mut story = Story::answered(&request());
+        story.outputs.clear();
+        story.input(end);
+        assert!(matches!(story.outputs[0], CallOutput::Hangup { .. }), "{:?}", story.outputs);
+    }
+}
+
+#[test]
 fn the_remote_headers_are_told_on_request() {
     let mut story = Story::answered(&request());
     story.input(rpc(GET_REMOTE_HEADERS, "{}"));

@@ -145,3 +145,23 @@ fn a_phone_that_moves_is_followed_and_one_that_offers_nonsense_is_told_so() {
     assert!(story.outputs.iter().any(|o| matches!(o, CallOutput::AnswerReInvite(Err(488)))));
     assert!(story.left().is_empty(), "the call goes on");
 }
+
+#[test]
+fn a_phone_that_asks_for_our_offer_answers_it_in_its_ack() {
+    let mut story = Story::answered(&request());
+    let moves = |story: &Story, to: u16| {
+        let to = |command: &&&BridgeCommand| matches!(command, BridgeCommand::Connect(n) if n.remote_rtp.port() == to);
+        story.commands().iter().filter(to).count()
+    };
+    story.sip(LegEvent::ReInvite { offer: None });
+    assert!(story.outputs.iter().any(|o| matches!(o, CallOutput::AnswerReInvite(Ok(_)))));
+    story.sip(LegEvent::Acked { body: Some(ANSWER.replace("4000", "5000")) });
+    assert_eq!(moves(&story, 5000), 1);
+    story.sip(LegEvent::Acked { body: Some(ANSWER.replace("4000", "6000")) });
+    assert_eq!(moves(&story, 6000), 0, "nothing was offered");
+    story.sip(LegEvent::ReInvite { offer: None });
+    story.sip(LegEvent::Acked { body: Some("nonsense".into()) });
+    story.sip(LegEvent::ReInvite { offer: None });
+    story.sip(LegEvent::Acked { body: None });
+    assert!(story.left().is_empty(), "the call goes on as it was");
+}
