@@ -160,8 +160,8 @@ impl Bridge {
         self.to_phone.remove(track);
     }
 
-    /// Digits that somebody in the room presses. What no telephone has, and what this one does not take, is dropped and
-    /// counted.
+    /// Digits that somebody in the room presses. What no telephone has, and what is too much at once, is dropped
+    /// and counted.
     pub fn room_digits(&mut self, digits: &str) {
         if !self.open {
             return;
@@ -232,9 +232,9 @@ impl Bridge {
         self.to_room.tone(false);
     }
 
-    /// The phone cannot get them when it has not agreed to telephone-events, or when too many wait.
+    /// The phone cannot get them when too many wait.
     fn dial(&mut self, digits: &DialString) {
-        if !self.leg.takes_events() || self.to_phone.dial(digits).is_err() {
+        if self.to_phone.dial(digits).is_err() {
             self.drop_digits(digits.digits().count());
         }
     }

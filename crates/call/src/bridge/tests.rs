@@ -320,18 +320,6 @@ fn digits_of_the_room_pass_once_the_bridge_is_open_and_nonsense_is_counted() {
 }
 
 #[test]
-fn digits_for_a_phone_without_telephone_events_are_counted_not_lost_in_silence() {
-    let mut line = Line::new(AudioCodec::Pcmu, false);
-    let terms = Negotiated { dtmf_payload_type: None, ..line.terms.clone() };
-    line.command(BridgeCommand::Connect(terms));
-    line.command(BridgeCommand::Open);
-    line.bridge.room_digits("12");
-    line.pass(Duration::from_secs(1));
-    assert_eq!(line.phone_hears().1, "");
-    assert_eq!(line.bridge.report().digits_dropped, 2);
-}
-
-#[test]
 fn a_key_on_the_phone_is_told_once() {
     let mut line = Line::open(AudioCodec::Pcmu);
     let mut keys = media::dtmf::Sender::new();

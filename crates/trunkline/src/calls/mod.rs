@@ -5,6 +5,7 @@
 //! to the store before its INVITE leaves.
 
 mod dial;
+mod guard;
 mod summary;
 mod task;
 
@@ -20,7 +21,7 @@ use crate::store::Store;
 use crate::worker::Workers;
 
 /// How long the ends of all calls may take once the server stops.
-const HANGUP_LIMIT: Duration = Duration::from_secs(4);
+const HANGUP_LIMIT: Duration = Duration::from_millis(3_500);
 
 /// A request to place a call, beside its plan.
 #[derive(Debug, Clone)]
@@ -81,15 +82,16 @@ impl Calls {
         plan: Plan,
         request: Request,
     ) -> Result<proto::SipParticipantInfo, CallError> {
-        self.admit()?;
+        let counted = self.admit()?;
         if let Some(id) = &request.request_id {
             tracing::debug!(call = %plan.call_id, request = %id, "a call is placed");
         }
         let identity = new_identity();
         let waiting = Waiting { received_at: request.received_at, deadline: request.deadline };
         let (reply, answer) = oneshot::channel();
+        let names = guard::Names::of(&plan);
         let task = task::Task::new(self.0.clone(), plan, identity, waiting, reply);
-        tokio::spawn(task.run());
+        tokio::spawn(guard::run(counted, names, Box::pin(task.run())));
         answer.await.unwrap_or_else(|_| Err(CallError::new(ErrorCode::Internal, "the call failed inside")))
     }
 
@@ -123,15 +125,14 @@ impl Calls {
         let _ = tokio::time::timeout(limit, active.wait_for(|count| *count == 0)).await;
     }
 
-    fn admit(&self) -> Result<(), CallError> {
+    /// Takes a place for a call. The place comes first and then the look at the stage: whoever waits for the last call to
+    /// end either refuses this one or waits for it too.
+    fn admit(&self) -> Result<Counted, CallError> {
+        let place = Counted::new(self.0.clone());
         if !self.are_taken() {
             return Err(CallError::new(ErrorCode::Unavailable, "service shutting down"));
         }
-        let most = usize::try_from(self.0.parts.max_active).unwrap_or(usize::MAX);
-        if most > 0 && self.active() >= most {
-            return Err(CallError::new(ErrorCode::ResourceExhausted, "sip.max_active_calls is reached"));
-        }
-        Ok(())
+        place.ok_or_else(|| CallError::new(ErrorCode::ResourceExhausted, "sip.max_active_calls is reached"))
     }
 }
 
@@ -145,9 +146,15 @@ fn new_identity() -> DialogIdentity {
 struct Counted(Arc<Inner>);
 
 impl Counted {
-    fn new(inner: Arc<Inner>) -> Self {
-        inner.active.send_modify(|count| *count += 1);
-        Self(inner)
+    /// `None` when there are as many calls as may be. Looking and counting are one step.
+    fn new(inner: Arc<Inner>) -> Option<Self> {
+        let most = usize::try_from(inner.parts.max_active).unwrap_or(usize::MAX);
+        let counted = inner.active.send_if_modified(|count| {
+            let free = most == 0 || *count < most;
+            *count += usize::from(free);
+            free
+        });
+        counted.then(|| Self(inner))
     }
 }
 
@@ -156,3 +163,6 @@ impl Drop for Counted {
         self.0.active.send_modify(|count| *count = count.saturating_sub(1));
     }
 }
+
+#[cfg(test)]
+mod tests;

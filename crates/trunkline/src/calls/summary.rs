@@ -22,6 +22,7 @@ pub(super) fn log(summary: &Summary) {
         sipStatus = summary.sip_status,
         codec = summary.codec,
         digitsAsSound = summary.digits_as_sound.then_some(true),
+        digitsDropped = (summary.media.digits_dropped > 0).then_some(summary.media.digits_dropped),
         apiToInviteMs = ms(times.api_to_invite()),
         inviteToRingingMs = ms(times.invite_to_ringing()),
         inviteToAcceptMs = ms(times.invite_to_answer()),
@@ -39,12 +40,32 @@ pub(super) fn log(summary: &Summary) {
         concealed = summary.media.playout.concealed,
         "call ended"
     );
+    if summary.media.digits_dropped > 0 {
+        tracing::warn!(
+            callID = %summary.call_id,
+            count = summary.media.digits_dropped,
+            "digits of the room did not reach the phone: no telephone has them, or they were too many"
+        );
+    }
     tracing::debug!(
         callID = %summary.call_id,
         room = %summary.room,
         error = summary.error,
         "call ended, in words"
     );
+}
+
+/// A call whose task panicked: all that is known of it is who it was.
+pub(super) fn crashed(call_id: &str, to_host: &str, metrics: &Metrics) {
+    let outcome = Verdict::Internal("the call's task failed inside").outcome();
+    tracing::error!(
+        callID = %call_id,
+        result = outcome.blame.as_str(),
+        reason = %outcome.label,
+        error = outcome.error.message,
+        "call ended"
+    );
+    metrics.call_ended(to_host, outcome.blame.as_str(), &outcome.label);
 }
 
 /// The same for Prometheus.

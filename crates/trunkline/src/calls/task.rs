@@ -13,7 +13,7 @@ use sip::msg::StatusCode;
 use sip_io::LegHandle;
 use tokio::sync::oneshot;
 
-use super::{Counted, Inner, Stage, dial, summary};
+use super::{Inner, Stage, dial, summary};
 use crate::worker::{CallMedia, MediaEvent};
 
 type Reply = oneshot::Sender<Result<proto::SipParticipantInfo, CallError>>;
@@ -32,7 +32,8 @@ pub(super) struct Task {
     leg: Option<LegHandle>,
     told_to_close: bool,
     summary: Option<Box<Summary>>,
-    _counted: Counted,
+    /// The answered dialog is being written down.
+    writing: Option<Pending<()>>,
 }
 
 /// What a call's task waits for.
@@ -44,6 +45,7 @@ enum Happened {
     CallerGone,
     Closing,
     Timeout,
+    WrittenDown,
 }
 
 impl Task {
@@ -54,7 +56,6 @@ impl Task {
         waiting: Waiting,
         reply: Reply,
     ) -> Self {
-        let counted = Counted::new(inner.clone());
         let call = Call::new(plan, identity.clone(), waiting, Instant::now());
         Self {
             inner,
@@ -67,7 +68,7 @@ impl Task {
             leg: None,
             told_to_close: false,
             summary: None,
-            _counted: counted,
+            writing: None,
         }
     }
 
@@ -94,6 +95,7 @@ impl Task {
             event = next_media_event(&mut self.media) => Happened::Media(event),
             joined = under_way(&mut self.joining) => Happened::Joined(joined),
             dialed = under_way(&mut self.dialing) => Happened::Dialed(dialed),
+            () = under_way(&mut self.writing) => Happened::WrittenDown,
             () = gone(&mut self.reply) => Happened::CallerGone,
             _ = stage.wait_for(|stage| *stage == Stage::Closing), if !self.told_to_close => Happened::Closing,
             () = sleep_until(timeout) => Happened::Timeout,
@@ -104,6 +106,7 @@ impl Task {
         let now = Instant::now();
         let input = match happened {
             Happened::Timeout => return self.call.handle_timeout(now),
+            Happened::WrittenDown => return,
             Happened::CallerGone => {
                 self.reply = None;
                 CallInput::Abort(Abort::CallerGone)
@@ -144,17 +147,17 @@ impl Task {
         CallInput::Sip(event)
     }
 
-    /// The dialog's other half is written down beside the call, which does not wait for it.
-    fn answered(&self, remote_tag: &str) {
+    /// The dialog's other half is written down beside the call, which waits for it only at its end.
+    fn answered(&mut self, remote_tag: &str) {
         let parts = &self.inner.parts;
         parts.metrics.invite_accepted(&self.call.plan().dial.next_hop.host);
         let record = dial::record(self.call.plan(), &self.identity, remote_tag);
         let store = parts.store.clone();
-        tokio::spawn(async move {
+        self.writing = Some(Box::pin(async move {
             if let Err(error) = store.put_open_call(record).await {
                 tracing::warn!(%error, "an answered call could not be written down");
             }
-        });
+        }));
     }
 
     fn media(&mut self, event: Option<MediaEvent>) -> CallInput {
@@ -240,10 +243,14 @@ impl Task {
         leg.control().answer_reinvite(answer).await;
     }
 
-    async fn over(self, summary: &Summary) {
+    async fn over(mut self, summary: &Summary) {
         let parts = &self.inner.parts;
         summary::log(summary);
         summary::count(summary, &parts.metrics);
+        if let Some(writing) = self.writing.take() {
+            // Written after it is struck off, the call would come back.
+            writing.await;
+        }
         if let Err(error) = parts.store.remove_open_call(&summary.call_id).await {
             tracing::warn!(%error, call = %summary.call_id, "a call that is over could not be struck off");
         }

@@ -37,5 +37,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     let phone = args.dev.then(|| args.phone.unwrap_or(PHONE));
-    runtime.block_on(serve::run(serve::Options { config: loaded.config, phone }))
+    let served = runtime.block_on(serve::run(serve::Options { config: loaded.config, phone }));
+    // A look-up of a name may take long: the end does not wait for it.
+    runtime.shutdown_background();
+    served
 }

@@ -1,7 +1,8 @@
 //! The server: puts the parts together, runs until a signal, and takes them apart again.
 //!
 //! What can fail at the start fails in one line that says what to do. The end has two ways: SIGTERM lets running calls go on
-//! for a while; SIGINT, or a second signal, ends every call with BYE and is done within seconds.
+//! for a while; SIGINT, or a second signal, ends every call with BYE and is done within seconds. A further signal waits for
+//! nothing.
 
 mod addresses;
 mod development;
@@ -27,6 +28,9 @@ use signals::Signals;
 /// How long the SIP stack may take to end what calls have left.
 const SIP_END: Duration = Duration::from_millis(500);
 
+/// How long the end may take in all, calls, rooms and connections included.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
 /// What to serve.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -40,14 +44,14 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let server = Server::start(options).await?;
-    if signals.first().await == signals::Kind::Drain {
-        tokio::select! {
-            () = server.drain() => {}
-            () = signals.next() => tracing::info!("a second signal: calls are ended now"),
-        }
+    let served = server.until_its_end(&mut signals).await;
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP_LIMIT, server.stop()) => if stopped.is_err() {
+            tracing::warn!(limit = ?STOP_LIMIT, "not everything has ended in time");
+        },
+        () = signals.next() => anyhow::bail!("a further signal: the server ended at once, whatever was under way"),
     }
-    server.stop().await;
-    Ok(())
+    served
 }
 
 /// Everything that runs.
@@ -142,6 +146,27 @@ impl Server {
         Ok(())
     }
 
+    /// Waits for the signal to end, and lets calls go on for a while if that is its meaning.
+    ///
+    /// # Errors
+    /// A media worker has ended without being told to: rooms and calls on it are lost, and no new ones could be taken there.
+    async fn until_its_end(&self, signals: &mut Signals) -> anyhow::Result<()> {
+        let signalled = async {
+            if signals.first().await == signals::Kind::Drain {
+                tokio::select! {
+                    () = self.drain() => {}
+                    () = signals.next() => tracing::info!("a second signal: calls are ended now"),
+                }
+            }
+        };
+        tokio::select! {
+            () = signalled => Ok(()),
+            () = self.threads.one_ended() => {
+                anyhow::bail!("a media worker failed, so the server ended: start it again; the log says why it failed")
+            }
+        }
+    }
+
     async fn drain(&self) {
         let limit = self.config.shutdown.drain;
         tracing::info!(calls = self.calls.active(), ?limit, "draining: new calls are refused");
@@ -150,15 +175,14 @@ impl Server {
 
     async fn stop(mut self) {
         tracing::info!(calls = self.calls.active(), "stopping");
+        // Nobody new comes in; what is under way gets its answer. Every listener may have gone already.
+        let _ = self.stop_http.send(true);
         self.calls.hangup_all().await;
         self.workers.stop().await;
         self.stack.shutdown(SIP_END).await;
-        // Every listener may have gone already.
-        let _ = self.stop_http.send(true);
         while self.http.join_next().await.is_some() {}
         drop(self.phone.take());
-        // The workers close their rooms and are done; waiting for threads would block the runtime.
-        let _ = tokio::task::spawn_blocking(|| self.threads.join()).await;
+        self.threads.all_ended().await;
         tracing::info!("stopped");
     }
 }

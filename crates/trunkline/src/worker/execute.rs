@@ -45,17 +45,21 @@ impl Worker {
                 self.with_room(room, |slot| slot.disconnected(now, from, connection));
             }
             Command::CreateRoom { placed: _placed, request, reply } => {
-                let key = self.ensure_room(now, &request.name.clone(), Some(&request));
-                let info = self.rooms.get(&key).map(|slot| slot.room.info());
-                answer(reply, info.unwrap_or_default());
+                let key = self.ensure_room(now, &request.name, Some(&request));
+                let info = key.and_then(|key| self.with_room(key, |slot| slot.room.info()));
+                // No answer is one too: the worker stops.
+                if let Some(info) = info {
+                    answer(reply, info);
+                }
             }
             Command::ListRooms { names, reply } => answer(reply, self.list_rooms(&names)),
             Command::DeleteRoom { name, reply } => answer(reply, self.delete_room(now, &name)),
             Command::ListParticipants { room, reply } => {
-                answer(reply, self.named(&room).map(|slot| slot.room.participants()));
+                answer(reply, self.with_named(&room, |slot| slot.room.participants()));
             }
             Command::GetParticipant { room, identity, reply } => {
-                answer(reply, self.named(&room).and_then(|slot| slot.room.participant(&identity)));
+                let participant = self.with_named(&room, |slot| slot.room.participant(&identity));
+                answer(reply, participant.flatten());
             }
             Command::RemoveParticipant { room, identity, reply } => {
                 answer(reply, self.remove_participant(now, &room, &identity));
@@ -70,10 +74,18 @@ impl Worker {
         }
     }
 
-    /// The room of this name, made if there is none.
-    fn ensure_room(&mut self, now: Now, name: &str, request: Option<&proto::CreateRoomRequest>) -> RoomKey {
-        if let Some(key) = self.names.get(name) {
-            return *key;
+    /// The room of this name, made if there is none. `None` when the worker stops.
+    fn ensure_room(
+        &mut self,
+        now: Now,
+        name: &str,
+        request: Option<&proto::CreateRoomRequest>,
+    ) -> Option<RoomKey> {
+        if self.stop_by.is_some() {
+            return None;
+        }
+        if let Some(key) = self.open_room(now, name) {
+            return Some(key);
         }
         let key = RoomKey(self.next_room);
         self.next_room += 1;
@@ -84,7 +96,16 @@ impl Worker {
         self.directory.opened(name);
         // Even an empty room wants to be called: it closes after a time.
         self.with_room(key, |_| ());
-        key
+        Some(key)
+    }
+
+    /// The room of this name. One that a command of this turn has closed is cleared away first.
+    fn open_room(&mut self, now: Now, name: &str) -> Option<RoomKey> {
+        let key = *self.names.get(name)?;
+        if self.rooms.get(&key).is_some_and(|slot| slot.dirty) {
+            self.drain_room(now, key);
+        }
+        self.names.get(name).copied()
     }
 
     fn room_config(&self, name: &str, request: Option<&proto::CreateRoomRequest>) -> RoomConfig {
@@ -114,16 +135,26 @@ impl Worker {
         reply: Reply<Result<Joined, JoinError>>,
     ) {
         let key = self.ensure_room(now, placed.room(), None);
-        let joined = self.with_room(key, |slot| {
-            let participant = slot.room.join(now.at, now.wallclock, join.join)?;
-            let connection = slot.connect(participant, outgoing);
-            let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
-            Ok(Joined { room: key, participant, connection, participant_sid })
-        });
+        let joined = key.and_then(|key| self.join_room(now, key, join, outgoing));
         let joined = joined.unwrap_or(Err(JoinError::Stopped));
         if let Err(Ok(Joined { room, participant, connection, .. })) = reply.send(joined) {
             self.with_room(room, |slot| slot.disconnected(now, participant, connection));
         }
+    }
+
+    fn join_room(
+        &mut self,
+        now: Now,
+        key: RoomKey,
+        join: SignalJoin,
+        outgoing: mpsc::Sender<SignalOut>,
+    ) -> Option<Result<Joined, JoinError>> {
+        self.with_room(key, |slot| {
+            let participant = slot.room.join(now.at, now.wallclock, join.join)?;
+            let connection = slot.connect(participant, outgoing);
+            let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
+            Ok(Joined { room: key, participant, connection, participant_sid })
+        })
     }
 
     fn resume(
@@ -162,12 +193,15 @@ impl Worker {
         open: CallOpen,
         events: mpsc::Sender<MediaEvent>,
     ) -> Result<Opened, OpenError> {
+        if self.stop_by.is_some() {
+            return Err(OpenError::Stopped);
+        }
         let ports = self.ports.lease(&mut self.rng, now.at).ok_or(OpenError::NoPort)?;
         let local = self.local_audio(ports.port, open.codecs.clone(), open.encryption);
         let token = Token(self.next_token);
         self.next_token += 2;
         let sockets = PhoneSockets::new(ports, self.registry(), token).map_err(|_| OpenError::NoPort)?;
-        let key = self.ensure_room(now, room, None);
+        let key = self.ensure_room(now, room, None).ok_or(OpenError::Stopped)?;
         let config = BridgeConfig {
             symmetric_rtp: self.config.symmetric_rtp,
             media_timeout_initial: self.config.media_timeout_initial,
@@ -211,25 +245,26 @@ impl Worker {
         }
     }
 
-    fn named(&self, name: &str) -> Option<&RoomSlot> {
-        self.names.get(name).and_then(|key| self.rooms.get(key))
+    fn with_named<T>(&mut self, name: &str, act: impl FnOnce(&mut RoomSlot) -> T) -> Option<T> {
+        let key = *self.names.get(name)?;
+        self.with_room(key, act)
     }
 
-    fn list_rooms(&self, names: &[String]) -> Vec<proto::Room> {
+    fn list_rooms(&mut self, names: &[String]) -> Vec<proto::Room> {
         let wanted = |slot: &&RoomSlot| names.is_empty() || names.contains(&slot.name);
-        self.rooms.values().filter(wanted).map(|slot| slot.room.info()).collect()
+        let keys: Vec<RoomKey> = self.rooms.values().filter(wanted).map(|slot| slot.key).collect();
+        keys.into_iter().filter_map(|key| self.with_room(key, |slot| slot.room.info())).collect()
     }
 
     fn delete_room(&mut self, now: Now, name: &str) -> bool {
-        let Some(key) = self.names.get(name).copied() else { return false };
+        let Some(key) = self.open_room(now, name) else { return false };
         self.with_room(key, |slot| slot.room.close(now.at, DisconnectReason::RoomDeleted)).is_some()
     }
 
     fn remove_participant(&mut self, now: Now, room: &str, identity: &str) -> bool {
-        let Some(key) = self.names.get(room).copied() else { return false };
         let remove =
             |slot: &mut RoomSlot| slot.room.remove(now.at, identity, DisconnectReason::ParticipantRemoved);
-        self.with_room(key, remove).unwrap_or(false)
+        self.with_named(room, remove).unwrap_or(false)
     }
 
     fn stop(&mut self, now: Now) {

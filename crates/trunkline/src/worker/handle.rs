@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::call_media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
+use super::phone::LAST_EVENTS;
 use super::session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
 use super::{JoinError, RoomError, SessionClosed};
 
@@ -108,7 +109,7 @@ impl Workers {
     /// # Errors
     /// When the room refuses, no port is free, or the server is busy or stopping.
     pub(crate) async fn open_call(&self, open: CallOpen) -> Result<CallMedia, OpenError> {
-        let (sender, events) = mpsc::channel(EVENTS);
+        let (sender, events) = mpsc::channel(EVENTS + LAST_EVENTS);
         let room = open.room.clone();
         let command =
             |placed, reply| Command::OpenCall { placed, open: Box::new(open), events: sender, reply };

@@ -16,6 +16,7 @@ use rand::RngCore;
 use room::proto::{self, data_packet};
 use room::{LocalEvent, ParticipantId, Room};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::call_media::MediaEvent;
@@ -25,6 +26,8 @@ use super::rtc::is_about_a_peer;
 /// Events that wait beside a full queue. Beyond, requests of the room are refused by silence; what the call must know is
 /// kept.
 const BACKLOG: usize = 64;
+/// Events at the end of a call: why it left the room, and what was measured.
+pub(super) const LAST_EVENTS: usize = 2;
 /// Packets read from one socket before others have their turn.
 const READ_AT_ONCE: usize = 32;
 
@@ -135,8 +138,8 @@ impl Phone {
     ) -> PhoneSockets {
         let (bridge, mut sink) = self.parts(now, room);
         let report: BridgeReport = bridge.close(now, wallclock, &mut sink);
-        self.events.push(MediaEvent::Removed(reason));
-        self.events.push(MediaEvent::Closed(Box::new(report)));
+        self.events.push_last(MediaEvent::Removed(reason));
+        self.events.push_last(MediaEvent::Closed(Box::new(report)));
         self.sockets
     }
 
@@ -214,11 +217,14 @@ impl Sink for PhoneSink<'_> {
 pub(super) struct EventQueue {
     sender: mpsc::Sender<MediaEvent>,
     backlog: VecDeque<MediaEvent>,
+    /// Places that only the end of the call may take.
+    kept: Vec<OwnedPermit<MediaEvent>>,
 }
 
 impl EventQueue {
     pub(super) fn new(sender: mpsc::Sender<MediaEvent>) -> Self {
-        Self { sender, backlog: VecDeque::new() }
+        let kept = (0..LAST_EVENTS).filter_map(|_| sender.clone().try_reserve_owned().ok()).collect();
+        Self { sender, backlog: VecDeque::new(), kept }
     }
 
     /// Nobody listens any more.
@@ -242,6 +248,15 @@ impl EventQueue {
             if self.backlog.len() < BACKLOG || !matches!(event, MediaEvent::Rpc(_)) {
                 self.backlog.push_back(event);
             }
+        }
+    }
+
+    /// Tells the end of the call, which arrives even when nobody has read for long: what still waits is then lost.
+    pub(super) fn push_last(&mut self, event: MediaEvent) {
+        self.flush();
+        match self.kept.pop() {
+            Some(place) => drop(place.send(event)),
+            None => self.push(event),
         }
     }
 

@@ -1,13 +1,13 @@
 //! Starting and stopping the workers.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
 use mio::{Poll, Waker};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use room::Env;
+use tokio::sync::watch;
 
 use super::StartError;
 use super::command::Command;
@@ -18,17 +18,37 @@ use super::ports::PortPool;
 use super::rtc::RtcSockets;
 use super::thread::{Parts, RTC, WAKER, Worker};
 
-/// The workers' threads, to be waited for at the end.
+/// The workers' threads, seen from outside.
 #[derive(Debug)]
-pub(crate) struct Threads(Vec<JoinHandle<()>>);
+pub(crate) struct Threads {
+    count: usize,
+    /// How many have ended.
+    ended: watch::Receiver<usize>,
+}
 
 impl Threads {
-    /// Waits until every worker has stopped.
-    pub(crate) fn join(self) {
-        for thread in self.0 {
-            // A worker that panicked has said so already.
-            let _ = thread.join();
-        }
+    /// Waits until a worker has ended, as none does by itself.
+    pub(crate) async fn one_ended(&self) {
+        self.wait(1).await;
+    }
+
+    /// Waits until every worker has ended.
+    pub(crate) async fn all_ended(&self) {
+        self.wait(self.count).await;
+    }
+
+    async fn wait(&self, count: usize) {
+        // When nobody is left to count, all have ended.
+        let _ = self.ended.clone().wait_for(|ended| *ended >= count).await;
+    }
+}
+
+/// Counts a thread that ends, by a panic too.
+struct Ending(watch::Sender<usize>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.send_modify(|ended| *ended += 1);
     }
 }
 
@@ -42,7 +62,8 @@ impl Workers {
         let directory = Directory::new(count);
         let ports = PortPool::new(config.rtp_bind, &config.rtp_ports);
         let config = Arc::new(config);
-        let (mut taken, mut lanes, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut taken, mut lanes) = (Vec::new(), Vec::new());
+        let (ending, ended) = watch::channel(0);
         for index in 0..count {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -67,10 +88,10 @@ impl Workers {
                 commands,
                 rtc,
             };
-            threads.push(spawn(index, parts)?);
+            spawn(index, parts, Ending(ending.clone()))?;
             lanes.push(Lane { commands: sender, waker });
         }
-        Ok((Self { lanes: lanes.into(), directory }, Threads(threads)))
+        Ok((Self { lanes: lanes.into(), directory }, Threads { count, ended }))
     }
 
     /// Ends every room and every worker.
@@ -82,11 +103,15 @@ impl Workers {
     }
 }
 
-fn spawn(index: usize, parts: Parts) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+fn spawn(index: usize, parts: Parts, ending: Ending) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name(format!("media-{index}"));
+    thread.spawn(move || {
+        // Dropped after the worker and everything it holds.
+        let _ending = ending;
         let mut worker = Worker::new(parts);
         if let Err(error) = worker.run() {
             tracing::error!(%error, "a media worker stopped");
         }
-    })
+    })?;
+    Ok(())
 }

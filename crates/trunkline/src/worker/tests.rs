@@ -84,7 +84,7 @@ async fn a_phone_joins_its_room_is_sent_audio_and_leaves() {
     let MediaEvent::Closed(report) = next(&mut call).await else { panic!("no report") };
     assert!(report.leg.packets_sent > 0);
     workers.stop().await;
-    threads.join();
+    timeout(PATIENCE, threads.all_ended()).await.expect("the worker ends");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn rooms_are_made_told_of_and_ended() {
 
 #[tokio::test]
 async fn events_that_wait_are_told_in_order() {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1 + super::phone::LAST_EVENTS);
     let mut queue = super::phone::EventQueue::new(sender);
     for _ in 0..3 {
         queue.push(MediaEvent::Bridge(BridgeEvent::DigitsSent));
@@ -157,4 +157,48 @@ async fn events_that_wait_are_told_in_order() {
     }
     assert!(matches!(receiver.recv().await, Some(MediaEvent::Removed(_))));
     assert!(!queue.has_backlog());
+}
+
+#[tokio::test]
+async fn the_end_of_a_call_arrives_however_much_waits() {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1 + super::phone::LAST_EVENTS);
+    let mut queue = super::phone::EventQueue::new(sender);
+    for _ in 0..5 {
+        queue.push(MediaEvent::Bridge(BridgeEvent::DigitsSent));
+    }
+    queue.push_last(MediaEvent::Removed(DisconnectReason::RoomDeleted));
+    queue.push_last(MediaEvent::Closed(Box::default()));
+    drop(queue);
+    assert!(matches!(receiver.recv().await, Some(MediaEvent::Bridge(_))));
+    assert!(matches!(receiver.recv().await, Some(MediaEvent::Removed(_))));
+    assert!(matches!(receiver.recv().await, Some(MediaEvent::Closed(_))));
+    assert!(receiver.recv().await.is_none());
+}
+
+#[tokio::test]
+async fn a_room_deleted_a_moment_ago_is_not_handed_out_again() {
+    let (workers, _threads) = start(42_700..=42_799);
+    let request = CreateRoomRequest { name: "a".into(), ..CreateRoomRequest::default() };
+    let mut before = workers.create_room(request.clone()).await.unwrap().sid;
+    for _ in 0..50 {
+        let (deleted, made) = tokio::join!(workers.delete_room("a"), workers.create_room(request.clone()));
+        let made = made.unwrap().sid;
+        assert!(deleted.unwrap());
+        assert_ne!(made, before);
+        let (deleted, call) = tokio::join!(workers.delete_room("a"), workers.open_call(phone("a", "phone")));
+        assert!(deleted.unwrap());
+        let _call = call.unwrap();
+        before = workers.create_room(request.clone()).await.unwrap().sid;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_tells_its_calls_and_says_when_it_has_ended() {
+    let (workers, threads) = start(42_800..=42_899);
+    let mut call = workers.open_call(phone("room", "phone")).await.unwrap();
+    workers.stop().await;
+    let removed = wait_for(&mut call, |event| matches!(event, MediaEvent::Removed(_))).await;
+    assert!(matches!(removed, MediaEvent::Removed(DisconnectReason::ServerShutdown)), "{removed:?}");
+    timeout(PATIENCE, threads.one_ended()).await.expect("one has ended");
+    timeout(PATIENCE, threads.all_ended()).await.expect("all have ended");
 }

@@ -159,7 +159,7 @@ impl Worker {
         }
         for _ in 0..COMMANDS_AT_ONCE {
             let Ok(command) = self.commands.try_recv() else { break };
-            self.execute(now, command);
+            self.execute_or_drop(now, command);
         }
         let mut due = 0;
         while let Some(room) = self.timers.pop_due(now.at) {
@@ -211,21 +211,35 @@ impl Worker {
     /// Lets every touched room say what it wants done, and when it wants to be called next.
     fn drain(&mut self, now: Now) {
         while let Some(key) = self.touched.pop() {
-            let Some(slot) = self.rooms.get_mut(&key) else { continue };
-            let drain = AssertUnwindSafe(|| slot.drain(now, &self.rtc, &mut self.demux));
-            match catch_unwind(drain) {
-                Ok(drained) => {
-                    for sockets in drained.sockets {
-                        self.phones.remove(&sockets.token);
-                    }
-                    if drained.closed {
-                        self.remove_room(key);
-                    } else if let Some(slot) = self.rooms.get(&key) {
-                        self.timers.set(key, slot.next_timeout());
-                    }
+            self.drain_room(now, key);
+        }
+    }
+
+    pub(super) fn drain_room(&mut self, now: Now, key: RoomKey) {
+        let Some(slot) = self.rooms.get_mut(&key) else { return };
+        let drain = AssertUnwindSafe(|| {
+            let drained = slot.drain(now, &self.rtc, &mut self.demux);
+            (drained, slot.next_timeout())
+        });
+        match catch_unwind(drain) {
+            Ok((drained, next_timeout)) => {
+                for sockets in drained.sockets {
+                    self.phones.remove(&sockets.token);
                 }
-                Err(_) => self.crashed(key),
+                if drained.closed {
+                    self.remove_room(key);
+                } else {
+                    self.timers.set(key, next_timeout);
+                }
             }
+            Err(_) => self.crashed(key),
+        }
+    }
+
+    /// A command that fails outside of any room is dropped: whoever asked gets no answer, and everybody else goes on.
+    fn execute_or_drop(&mut self, now: Now, command: Command) {
+        if catch_unwind(AssertUnwindSafe(|| self.execute(now, command))).is_err() {
+            tracing::error!("a command to a media worker failed inside and was dropped");
         }
     }
 
