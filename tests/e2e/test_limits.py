@@ -34,14 +34,6 @@ async def test_a_codec_that_is_not_built_is_refused_by_the_name_of_its_field(liv
     assert "media.codecs" in raised.value.message and "G729" in raised.value.message
 
 
-async def test_encryption_that_is_required_is_refused_by_the_name_of_its_field(livekit, trunk_to):
-    media = proto.SIPMediaConfig(encryption=proto.SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE)
-    with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to("127.0.0.1:9"), "srtp", media=media))
-    assert (raised.value.code, raised.value.status) == ("invalid_argument", 400)
-    assert "media.encryption" in raised.value.message
-
-
 async def test_tls_is_refused_by_the_name_of_its_field(livekit):
     trunk = api.SIPOutboundTrunkInfo(
         name="t", address="127.0.0.1:9", numbers=["+15105550100"], transport=api.SIPTransport.SIP_TRANSPORT_TLS

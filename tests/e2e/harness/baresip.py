@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .ports import free_port
+from .ports import free_pair, free_port
 from .tones import read_wav
 from .waiting import wait_until
 
@@ -47,7 +47,7 @@ class Baresip:
     """One baresip process with one account."""
 
     def __init__(self, folder: Path, hertz: int = 700, answer: str = "auto", codecs=("g711",), account: str = ""):
-        self.sip_port = free_port()
+        self.sip_port = free_pair()  # it takes the next one for TLS
         self.control_port = free_port()
         rtp_port = free_port() // 2 * 2
         self.folder = folder / f"baresip-{self.sip_port}"

@@ -17,3 +17,16 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
                 except OSError:
                     continue
     raise RuntimeError("no free port on loopback")
+
+
+def free_pair() -> int:
+    """A free port whose next one is free too: for programs that take both."""
+    for _ in range(100):
+        port = free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no two free ports in a row on loopback")

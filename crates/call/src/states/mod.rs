@@ -236,6 +236,9 @@ impl Call {
             (State::Automation | State::Active, LegEvent::DialogLost | LegEvent::AckMissing) => {
                 self.leg_over(now, &Verdict::NoResponse { provisionals: 0 });
             }
+            (State::Automation | State::Active, LegEvent::SessionExpired) => {
+                self.leg_over(now, &Verdict::SessionExpired);
+            }
             (State::Automation | State::Active, LegEvent::TransportFailed(error)) => {
                 self.leg_over(now, &Verdict::Unreachable(Unreachable::Network(error.to_string())));
             }

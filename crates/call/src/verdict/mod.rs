@@ -41,6 +41,8 @@ pub enum Verdict {
     UnusableAnswer(String),
     /// No audio came from the phone for longer than allowed.
     MediaTimeout,
+    /// The session was not refreshed in time (RFC 4028): the phone's side is gone.
+    SessionExpired,
     /// The room ended the participant's stay: removed, room deleted, displaced by its own identity.
     LeftRoom(DisconnectReason),
     /// A participant ended the call (`lk.sip.EndCall`).
@@ -165,6 +167,13 @@ impl Verdict {
                 Blame::Indeterminate,
                 "media-timeout",
             ),
+            Self::SessionExpired => row(
+                Leave::ConnectionTimeout,
+                Code::FailedPrecondition,
+                NOT_REFRESHED,
+                Blame::Indeterminate,
+                "session-expired",
+            ),
             Self::LeftRoom(reason) => left_room(*reason),
             Self::EndCall => row(Leave::ClientInitiated, Code::Canceled, ENDED_BY_RPC, Blame::Success, "rpc"),
             Self::MaxDuration => {
@@ -195,6 +204,7 @@ const TIMED_OUT: &str = "sip request timed out";
 const ENDED_BY_PHONE: &str = "the phone hung up before the call became active";
 const ENDED_BY_RPC: &str = "the call was ended by a participant";
 const NO_MEDIA: &str = "media timeout: no audio came from the phone";
+const NOT_REFRESHED: &str = "the session was not refreshed in time";
 const TOO_LONG: &str = "the call reached its maximum duration";
 
 fn row(leave: DisconnectReason, code: ErrorCode, text: &str, blame: Blame, label: &'static str) -> Outcome {

@@ -113,6 +113,7 @@ fn ends_of_the_phone() -> Vec<(Verdict, Leave, ErrorCode, &'static str)> {
             "sdp-error",
         ),
         (Verdict::MediaTimeout, Leave::MediaFailure, ErrorCode::FailedPrecondition, "media-timeout"),
+        (Verdict::SessionExpired, Leave::ConnectionTimeout, ErrorCode::FailedPrecondition, "session-expired"),
     ]
 }
 

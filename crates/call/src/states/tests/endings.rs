@@ -214,6 +214,15 @@ fn no_audio_comes_for_too_long() {
 }
 
 #[test]
+fn the_session_is_not_refreshed() {
+    let mut story = Story::answered(&request());
+    story.sip(LegEvent::SessionExpired);
+    story.sip(LegEvent::Ended);
+    assert_eq!(story.left(), [Leave::ConnectionTimeout]);
+    assert!(story.hangups().is_empty(), "the leg sends its BYE by itself");
+}
+
+#[test]
 fn the_trunk_does_not_answer() {
     let mut story = Story::dialing(&waiting());
     story.sip(LegEvent::TransactionTimeout { after_provisional: false, provisionals: 0 });
