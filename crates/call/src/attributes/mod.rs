@@ -3,6 +3,14 @@
 //! Keys, values and their order are a public interface: applications wait for `sip.callStatus` to pass through
 //! `dialing`, `ringing`, (`automation`), `active` and `hangup`. This module only computes attributes from SIP headers and
 //! headers from attributes; it never decides when they are shown (that is [`crate::states`]).
+//!
+//! | key | shown | made in |
+//! |---|---|---|
+//! | `sip.callID`, `sip.trunkID` | with the join | `join` |
+//! | `sip.phoneNumber`, `sip.hostname`, `sip.trunkPhoneNumber` | with the join, unless the number is hidden | `join` |
+//! | `sip.callStatus` | with the join, then at every change of state | [`CallStatus`] |
+//! | `sip.twilio.*`, `sip.telnyx.*`, `sip.amazon.*` | as responses bring the carrier's own headers | `provider` |
+//! | `sip.callIDFull`, `sip.callTag`, `sip.h.*`, mapped headers | in one update at the answer, before `automation` or `active` | `headers` |
 
 mod headers;
 mod join;
