@@ -2,9 +2,9 @@
 
 pub mod attributes;
 pub mod bridge;
-mod dial;
 mod error;
 pub mod ids;
+mod invite;
 pub mod plan;
 pub mod record;
 pub mod rpc;
@@ -14,7 +14,8 @@ pub mod trunk;
 pub mod verdict;
 
 pub use error::{CallError, ErrorCode};
+pub use invite::DialogIdentity;
 pub use plan::{Plan, PlanDefaults, PlanError};
 pub use record::{Summary, Times};
-pub use states::{Abort, Call, CallInput, CallOutput, DialogIdentity, Waiting};
+pub use states::{Abort, Call, CallInput, CallOutput, Waiting};
 pub use verdict::Verdict;

@@ -100,7 +100,7 @@ pub enum ResolveError {
 
 /// Why a call was not placed. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum PlaceError {
     /// The host has no address.
     #[error(transparent)]
     Resolve(#[from] ResolveError),

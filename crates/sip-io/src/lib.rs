@@ -24,7 +24,7 @@ mod tls;
 mod trace;
 
 pub use config::StackConfig;
-pub use error::{BindError, CallError, ResolveError};
+pub use error::{BindError, PlaceError, ResolveError};
 pub use leg::{Incoming, LegControl, LegHandle};
 pub use options::{CallOptions, LostCall, LostState};
 pub use stack::Stack;

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::StackConfig;
 use crate::driver::{self, Command};
-use crate::error::{BindError, CallError, ResolveError};
+use crate::error::{BindError, PlaceError, ResolveError};
 use crate::leg::{Incoming, LegHandle};
 use crate::options::{CallOptions, LostCall};
 use crate::resolve::{Penalties, Resolver};
@@ -95,7 +95,7 @@ impl Stack {
 
     /// Places a call through `target` (see [`Target::of_invite`]). Its name is resolved first; the INVITE goes to the
     /// first address, and to the next one when that refuses.
-    pub async fn call(&self, invite: Invite, target: &Target) -> Result<LegHandle, CallError> {
+    pub async fn call(&self, invite: Invite, target: &Target) -> Result<LegHandle, PlaceError> {
         self.call_with(invite, target, &CallOptions::default()).await
     }
 
@@ -105,7 +105,7 @@ impl Stack {
         invite: Invite,
         target: &Target,
         options: &CallOptions,
-    ) -> Result<LegHandle, CallError> {
+    ) -> Result<LegHandle, PlaceError> {
         let mut targets = self.resolver.resolve(target, options.discover_transport).await?;
         if targets.iter().any(|hop| hop.transport == Transport::Tls) {
             let peer = self.peer(&target.host, &options.tls).await?;
@@ -116,13 +116,13 @@ impl Stack {
         let (reply, answer) = oneshot::channel();
         let options = options.agent.clone();
         let command = Command::Call { invite: Box::new(invite), targets, options, reply };
-        self.commands.send(command).await.map_err(|_| CallError::Closed)?;
-        answer.await.map_err(|_| CallError::Closed)?.map_err(Into::into)
+        self.commands.send(command).await.map_err(|_| PlaceError::Closed)?;
+        answer.await.map_err(|_| PlaceError::Closed)?.map_err(Into::into)
     }
 
     /// Ends a call that an earlier run of the program left behind, with BYE or CANCEL. The handle's events end with
     /// [`sip::LegEvent::Ended`]; keep it until then.
-    pub async fn end_lost_call(&self, mut lost: LostCall) -> Result<LegHandle, CallError> {
+    pub async fn end_lost_call(&self, mut lost: LostCall) -> Result<LegHandle, PlaceError> {
         let peer = match &lost.tls {
             Some((host, options)) => self.peer(host, options).await?,
             None => TlsPeer::default(),
@@ -131,15 +131,15 @@ impl Stack {
         *destination = destination.with_peer(peer);
         let (reply, answer) = oneshot::channel();
         let command = Command::EndLost { lost: Box::new(lost), reply };
-        self.commands.send(command).await.map_err(|_| CallError::Closed)?;
-        answer.await.map_err(|_| CallError::Closed)?.map_err(Into::into)
+        self.commands.send(command).await.map_err(|_| PlaceError::Closed)?;
+        answer.await.map_err(|_| PlaceError::Closed)?.map_err(Into::into)
     }
 
     /// Certificates are read, and the system's roots the first time, which is not for a thread that serves calls.
-    async fn peer(&self, host: &Host, options: &Arc<TlsOptions>) -> Result<TlsPeer, CallError> {
+    async fn peer(&self, host: &Host, options: &Arc<TlsOptions>) -> Result<TlsPeer, PlaceError> {
         let (profiles, host, options) = (self.profiles.clone(), host.clone(), options.clone());
         let number = tokio::task::spawn_blocking(move || profiles.number(&host, &options)).await;
-        Ok(number.map_err(|_| CallError::Closed)??)
+        Ok(number.map_err(|_| PlaceError::Closed)??)
     }
 
     /// The address listened on, UDP and TCP.

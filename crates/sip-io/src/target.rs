@@ -3,7 +3,7 @@
 use sip::msg::{Host, NameAddr, Uri};
 use sip::{Invite, Transport};
 
-use crate::error::CallError;
+use crate::error::PlaceError;
 
 /// A host to call through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,22 +18,22 @@ pub struct Target {
 
 impl Target {
     /// The hop a URI leads to: its `maddr` or host, its port, its transport, else UDP.
-    pub fn of_uri(uri: &Uri) -> Result<Self, CallError> {
-        let host = uri.host().ok_or(CallError::NotSip)?;
+    pub fn of_uri(uri: &Uri) -> Result<Self, PlaceError> {
+        let host = uri.host().ok_or(PlaceError::NotSip)?;
         let host = uri.param("maddr").and_then(|maddr| maddr.parse().ok()).unwrap_or_else(|| host.clone());
         let transport = match uri.transport() {
             Some(Ok(transport)) => transport,
-            Some(Err(token)) => return Err(CallError::Transport { transport: token.to_owned() }),
+            Some(Err(token)) => return Err(PlaceError::Transport { transport: token.to_owned() }),
             None => Transport::Udp,
         };
         Ok(Self { host, port: uri.port(), transport })
     }
 
     /// The hop of a call: its first `Route` header field, if one is given, else its Request-URI.
-    pub fn of_invite(invite: &Invite) -> Result<Self, CallError> {
+    pub fn of_invite(invite: &Invite) -> Result<Self, PlaceError> {
         let route = invite.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Route"));
         let Some((_, routes)) = route else { return Self::of_uri(&invite.request_uri) };
         let first = routes.split_inclusive('>').next().unwrap_or_default();
-        Self::of_uri(&first.parse::<NameAddr>().map_err(|_| CallError::NotSip)?.uri)
+        Self::of_uri(&first.parse::<NameAddr>().map_err(|_| PlaceError::NotSip)?.uri)
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use media::codec::AudioCodec;
-use media::leg::{LegConfig, Received, RtpLeg};
 use media::sdp::{Direction, Encryption, LocalAudio, SessionDescription};
+use media::session::{Received, RtpSession, SessionConfig};
 use peers::phone::Ports;
 use peers::prepared::{FRAME, Prepared};
 use rand::Rng as _;
@@ -24,7 +24,7 @@ const MAX_BEHIND: u32 = 5;
 /// A call that talks.
 struct Talk {
     line: Arc<Line>,
-    leg: RtpLeg,
+    leg: RtpSession,
     ports: Ports,
     speech: Arc<Prepared>,
     next_frame: Instant,
@@ -91,8 +91,8 @@ async fn settle(desk: &Desk, line: &Arc<Line>, offer: &[u8]) -> anyhow::Result<(
     };
     let (answer, negotiated) = media::sdp::answer(&offer, &local)?;
     let now = Instant::now();
-    let config = LegConfig { cname: "bench".to_owned(), ..LegConfig::default() };
-    let mut leg = RtpLeg::new(config, &mut rng, now);
+    let config = SessionConfig { cname: "bench".to_owned(), ..SessionConfig::default() };
+    let mut leg = RtpSession::new(config, &mut rng, now);
     leg.negotiate(&negotiated, now);
     let speech = match negotiated.codec {
         AudioCodec::Pcma => &desk.speech.alaw,

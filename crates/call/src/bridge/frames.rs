@@ -5,7 +5,7 @@
 use media::codec::{AudioCodec, g711, g722};
 use media::jitter::FRAME;
 
-use super::timeline::FRAME_TICKS;
+use super::splice::FRAME_TICKS;
 
 /// A packet of the phone, as its leg gave it.
 #[derive(Debug, Clone, Copy)]

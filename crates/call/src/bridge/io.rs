@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use media::dtmf::{DialString, Digit};
 use media::jitter::PlayoutStats;
-use media::leg::LegStats;
 use media::sdp::Negotiated;
+use media::session::SessionStats;
 
 /// What a bridge is made from.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ impl Demand {
 #[derive(Debug, Clone, Default)]
 pub struct BridgeReport {
     /// The phone's side.
-    pub leg: LegStats,
+    pub leg: SessionStats,
     /// All talkers together.
     pub playout: PlayoutStats,
     /// Packets and frames written into the room.

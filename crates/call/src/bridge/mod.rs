@@ -8,7 +8,7 @@ mod ear;
 mod early;
 mod frames;
 mod io;
-mod timeline;
+mod splice;
 mod to_phone;
 mod to_room;
 
@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 use media::dtmf::{DialString, Digit};
-use media::leg::{LegConfig, Received, RtpLeg};
 use media::sdp::Negotiated;
+use media::session::{Received, RtpSession, SessionConfig};
 use rand::RngCore;
 use room::TrackSid;
 
@@ -36,7 +36,7 @@ const MAX_LATE: u32 = 5;
 
 /// The audio of one call.
 pub struct Bridge {
-    leg: RtpLeg,
+    leg: RtpSession,
     early: Early,
     to_room: ToRoom,
     to_phone: ToPhone,
@@ -73,14 +73,14 @@ impl Bridge {
     /// A bridge whose phone is not up yet.
     #[must_use]
     pub fn new(config: &BridgeConfig, rng: &mut impl RngCore, now: Instant) -> Self {
-        let leg = LegConfig {
+        let leg = SessionConfig {
             symmetric: config.symmetric_rtp,
             media_timeout_initial: config.media_timeout_initial,
             media_timeout: config.media_timeout,
             cname: config.cname.clone(),
         };
         Self {
-            leg: RtpLeg::new(leg, rng, now),
+            leg: RtpSession::new(leg, rng, now),
             early: Early::default(),
             to_room: ToRoom::new(config.voice_isolation, rng),
             to_phone: ToPhone::new(),

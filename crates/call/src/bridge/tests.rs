@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media::codec::{AudioCodec, g711};
 use media::dtmf::{DialString, Digit};
-use media::leg::{LegConfig, Received, RtpLeg};
 use media::sdp::{self, Direction, LocalAudio};
+use media::session::{Received, RtpSession, SessionConfig};
 use media::tone::Sine;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -47,7 +47,7 @@ impl Sink for Heard {
 
 struct Line {
     bridge: Bridge,
-    phone: RtpLeg,
+    phone: RtpSession,
     at: SocketAddr,
     now: Instant,
     heard: Heard,
@@ -85,7 +85,7 @@ impl Line {
         let offer = sdp::offer(&local(10_000, AudioCodec::G711.to_vec()));
         let (answer, phone_terms) = sdp::answer(&offer, &local(20_000, vec![codec])).unwrap();
         let terms = sdp::accept_answer(&offer, &answer).unwrap();
-        let mut phone = RtpLeg::new(LegConfig::default(), &mut rng, now);
+        let mut phone = RtpSession::new(SessionConfig::default(), &mut rng, now);
         phone.negotiate(&phone_terms, now);
         Self {
             bridge: Bridge::new(&config(voice_isolation), &mut rng, now),

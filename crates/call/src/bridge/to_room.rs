@@ -20,7 +20,7 @@ use room::{AudioPacket, Codec};
 
 use super::frames::{Frames, Samples, SourcePacket};
 use super::io::{Demand, Sink};
-use super::timeline::{Place, Timeline};
+use super::splice::{Place, Splice};
 
 /// The telephone's sample rate.
 const RATE: u32 = 8_000;
@@ -37,9 +37,9 @@ pub(super) struct ToRoom {
     demand: Demand,
     tone: Option<DialTone>,
     /// Packets passed on as they came.
-    packets: Timeline,
+    packets: Splice,
     /// Frames made here: tone, cleaned audio, Opus.
-    frames: Timeline,
+    frames: Splice,
     fifo: Frames,
     denoiser: Option<Box<Denoiser>>,
     /// With the sample rate it is for.
@@ -55,8 +55,8 @@ impl ToRoom {
         Self {
             demand: Demand::default(),
             tone: None,
-            packets: Timeline::new(seq, ticks),
-            frames: Timeline::new(seq, ticks),
+            packets: Splice::new(seq, ticks),
+            frames: Splice::new(seq, ticks),
             fifo: Frames::default(),
             denoiser: voice_isolation.then(|| Box::new(Denoiser::new())),
             encoder: None,

@@ -9,8 +9,8 @@ use livekit_protocol::DisconnectReason;
 use media::sdp::Negotiated;
 
 use crate::bridge::BridgeReport;
+use crate::invite::DialogIdentity;
 use crate::plan::Plan;
-use crate::states::DialogIdentity;
 use crate::verdict::{Blame, Outcome, Verdict};
 
 /// When each thing first happened.

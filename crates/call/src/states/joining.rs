@@ -6,7 +6,7 @@ use media::sdp::{self, LocalAudio};
 
 use super::{Call, CallOutput, Leg, Presence, State};
 use crate::bridge::BridgeCommand;
-use crate::dial;
+use crate::invite;
 use crate::verdict::{Unreachable, Verdict};
 
 impl Call {
@@ -23,7 +23,7 @@ impl Call {
         let insisting = local.encryption.insisting().map(|encryption| {
             sdp::offer(&LocalAudio { encryption, version: local.version + 1, ..local.clone() }).to_string()
         });
-        let invite = match dial::invite(&self.plan, &self.identity, offer.to_string(), insisting) {
+        let invite = match invite::invite(&self.plan, &self.identity, offer.to_string(), insisting) {
             Ok(invite) => invite,
             Err(text) => return self.end(now, &Verdict::Unreachable(Unreachable::Address(text)), &[]),
         };

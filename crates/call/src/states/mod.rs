@@ -26,6 +26,7 @@ use sip::LegEvent;
 use crate::attributes::{self, CallStatus};
 use crate::bridge::{BridgeCommand, BridgeEvent};
 use crate::error::CallError;
+use crate::invite::DialogIdentity;
 use crate::plan::Plan;
 use crate::record::Record;
 use crate::rpc::{Method, RpcCall, RpcFault, remote_headers};
@@ -35,15 +36,6 @@ pub use io::{Abort, CallInput, CallOutput};
 
 /// How long a call that is over waits for the phone to acknowledge the end: RFC 3261's timer F and some.
 const ENDING_LIMIT: Duration = Duration::from_secs(35);
-
-/// The names of a call's dialog on the wire, made before anything else so that they can be written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DialogIdentity {
-    /// The SIP Call-ID.
-    pub call_id: String,
-    /// Our tag.
-    pub from_tag: String,
-}
 
 /// When the request came and until when its caller waits.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 //! ([`tones`]), in SIP INFO requests.
 //!
 //! [`Sender`] plans one step every 20 ms and [`Receiver`] reports each digit once; both leave packets, sequence
-//! numbers and timestamps to [`crate::leg`]. Nothing here knows a clock.
+//! numbers and timestamps to [`crate::session`]. Nothing here knows a clock.
 
 mod dial_string;
 mod digit;

@@ -22,7 +22,7 @@ const VOLUME: u8 = 10;
 /// Telephone-events are negotiated at this clock beside every codec that is built.
 const TICKS_PER_STEP: u16 = (8000 * FRAME_MS / 1000) as u16;
 
-/// One telephone-event packet to be sent now, through [`crate::leg::RtpLeg::send_event`].
+/// One telephone-event packet to be sent now, through [`crate::session::RtpSession::send_event`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventPacket {
     /// What it says.

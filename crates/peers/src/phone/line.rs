@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media::codec::{AudioCodec, g711};
 use media::dtmf::{self, DialString, SenderStep};
-use media::leg::{LegConfig, Received, RtpLeg};
 use media::sdp::Negotiated;
+use media::session::{Received, RtpSession, SessionConfig};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -26,7 +26,7 @@ const MAX_HEARD: usize = 960;
 
 /// One call's audio.
 pub(super) struct Line {
-    leg: RtpLeg,
+    leg: RtpSession,
     dialler: dtmf::Sender,
     dialling: bool,
     voice: Voice,
@@ -60,14 +60,14 @@ impl Voice {
 impl Line {
     /// A line without a peer yet, silent.
     pub(super) fn new(seed: u64, now: Instant) -> Result<Self, SoundError> {
-        let config = LegConfig {
+        let config = SessionConfig {
             media_timeout_initial: Duration::ZERO,
             media_timeout: Duration::ZERO,
             cname: "phone".to_owned(),
-            ..LegConfig::default()
+            ..SessionConfig::default()
         };
         Ok(Self {
-            leg: RtpLeg::new(config, &mut StdRng::seed_from_u64(seed), now),
+            leg: RtpSession::new(config, &mut StdRng::seed_from_u64(seed), now),
             dialler: dtmf::Sender::new(),
             dialling: false,
             voice: Voice::new(&Playback::Play(Sound::Silence), 8000, seed)?,

@@ -143,7 +143,7 @@ async fn shutting_down_hangs_up_and_refuses_what_comes_after() {
     ended(&mut call).await;
     let later = invite(phone.local_addr(), Transport::Udp);
     let target = sip_io::Target::of_invite(&later).unwrap();
-    assert_eq!(stack.call(later, &target).await.err(), Some(sip_io::CallError::Closed));
+    assert_eq!(stack.call(later, &target).await.err(), Some(sip_io::PlaceError::Closed));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use sip::{Inbound, Transport};
-use sip_io::{CallError, CallOptions, ResolveError, Stack, StackConfig, Target};
+use sip_io::{CallOptions, PlaceError, ResolveError, Stack, StackConfig, Target};
 use tokio::net::UdpSocket;
 
 use crate::common::*;
@@ -102,10 +102,10 @@ async fn an_unknown_name_and_a_silent_name_server_are_told_apart() {
     let to = nobody().await;
     let stack = Stack::bind(asking(name_server(Some(Vec::new())).await).await).await.unwrap().0;
     let refused = stack.call(invite(to, Transport::Udp), &trunk(None, Transport::Udp)).await.err().unwrap();
-    assert_eq!(refused, CallError::Resolve(ResolveError::NoAddress { host: "trunk.test".into() }));
+    assert_eq!(refused, PlaceError::Resolve(ResolveError::NoAddress { host: "trunk.test".into() }));
     let stack = Stack::bind(asking(name_server(None).await).await).await.unwrap().0;
     let refused = stack.call(invite(to, Transport::Udp), &trunk(None, Transport::Udp)).await.err().unwrap();
-    assert_eq!(refused, CallError::Resolve(ResolveError::Timeout { host: "trunk.test".into() }));
+    assert_eq!(refused, PlaceError::Resolve(ResolveError::Timeout { host: "trunk.test".into() }));
 }
 
 fn naptr(order: u16, service: &str, replacement: &str) -> RData {

@@ -1,7 +1,7 @@
 //! What is written down of a call, and what the next run of the program does with it.
 
 use sip::{LegEvent, Transport};
-use sip_io::{CallError, LostCall};
+use sip_io::{LostCall, PlaceError};
 
 use crate::common::*;
 
@@ -17,7 +17,7 @@ async fn a_call_left_behind_is_ended_by_the_next_run() {
         until(&mut call, "200", |e| matches!(e, LegEvent::Answered { .. }).then_some(())).await;
         let dialog = call.control().dialog().await.expect("the call is up");
         let same_run = before.end_lost_call(LostCall::new(dialog.clone())).await;
-        assert!(matches!(same_run, Err(CallError::Dial(sip::DialError::Duplicate))), "{same_run:?}");
+        assert!(matches!(same_run, Err(PlaceError::Dial(sip::DialError::Duplicate))), "{same_run:?}");
 
         let after = caller().await;
         let mut lost = LostCall::new(dialog);

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use sip::{Inbound, LegEvent, Transport, TransportError};
-use sip_io::{CallError, CallOptions, Incoming, LegHandle, Stack, Target, TlsError, TlsListen, TlsOptions};
+use sip_io::{CallOptions, Incoming, LegHandle, PlaceError, Stack, Target, TlsError, TlsListen, TlsOptions};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -70,7 +70,7 @@ fn localhost(at: SocketAddr) -> Target {
     Target { host: "localhost".parse().unwrap(), port: Some(at.port()), transport: Transport::Tls }
 }
 
-async fn call(stack: &Stack, at: SocketAddr, tls: TlsOptions) -> Result<LegHandle, CallError> {
+async fn call(stack: &Stack, at: SocketAddr, tls: TlsOptions) -> Result<LegHandle, PlaceError> {
     let options = CallOptions::default().with_tls(Arc::new(tls));
     let target = localhost(at);
     soon("placing a call", stack.call_with(invite(at, Transport::Tls), &target, &options)).await
@@ -143,7 +143,7 @@ async fn the_systems_roots_do_not_vouch_for_our_authority() {
             assert!(matches!(error, TransportError::Tls { .. }), "{error}");
         }
         // A machine without any root certificates.
-        Err(error) => assert!(matches!(error, CallError::Tls(TlsError::Roots(_))), "{error}"),
+        Err(error) => assert!(matches!(error, PlaceError::Tls(TlsError::Roots(_))), "{error}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::*;
 use sip::{Inbound, LegEvent, Transport, TransportError};
-use sip_io::{BindError, CallError, ResolveError, Stack, Target};
+use sip_io::{BindError, PlaceError, ResolveError, Stack, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
@@ -89,7 +89,7 @@ async fn names_that_lead_nowhere_are_said_and_localhost_needs_no_name_server() {
     target.host = "::1".parse().unwrap();
     let wrong_family = stack.call(invite(phone.local_addr(), Transport::Udp), &target).await;
     assert!(
-        matches!(wrong_family, Err(CallError::Resolve(ResolveError::NoAddress { .. }))),
+        matches!(wrong_family, Err(PlaceError::Resolve(ResolveError::NoAddress { .. }))),
         "{wrong_family:?}"
     );
 }

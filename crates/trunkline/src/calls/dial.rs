@@ -10,7 +10,7 @@ use media::codec::AudioCodec;
 use room::LocalJoin;
 use room::proto::participant_info::Kind;
 use sip::msg::Host;
-use sip_io::{CallError, Target};
+use sip_io::{PlaceError, Target};
 
 use crate::store::OpenCall;
 use crate::worker::{CallOpen, OpenError};
@@ -78,13 +78,13 @@ pub(super) fn target(plan: &Plan) -> Result<Target, Unreachable> {
 }
 
 /// Why the stack did not place the call.
-pub(super) fn unreachable(error: &CallError) -> Unreachable {
+pub(super) fn unreachable(error: &PlaceError) -> Unreachable {
     match error {
-        CallError::Resolve(error) => Unreachable::Dns(error.to_string()),
-        CallError::Transport { .. } | CallError::NotSip | CallError::Tls(_) => {
+        PlaceError::Resolve(error) => Unreachable::Dns(error.to_string()),
+        PlaceError::Transport { .. } | PlaceError::NotSip | PlaceError::Tls(_) => {
             Unreachable::Address(error.to_string())
         }
-        CallError::Dial(_) | CallError::Closed => Unreachable::Network(error.to_string()),
+        PlaceError::Dial(_) | PlaceError::Closed => Unreachable::Network(error.to_string()),
     }
 }
 

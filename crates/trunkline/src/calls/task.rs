@@ -27,7 +27,7 @@ pub(super) struct Task {
     identity: DialogIdentity,
     reply: Option<Reply>,
     joining: Option<Pending<Result<CallMedia, JoinFailure>>>,
-    dialing: Option<Pending<Result<LegHandle, sip_io::CallError>>>,
+    dialing: Option<Pending<Result<LegHandle, sip_io::PlaceError>>>,
     media: Option<CallMedia>,
     leg: Option<LegHandle>,
     told_to_close: bool,
@@ -39,7 +39,7 @@ pub(super) struct Task {
 /// What a call's task waits for.
 enum Happened {
     Joined(Result<CallMedia, JoinFailure>),
-    Dialed(Result<LegHandle, sip_io::CallError>),
+    Dialed(Result<LegHandle, sip_io::PlaceError>),
     Sip(Option<LegEvent>),
     Media(Option<MediaEvent>),
     CallerGone,

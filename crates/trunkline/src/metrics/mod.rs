@@ -88,7 +88,7 @@ impl Metrics {
     }
 
     /// What a call's leg did not take of its packets.
-    pub(crate) fn rtp_dropped(&self, dropped: &media::leg::Dropped) {
+    pub(crate) fn rtp_dropped(&self, dropped: &media::session::Dropped) {
         let reasons = [
             ("before_negotiation", dropped.before_negotiation),
             ("malformed", dropped.malformed),

@@ -42,7 +42,7 @@ fn hosts_past_the_limit_are_counted_together() {
 #[test]
 fn packets_that_were_dropped_are_counted_by_reason() {
     let metrics = Metrics::new("NE_test").unwrap();
-    let dropped = media::leg::Dropped { malformed: 3, foreign_source: 2, ..Default::default() };
+    let dropped = media::session::Dropped { malformed: 3, foreign_source: 2, ..Default::default() };
     metrics.rtp_dropped(&dropped);
     metrics.rtp_dropped(&dropped);
     let page = text(&metrics);

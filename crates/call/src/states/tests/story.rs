@@ -16,7 +16,8 @@ use sip::{LegEvent, ResponseSummary};
 use crate::attributes::CALL_STATUS;
 use crate::bridge::BridgeCommand;
 use crate::error::CallError;
-use crate::states::{Call, CallInput, CallOutput, DialogIdentity, Waiting};
+use crate::invite::DialogIdentity;
+use crate::states::{Call, CallInput, CallOutput, Waiting};
 use crate::{Plan, PlanDefaults, Summary};
 
 /// What phones answer with.

@@ -9,7 +9,7 @@ use crate::srtp::Rejected;
 
 /// A call's media in figures.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct LegStats {
+pub struct SessionStats {
     /// RTP packets sent.
     pub packets_sent: u64,
     /// Payload bytes sent.
@@ -101,9 +101,9 @@ impl Counters {
         reception: ReceptionStats,
         reports: &Reports,
         clock: u32,
-    ) -> LegStats {
+    ) -> SessionStats {
         let ms = |ticks: u32| f64::from(ticks) * 1000.0 / f64::from(clock);
-        LegStats {
+        SessionStats {
             packets_sent: sending.packets(),
             bytes_sent: sending.bytes(),
             packets_received: self.packets_received,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::timeline::Place;
-use super::{RtpLeg, Waiting};
+use super::{RtpSession, Waiting};
 use crate::codec::AudioCodec;
 use crate::dtmf::{DtmfEvent, EventPayload};
 use crate::rtcp::Arrival;
@@ -37,7 +37,7 @@ pub enum Received<'a> {
     },
     /// A key was pressed on the phone: once for each press.
     Digit(DtmfEvent),
-    /// Nothing to act upon. What was dropped is counted in [`super::LegStats`].
+    /// Nothing to act upon. What was dropped is counted in [`super::SessionStats`].
     Nothing,
 }
 
@@ -74,9 +74,9 @@ enum Accepted {
     Nothing,
 }
 
-impl RtpLeg {
+impl RtpSession {
     /// Takes a datagram from the RTP port. With rtcp-mux it may be RTCP, which is handled too. The payload of an encrypted
-    /// packet is decrypted into memory of the leg's own.
+    /// packet is decrypted into memory of the session's own.
     pub fn handle_rtp<'a>(&'a mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Received<'a> {
         let Some(terms) = &self.terms else {
             self.counters.dropped.before_negotiation += 1;

@@ -50,20 +50,20 @@ fn terms() -> Negotiated {
     }
 }
 
-fn config() -> LegConfig {
-    LegConfig { cname: "call@trunkline".to_owned(), ..LegConfig::default() }
+fn config() -> SessionConfig {
+    SessionConfig { cname: "call@trunkline".to_owned(), ..SessionConfig::default() }
 }
 
-fn new_leg(seed: u64, now: Instant) -> RtpLeg {
-    RtpLeg::new(config(), &mut StdRng::seed_from_u64(seed), now)
+fn new_session(seed: u64, now: Instant) -> RtpSession {
+    RtpSession::new(config(), &mut StdRng::seed_from_u64(seed), now)
 }
 
-/// A leg that has settled [`terms`] at the returned time.
-fn leg() -> (RtpLeg, Instant) {
+/// A session that has settled [`terms`] at the returned time.
+fn session() -> (RtpSession, Instant) {
     let now = Instant::now();
-    let mut leg = new_leg(1, now);
-    leg.negotiate(&terms(), now);
-    (leg, now)
+    let mut session = new_session(1, now);
+    session.negotiate(&terms(), now);
+    (session, now)
 }
 
 /// A packet of the phone's.

@@ -14,7 +14,7 @@ const MAX_TICK_STEP: i32 = 60 * 8_000;
 
 /// One outgoing stream.
 #[derive(Debug)]
-pub(super) struct Timeline {
+pub(super) struct Splice {
     seq_offset: i64,
     tick_offset: u32,
     /// A source is being followed by these offsets.
@@ -33,7 +33,7 @@ pub(super) struct Place {
     pub(super) resumed: bool,
 }
 
-impl Timeline {
+impl Splice {
     /// A stream that begins after this sequence number and timestamp.
     pub(super) fn new(seq: u16, ticks: u32) -> Self {
         // Far enough from both ends that the first packets may come in any order.
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_source_keeps_its_gaps_and_its_timestamp_steps() {
         let start = Instant::now();
-        let mut line = Timeline::new(7, 99);
+        let mut line = Splice::new(7, 99);
         let first = line.place(start, 1000, 5_000).unwrap();
         assert!(first.resumed);
         let lost_one = line.place(start, 1002, 5_320).unwrap();
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_late_packet_keeps_its_own_place() {
         let start = Instant::now();
-        let mut line = Timeline::new(0, 0);
+        let mut line = Splice::new(0, 0);
         let first = line.place(start, 10, 0).unwrap();
         let third = line.place(start, 12, 320).unwrap();
         let second = line.place(start, 11, 160).unwrap();
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_phone_takes_over_from_the_tone_without_a_seam() {
         let start = Instant::now();
-        let mut line = Timeline::new(0, 0);
+        let mut line = Splice::new(0, 0);
         let tone = line.next(start);
         let tone2 = line.next(start + Duration::from_millis(20));
         assert_eq!((tone2.seq - tone.seq, tone2.ticks.wrapping_sub(tone.ticks)), (1, 160));
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_phone_that_starts_over_is_followed_without_a_jump() {
         let start = Instant::now();
-        let mut line = Timeline::new(0, 0);
+        let mut line = Splice::new(0, 0);
         let before = line.place(start, 50_000, 1_000_000).unwrap();
         let after = line.place(start + Duration::from_millis(20), 9, 77).unwrap();
         assert_eq!((after.seq - before.seq, after.ticks.wrapping_sub(before.ticks)), (1, 160));
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn extreme_numbers_are_survived() {
         let start = Instant::now();
-        let mut line = Timeline::new(u16::MAX, u32::MAX);
+        let mut line = Splice::new(u16::MAX, u32::MAX);
         for (seq, ticks) in [(u64::MAX, 0), (0, u32::MAX), (1 << 63, 1 << 31), (5, 5)] {
             let _ = line.place(start, seq, ticks);
             let _ = line.next(start);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::RtpLeg;
+use super::RtpSession;
 use crate::rtcp::{
     self, Feedback, Outgoing, Report, ReportBlock, SenderInfo, from_short_ntp, ntp_middle, ntp_timestamp,
     to_short_ntp,
@@ -78,7 +78,7 @@ impl Reports {
     }
 }
 
-impl RtpLeg {
+impl RtpSession {
     /// Takes a datagram from the RTCP port. What comes from another host than the phone's is dropped.
     pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
         if self.terms.is_none() {
@@ -112,7 +112,7 @@ impl RtpLeg {
         described || self.latch.knows_host(from)
     }
 
-    /// When [`RtpLeg::poll_rtcp`] has the next report.
+    /// When [`RtpSession::poll_rtcp`] has the next report.
     #[must_use]
     pub fn next_rtcp(&self) -> Option<Instant> {
         self.reports.next

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngCore;
 
-use super::RtpLeg;
+use super::RtpSession;
 use crate::codec::FRAME_MS;
 use crate::dtmf::EventPacket;
 use crate::rtp::{self, RtpHeader};
@@ -98,8 +98,8 @@ impl Sending {
     }
 }
 
-impl RtpLeg {
-    /// Writes the next 20 ms frame, already encoded with [`RtpLeg::codec`], as a packet over `out` and tells where it
+impl RtpSession {
+    /// Writes the next 20 ms frame, already encoded with [`RtpSession::codec`], as a packet over `out` and tells where it
     /// goes. To be called every 20 ms, with silence when there is nothing to say. `None`: nothing is to be sent,
     /// because nothing is negotiated, the call is held, or the payload is larger than a packet.
     pub fn send_audio(&mut self, now: Instant, payload: &[u8], out: &mut Vec<u8>) -> Option<SocketAddr> {
@@ -117,7 +117,7 @@ impl RtpLeg {
     }
 
     /// Writes a telephone-event packet of [`crate::dtmf::Sender`] in the place of a 20 ms frame of audio. `None` as with
-    /// [`RtpLeg::send_audio`], or the phone takes no telephone-events ([`RtpLeg::takes_events`]).
+    /// [`RtpSession::send_audio`], or the phone takes no telephone-events ([`RtpSession::takes_events`]).
     pub fn send_event(&mut self, now: Instant, event: &EventPacket, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let terms = self.terms.as_ref()?;
         let payload_type = terms.dtmf_payload_type?;

@@ -7,9 +7,9 @@ use rand::Rng;
 use super::*;
 use crate::dtmf::{DialString, Sender, SenderStep};
 
-/// Two legs and what is on its way between them, in order of arrival.
+/// Two sessions and what is on its way between them, in order of arrival.
 struct Network {
-    legs: [RtpLeg; 2],
+    sessions: [RtpSession; 2],
     addresses: [SocketAddr; 2],
     wire: Vec<(Instant, usize, bool, Vec<u8>)>,
     rng: StdRng,
@@ -21,15 +21,15 @@ struct Network {
 impl Network {
     fn new(seed: u64, now: Instant) -> Self {
         let addresses = [addr("192.0.2.10:40000"), phone_addr()];
-        let mut legs = [new_leg(seed, now), new_leg(seed ^ 1, now)];
-        for (n, leg) in legs.iter_mut().enumerate() {
+        let mut sessions = [new_session(seed, now), new_session(seed ^ 1, now)];
+        for (n, session) in sessions.iter_mut().enumerate() {
             let remote = addresses[1 - n];
             let rtcp = SocketAddr::new(remote.ip(), remote.port() + 1);
-            leg.negotiate(&Negotiated { remote_rtp: remote, remote_rtcp: rtcp, ..terms() }, now);
+            session.negotiate(&Negotiated { remote_rtp: remote, remote_rtcp: rtcp, ..terms() }, now);
         }
         let delay = Duration::from_millis(40);
         Self {
-            legs,
+            sessions,
             addresses,
             wire: Vec::new(),
             rng: StdRng::seed_from_u64(seed),
@@ -47,17 +47,17 @@ impl Network {
         self.wire.push((now + self.delay + jitter, from, rtcp, data));
     }
 
-    /// Delivers what has arrived at `now` to the other side, and returns audio and digits heard by the second leg.
+    /// Delivers what has arrived at `now` to the other side, and returns audio and digits heard by the second session.
     fn deliver(&mut self, now: Instant, audio: &mut Vec<(u64, u32)>, digits: &mut String) {
         self.wire.sort_by_key(|(at, ..)| *at);
         let arrived = self.wire.iter().take_while(|(at, ..)| *at <= now).count();
         for (at, from, rtcp, data) in self.wire.drain(..arrived) {
-            let (leg, source) = (&mut self.legs[1 - from], self.addresses[from]);
+            let (session, source) = (&mut self.sessions[1 - from], self.addresses[from]);
             if rtcp {
-                leg.handle_rtcp(at, SocketAddr::new(source.ip(), source.port() + 1), &data);
+                session.handle_rtcp(at, SocketAddr::new(source.ip(), source.port() + 1), &data);
                 continue;
             }
-            match leg.handle_rtp(at, source, &data) {
+            match session.handle_rtp(at, source, &data) {
                 Received::Audio { seq, timestamp, .. } if from == 0 => audio.push((seq, timestamp)),
                 Received::Digit(event) if from == 0 => digits.push(event.digit.as_char()),
                 _ => {}
@@ -77,15 +77,15 @@ impl Network {
                 let mut out = Vec::new();
                 let event = if side == 0 { sender.step() } else { SenderStep::Idle };
                 let sent = match event {
-                    SenderStep::Event(event) => self.legs[side].send_event(now, &event, &mut out),
-                    _ => self.legs[side].send_audio(now, &SILENCE, &mut out),
+                    SenderStep::Event(event) => self.sessions[side].send_event(now, &event, &mut out),
+                    _ => self.sessions[side].send_audio(now, &SILENCE, &mut out),
                 };
                 if sent.is_some() {
                     self.send(now, side, false, out);
                 }
                 let mut out = Vec::new();
                 let wallclock = SystemTime::UNIX_EPOCH + (now - start);
-                if self.legs[side].poll_rtcp(now, wallclock, &mut out).is_some() {
+                if self.sessions[side].poll_rtcp(now, wallclock, &mut out).is_some() {
                     self.send(now, side, true, out);
                 }
             }
@@ -102,8 +102,8 @@ fn both_sides_measure_the_same_network() {
     network.loss = 0.1;
     network.jitter_ms = 15;
     network.run(start, 3000, "");
-    for leg in &network.legs {
-        let stats = leg.stats();
+    for session in &network.sessions {
+        let stats = session.stats();
         let rtt = stats.rtt_ms.expect("a round trip");
         assert!((80.0..=125.0).contains(&rtt), "{rtt} ms with 80 to 110 ms of delay, seen in 20 ms steps");
         assert!((240..=360).contains(&stats.lost), "{} of 3000 lost", stats.lost);
@@ -142,19 +142,19 @@ proptest! {
     fn garbage_and_strangers_disturb_nothing(
         noise in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..60), any::<u16>(), any::<bool>()), 0..300),
     ) {
-        let (mut leg, start) = leg();
+        let (mut session, start) = session();
         for ((mut data, port, valid), n) in noise.into_iter().zip(0_u16..) {
             let now = start + FRAME * u32::from(n);
-            prop_assert!(heard(leg.handle_rtp(now, phone_addr(), &voice(n))).is_some());
+            prop_assert!(heard(session.handle_rtp(now, phone_addr(), &voice(n))).is_some());
             if let (true, [first, second, ..]) = (valid, &mut data[..]) {
                 (*first, *second) = (0x80, 0);
             }
             let stranger = SocketAddr::new(addr("203.0.113.66:1").ip(), port);
-            prop_assert_eq!(leg.handle_rtp(now, stranger, &data), Received::Nothing);
-            leg.handle_rtcp(now, stranger, &data);
-            leg.handle_rtcp(now, phone_addr(), &data);
+            prop_assert_eq!(session.handle_rtp(now, stranger, &data), Received::Nothing);
+            session.handle_rtcp(now, stranger, &data);
+            session.handle_rtcp(now, phone_addr(), &data);
         }
-        prop_assert_eq!(leg.stats().lost, 0);
+        prop_assert_eq!(session.stats().lost, 0);
     }
 
     /// A phone out of its mind: any packets from the right address.
@@ -162,13 +162,13 @@ proptest! {
     fn any_packets_from_the_phone_are_survived(
         packets in proptest::collection::vec((0..4_usize, any::<u16>(), any::<u32>(), 0..3_u32, 0..5000_u64), 0..200),
     ) {
-        let (mut leg, mut now) = leg();
+        let (mut session, mut now) = session();
         for (kind, sequence, timestamp, ssrc, wait) in packets {
             now += Duration::from_millis(wait);
             let data = packet([0, 8, 13, 101][kind], sequence, timestamp, ssrc, &[0; 8]);
-            leg.handle_rtp(now, phone_addr(), &data);
-            let _ = (leg.stats(), leg.media_timed_out(now));
-            leg.poll_rtcp(now, SystemTime::UNIX_EPOCH, &mut Vec::new());
+            session.handle_rtp(now, phone_addr(), &data);
+            let _ = (session.stats(), session.media_timed_out(now));
+            session.poll_rtcp(now, SystemTime::UNIX_EPOCH, &mut Vec::new());
         }
     }
 }

@@ -3,7 +3,15 @@
 use sip::msg::{NameAddr, Uri};
 
 use crate::plan::{NamedUri, Plan};
-use crate::states::DialogIdentity;
+
+/// The names of a call's dialog on the wire, made before anything else so that they can be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialogIdentity {
+    /// The SIP Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub from_tag: String,
+}
 
 /// The INVITE that opens the call, or what is wrong with its addresses.
 /// `insisting` is offered to a phone that does not accept `offer`.

@@ -15,7 +15,7 @@ mod tests;
 mod timeline;
 
 pub use receive::Received;
-pub use stats::{Dropped, LegStats};
+pub use stats::{Dropped, SessionStats};
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ use timeline::Timeline;
 
 /// How one call's media is to be treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LegConfig {
+pub struct SessionConfig {
     /// Whether audio is sent to where the phone's audio comes from instead of where its description says: for phones
     /// behind NAT.
     pub symmetric: bool,
@@ -47,7 +47,7 @@ pub struct LegConfig {
     pub cname: String,
 }
 
-impl Default for LegConfig {
+impl Default for SessionConfig {
     fn default() -> Self {
         Self {
             symmetric: true,
@@ -60,8 +60,8 @@ impl Default for LegConfig {
 
 /// One call's RTP session.
 #[derive(Debug)]
-pub struct RtpLeg {
-    config: LegConfig,
+pub struct RtpSession {
+    config: SessionConfig,
     terms: Option<Negotiated>,
     latch: Latch,
     sending: Sending,
@@ -94,10 +94,10 @@ struct Waiting {
     heard: bool,
 }
 
-impl RtpLeg {
+impl RtpSession {
     /// A session without a peer yet. SSRC, first sequence number and first timestamp are drawn from `rng`.
     #[must_use]
-    pub fn new(mut config: LegConfig, rng: &mut impl RngCore, now: Instant) -> Self {
+    pub fn new(mut config: SessionConfig, rng: &mut impl RngCore, now: Instant) -> Self {
         let cut = (0..=255).rev().find(|&n| config.cname.is_char_boundary(n)).unwrap_or(0);
         config.cname.truncate(cut.min(config.cname.len()));
         Self {
@@ -197,7 +197,7 @@ impl RtpLeg {
         self.media_deadline().is_some_and(|deadline| now >= deadline)
     }
 
-    /// When [`RtpLeg::media_timed_out`] will be true if nothing arrives. `None` while the phone owes us nothing.
+    /// When [`RtpSession::media_timed_out`] will be true if nothing arrives. `None` while the phone owes us nothing.
     #[must_use]
     pub fn media_deadline(&self) -> Option<Instant> {
         let Waiting { since, heard } = self.waiting?;
@@ -207,7 +207,7 @@ impl RtpLeg {
 
     /// What has happened so far.
     #[must_use]
-    pub fn stats(&self) -> LegStats {
+    pub fn stats(&self) -> SessionStats {
         let clock = self.terms.as_ref().map_or(8000, |t| t.codec.rtp_clock());
         self.counters.stats(&self.sending, self.reception.stats(), &self.reports, clock)
     }

@@ -1,4 +1,4 @@
-//! Stories of encrypted calls: two legs, each the other's phone.
+//! Stories of encrypted calls: two sessions, each the other's phone.
 
 use std::time::SystemTime;
 
@@ -7,8 +7,8 @@ use crate::sdp::{self, Encryption, LocalAudio};
 use crate::srtp::LocalKeys;
 
 struct Call {
-    ours: RtpLeg,
-    theirs: RtpLeg,
+    ours: RtpSession,
+    theirs: RtpSession,
     local: LocalAudio,
     remote: LocalAudio,
     now: Instant,
@@ -30,7 +30,7 @@ impl Call {
     fn new() -> Self {
         let now = Instant::now();
         let (local, remote) = (side("192.0.2.10:40000", 1), side("198.51.100.5:9000", 2));
-        let mut call = Self { ours: new_leg(1, now), theirs: new_leg(2, now), local, remote, now };
+        let mut call = Self { ours: new_session(1, now), theirs: new_session(2, now), local, remote, now };
         call.negotiate();
         call
     }

@@ -1,0 +1,122 @@
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn nat() -> SocketAddr {
+    addr("203.0.113.9:31000")
+}
+
+fn attacker() -> SocketAddr {
+    addr("203.0.113.66:6666")
+}
+
+/// An attacker's packet, well formed and with a negotiated payload type.
+fn forged(n: u16) -> Vec<u8> {
+    packet(0, 30_000 + n, 0, 666, &SILENCE)
+}
+
+fn is_heard(session: &mut RtpSession, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
+    heard(session.handle_rtp(now, from, data)).is_some()
+}
+
+#[test]
+fn a_phone_behind_nat_is_heard_and_answered_from_its_first_packet() {
+    let (mut session, now) = session();
+    assert_eq!(session.remote(), Some(phone_addr()));
+    assert!(is_heard(&mut session, now, nat(), &voice(0)));
+    assert_eq!(session.remote(), Some(nat()));
+}
+
+#[test]
+fn without_symmetric_rtp_audio_goes_where_the_description_says() {
+    let now = Instant::now();
+    let mut session =
+        RtpSession::new(SessionConfig { symmetric: false, ..config() }, &mut StdRng::seed_from_u64(1), now);
+    session.negotiate(&terms(), now);
+    assert!(is_heard(&mut session, now, nat(), &voice(0)));
+    assert_eq!(session.remote(), Some(phone_addr()));
+    assert!(!is_heard(&mut session, now, attacker(), &forged(0)), "what is heard is latched all the same");
+}
+
+#[test]
+fn nobody_takes_a_call_over_while_the_phone_is_talking() {
+    let (mut session, start) = session();
+    for n in 0..1000_u16 {
+        let now = start + FRAME * u32::from(n);
+        assert!(is_heard(&mut session, now, nat(), &voice(n)));
+        for m in 0..3 {
+            assert!(!is_heard(&mut session, now, attacker(), &forged(n * 3 + m)));
+        }
+        assert_eq!(session.remote(), Some(nat()));
+    }
+    assert_eq!(session.stats().dropped.foreign_source, 3000);
+}
+
+#[test]
+fn who_fits_the_description_wins_over_who_came_first() {
+    let (mut session, now) = session();
+    let same_host = addr("198.51.100.5:7777");
+    assert!(is_heard(&mut session, now, attacker(), &forged(0)));
+    assert!(is_heard(&mut session, now, same_host, &voice(0)), "the described host displaces a stranger");
+    assert!(!is_heard(&mut session, now, attacker(), &forged(1)));
+    assert!(is_heard(&mut session, now, phone_addr(), &voice(1)), "and the described port another port");
+    assert!(!is_heard(&mut session, now, same_host, &voice(2)));
+    assert_eq!(session.remote(), Some(phone_addr()));
+}
+
+#[test]
+fn packets_that_are_not_of_the_call_latch_nobody() {
+    let (mut session, now) = session();
+    for bad in [packet(18, 1, 1, 666, &SILENCE), b"OPTIONS".to_vec(), packet(0, 1, 1, 666, &[])] {
+        session.handle_rtp(now, attacker(), &bad);
+    }
+    assert_eq!(session.remote(), Some(phone_addr()));
+    assert!(is_heard(&mut session, now, nat(), &voice(0)));
+}
+
+#[test]
+fn a_nat_that_changes_the_port_is_followed_soon_and_a_stranger_late() {
+    let (mut session, start) = session();
+    let moved = addr("203.0.113.9:32000");
+    assert!(is_heard(&mut session, start, nat(), &voice(0)));
+    assert!(
+        !is_heard(&mut session, start + FRAME, moved, &voice(1)),
+        "not while the old port is still speaking"
+    );
+    let later = start + Duration::from_millis(600);
+    assert!(!is_heard(&mut session, later, attacker(), &forged(0)), "a stranger has to wait longer");
+    assert!(is_heard(&mut session, later, moved, &voice(30)), "the same stream goes on from another port");
+    assert_eq!(session.remote(), Some(moved));
+    assert!(!is_heard(&mut session, later + SECOND * 4, attacker(), &forged(1)));
+    assert!(is_heard(&mut session, later + SECOND * 5, attacker(), &forged(2)), "given up for lost");
+}
+
+#[test]
+fn a_new_description_opens_the_latch_and_the_same_one_does_not() {
+    let (mut session, now) = session();
+    assert!(is_heard(&mut session, now, nat(), &voice(0)));
+    session.negotiate(&terms(), now);
+    session.negotiate(
+        &Negotiated { remote_rtp: addr("0.0.0.0:9000"), direction: Direction::RecvOnly, ..terms() },
+        now,
+    );
+    session.negotiate(&terms(), now);
+    assert_eq!(session.remote(), Some(nat()), "hold and resume move nobody");
+    assert!(!is_heard(&mut session, now, attacker(), &forged(0)));
+    let moved = addr("198.51.100.80:9000");
+    session.negotiate(&Negotiated { remote_rtp: moved, ..terms() }, now);
+    assert_eq!(session.remote(), Some(moved));
+    assert!(is_heard(&mut session, now, moved, &packet(0, 1, 1, 99, &SILENCE)));
+}
+
+#[test]
+fn a_held_phone_cannot_be_replaced_by_waiting() {
+    let (mut session, start) = session();
+    assert!(is_heard(&mut session, start, nat(), &voice(0)));
+    session.negotiate(&Negotiated { direction: Direction::Inactive, ..terms() }, start);
+    session.handle_rtp(start + SECOND * 60, attacker(), &forged(0));
+    session.negotiate(&terms(), start + SECOND * 61);
+    assert_eq!(session.remote(), Some(nat()));
+    assert!(!is_heard(&mut session, start + SECOND * 61, attacker(), &forged(1)));
+    assert!(is_heard(&mut session, start + SECOND * 61, nat(), &voice(1)));
+}
