@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::machine::Machine;
 use crate::phone::Counts;
-use crate::process::ThreadShare;
 use crate::workload::Workload;
+use peers::server::ThreadShare;
 
 /// All figures of one run.
 #[derive(Debug, Clone, Serialize)]

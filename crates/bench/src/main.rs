@@ -12,7 +12,6 @@ mod cli;
 mod figures;
 mod machine;
 mod phone;
-mod process;
 mod report;
 mod run;
 mod server;

@@ -1,4 +1,4 @@
-//! The other ends: a phone and a room participant that speak only public protocols.
+//! The other ends: a phone and a room participant that speak only public protocols, and the server between them as a process.
 
 pub mod api;
 pub mod endpoint;
@@ -6,5 +6,6 @@ pub mod measure;
 pub mod participant;
 pub mod phone;
 pub mod prepared;
+pub mod server;
 pub mod sound;
 mod tell;

@@ -8,8 +8,8 @@ use super::call::Call;
 use crate::figures::{AgentCounts, Cost, Delays, Figures, Spread, ms, ms_between};
 use crate::machine::{self, Machine, Reading};
 use crate::phone::{Counts, Line};
-use crate::process::{ThreadShare, Usage};
 use crate::workload::Workload;
+use peers::server::{ThreadShare, Usage};
 
 /// What is read at the beginning of a part.
 pub(super) struct Window {

@@ -15,11 +15,11 @@ use tokio::task::JoinHandle;
 use crate::agent::Agent;
 use crate::figures::Figures;
 use crate::phone::Phones;
-use crate::process::Usage;
 use crate::speech::{self, PhoneSpeech};
 use crate::workload::Workload;
 use call::Call;
 use collect::{Steady, Window};
+use peers::server::Usage;
 
 /// How long the participants are measured alone.
 const ALONE: Duration = Duration::from_secs(3);

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use livekit_protocol as proto;
 use peers::api::ApiError;
+use peers::server::Usage;
 
 use super::journal::Journal;
 use super::screen::Screen;
-use super::usage::Usage;
 use super::world::{Line, ROOM, World};
 
 /// Whom the demo calls.
@@ -158,5 +158,5 @@ fn take(line: Line, screen: &mut Screen, journal: &mut Journal) {
 }
 
 fn usage(world: &World, journal: &Journal) -> Option<(f64, Usage)> {
-    Usage::of(world.server.pid).map(|usage| (journal.now(), usage))
+    Usage::of(&[world.server.pid()]).map(|usage| (journal.now(), usage))
 }

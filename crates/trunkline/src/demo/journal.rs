@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use peers::server::Usage;
+
 use super::told::{PhoneTold, RoomTold, Told, now_micros};
-use super::usage::Usage;
 
 /// Lines kept of each kind; a call of the demo tells some hundreds.
 const MAX_LINES: usize = 20_000;

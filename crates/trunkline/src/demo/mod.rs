@@ -9,7 +9,6 @@ mod judge;
 mod picture;
 mod screen;
 mod server;
-mod usage;
 mod world;
 
 pub(crate) mod participant;

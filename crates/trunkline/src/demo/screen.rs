@@ -190,12 +190,12 @@ fn figures(journal: &Journal) -> Vec<String> {
             track.packets, track.lost
         ));
     }
-    if let (Some((from, begin)), Some((to, end))) = (journal.talk_begin, journal.talk_end) {
-        let cpu = end.cpu.saturating_sub(begin.cpu).as_secs_f64() * 1000.0 / (to - from);
+    if let (Some((from, begin)), Some((to, end))) = (&journal.talk_begin, &journal.talk_end) {
+        let cpu = end.cpu_since(begin).as_secs_f64() * 1000.0 / (to - from);
         lines.push(format!(
             "the server's process: {cpu:.1} ms of CPU per second of the call (voice isolation included)"
         ));
-        let idle = journal.idle.map_or(0, |idle| idle.memory);
+        let idle = journal.idle.as_ref().map_or(0, |idle| idle.memory);
         let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         lines.push(format!(
             "its memory: {:.1} MB, {:.1} MB before the call; started in {:.0} ms",

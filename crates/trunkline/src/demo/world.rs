@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use peers::api::{Grants, TwirpClient, token};
+use peers::server::Usage;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
@@ -14,7 +15,6 @@ use super::journal::Journal;
 use super::screen::Screen;
 use super::server::{KEY, SECRET, Server, program};
 use super::told::{PhoneTold, RoomTold, Told};
-use super::usage::Usage;
 
 /// The room of the call.
 pub(super) const ROOM: &str = "my-sip-room";
@@ -82,7 +82,7 @@ impl World {
             journal.room(&told);
         }
         screen.ready("participant", &format!("in room {ROOM}, says a pulsed tone of {ROOM_HZ} Hz"));
-        journal.idle = Usage::of(server.pid);
+        journal.idle = Usage::of(&[server.pid()]);
         let api = TwirpClient::new(&server.url, KEY, SECRET)?;
         Ok(Self { server, api, phone_address, phone, room })
     }

@@ -11,11 +11,11 @@ const TICKS: u64 = 100;
 
 /// What some processes have used so far, together.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Time on a processor, user and system, of all threads, those that have ended too.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
     /// Memory held now (resident), in bytes.
-    pub(crate) memory: u64,
+    pub memory: u64,
     /// Time of each living thread.
     threads: BTreeMap<(u32, u32), Thread>,
 }
@@ -29,16 +29,19 @@ struct Thread {
 
 /// What the threads of one name did between two readings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct ThreadShare {
-    pub(crate) name: String,
-    pub(crate) cpu_ms: f64,
+pub struct ThreadShare {
+    /// The threads' name.
+    pub name: String,
+    /// Milliseconds on a processor.
+    pub cpu_ms: f64,
     /// How often they were put on a processor: about their wake-ups.
-    pub(crate) runs: u64,
+    pub runs: u64,
 }
 
 impl Usage {
     /// Reads it; `None` where there is no `/proc`, or one of the processes is gone.
-    pub(crate) fn of(pids: &[u32]) -> Option<Self> {
+    #[must_use]
+    pub fn of(pids: &[u32]) -> Option<Self> {
         let mut sum = Self::default();
         for &pid in pids {
             sum.memory += memory(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)?;
@@ -49,7 +52,8 @@ impl Usage {
     }
 
     /// CPU time since `before`: by the scheduler's nanoseconds where threads lived through it all, else by ticks.
-    pub(crate) fn cpu_since(&self, before: &Self) -> Duration {
+    #[must_use]
+    pub fn cpu_since(&self, before: &Self) -> Duration {
         let by_ticks = self.cpu.saturating_sub(before.cpu);
         let by_threads = self.shares_since(before).iter().map(|share| share.cpu_ms).sum::<f64>();
         let by_threads = Duration::from_secs_f64(by_threads / 1000.0);
@@ -59,7 +63,8 @@ impl Usage {
     }
 
     /// What each name of thread did since `before`.
-    pub(crate) fn shares_since(&self, before: &Self) -> Vec<ThreadShare> {
+    #[must_use]
+    pub fn shares_since(&self, before: &Self) -> Vec<ThreadShare> {
         let mut shares: BTreeMap<&str, ThreadShare> = BTreeMap::new();
         for (id, thread) in &self.threads {
             let (cpu, switches) = before.threads.get(id).map_or((Duration::ZERO, 0), |t| (t.cpu, t.switches));
