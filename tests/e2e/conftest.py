@@ -12,6 +12,7 @@ from livekit import api
 
 from harness import goclient
 from harness.baresip import Baresip
+from harness.kamailio import Kamailio
 from harness.room import Participant
 from harness.server import API_KEY, API_SECRET, BINARY, Trunkline
 from harness.sipp import Sipp
@@ -136,6 +137,21 @@ def baresip(tmp_path):
     yield start
     for phone in started:
         phone.stop()
+
+
+@pytest.fixture
+def kamailio(tmp_path):
+    """Starts proxies before phones."""
+    need("kamailio")
+    started: list[Kamailio] = []
+
+    def start(phones: list[str], algorithm: str | None = None) -> Kamailio:
+        started.append(Kamailio(tmp_path, phones, algorithm))
+        return started[-1]
+
+    yield start
+    for proxy in started:
+        proxy.stop()
 
 
 @pytest_asyncio.fixture

@@ -12,8 +12,14 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// A program the tests drive, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 4] =
-    [("sipp", "sip-tester"), ("baresip", "baresip-core"), ("chromium", "chromium"), ("npm", "npm")];
+const PROGRAMS: [(&str, &str); 6] = [
+    ("sipp", "sip-tester"),
+    ("baresip", "baresip-core"),
+    ("kamailio", "kamailio"),
+    ("tshark", "tshark"),
+    ("chromium", "chromium"),
+    ("npm", "npm"),
+];
 /// What `python3 -m venv` needs on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 

@@ -12,9 +12,13 @@ SCENARIOS = ROOT / "tests" / "sipp"
 
 
 class Sipp:
-    """One SIPp process on 127.0.0.1; it plays the scenario for `calls` calls and then ends by itself."""
+    """One SIPp process on 127.0.0.1; it plays the scenario for `calls` calls and then ends by itself.
 
-    def __init__(self, folder: Path, scenario: str, calls: int = 1, transport: str = "u1", seconds: int = 60, **keys):
+    SIPp takes a message that is equal to the one before for a copy and keeps it from the scenario; with `-nr` among
+    the `options` copies are part of the story.
+    """
+
+    def __init__(self, folder: Path, scenario: str, calls: int = 1, transport: str = "u1", seconds: int = 60, options=(), **keys):
         self.port = free_port()
         self.folder = folder / f"sipp-{scenario}-{self.port}"
         self.folder.mkdir(parents=True)
@@ -28,7 +32,7 @@ class Sipp:
             "sipp", "-sf", f"{scenario}.xml", "-i", "127.0.0.1", "-p", str(self.port), "-t", transport,
             "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
             "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error",
-            "-mp", str(free_port()),
+            "-mp", str(free_port()), *options,
         ]  # fmt: skip
         self.output = (self.folder / "screen.log").open("wb")
         self.process = subprocess.Popen(
@@ -62,7 +66,8 @@ class Sipp:
 
     async def ends_well(self, seconds: float = 20.0) -> None:
         """The scenario was played to its end, every message as expected."""
-        await until(lambda: self.process.poll() is not None, f"SIPp ends; its story so far:\n{self.trace()}", seconds)
+        story = lambda: f"SIPp ends; its story so far:\n{self.trace()[-6_000:]}"  # noqa: E731
+        await until(lambda: self.process.poll() is not None, story, seconds)
         code = self.process.returncode
         errors = self.folder / "errors.log"
         told = errors.read_text(errors="replace")[-2000:] if errors.exists() else ""

@@ -4,19 +4,19 @@ import asyncio
 import time
 
 
-def wait_until(condition, what: str, seconds: float = 10.0):
-    """Polls `condition` until it is true (returned as is) or the deadline passes (an error that says `what`)."""
+def wait_until(condition, what, seconds: float = 10.0):
+    """Polls `condition` until it is true (returned as is) or the deadline passes (an error that says `what`, a text or what makes one)."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s: {what}")
+            raise TimeoutError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.02)
 
 
-async def until(condition, what: str, seconds: float = 10.0):
+async def until(condition, what, seconds: float = 10.0):
     """`wait_until` for coroutines."""
     deadline = time.monotonic() + seconds
     while True:
@@ -24,5 +24,5 @@ async def until(condition, what: str, seconds: float = 10.0):
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s: {what}")
+            raise TimeoutError(f"not within {seconds} s: {what() if callable(what) else what}")
         await asyncio.sleep(0.02)

@@ -21,7 +21,7 @@ impl Call {
         self.status(CallStatus::Hangup);
         if self.leg == Leg::Up {
             self.leg = Leg::Closing;
-            let headers = self.bye_headers(headers);
+            let headers = self.bye_headers(verdict, headers);
             // Before anything for the room: its worker may be busy for seconds, and the phone must not wait for it.
             self.outputs.push_front(CallOutput::Hangup { headers });
         }
@@ -74,9 +74,11 @@ impl Call {
         self.push(CallOutput::Ended(Box::new(summary)));
     }
 
-    fn bye_headers(&self, extra: &[(String, String)]) -> Vec<(String, String)> {
+    fn bye_headers(&self, verdict: &Verdict, extra: &[(String, String)]) -> Vec<(String, String)> {
         let live =
             |key: &str| self.shown.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
-        headers_for_bye(&self.plan.mapping, live, extra)
+        let mut headers = headers_for_bye(&self.plan.mapping, live, extra);
+        headers.extend(verdict.reason_header().map(|reason| ("Reason".to_owned(), reason)));
+        headers
     }
 }

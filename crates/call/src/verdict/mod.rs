@@ -198,6 +198,18 @@ impl Verdict {
             }
         }
     }
+
+    /// The `Reason` header (RFC 3326) that our BYE or CANCEL carries, where we end a call for the phone's own fault.
+    #[must_use]
+    pub fn reason_header(&self) -> Option<String> {
+        let (cause, text) = match self {
+            Self::UnusableAnswer(why) => (488, why.as_str()),
+            Self::MediaTimeout => (408, NO_MEDIA),
+            _ => return None,
+        };
+        let text: String = text.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
+        Some(format!("SIP;cause={cause};text=\"{text}\""))
+    }
 }
 
 const TIMED_OUT: &str = "sip request timed out";

@@ -1,0 +1,281 @@
+"""The phone leg as the RFCs have it, told by SIPp: each scenario of tests/sipp is one story, checked on the wire."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from livekit import api
+from livekit.protocol.models import DisconnectReason
+from livekit.protocol.sip import CreateSIPParticipantRequest
+
+from harness import digest
+from harness.waiting import until
+
+USER, PASSWORD = "caller", "correct horse"
+COPIES = ("-nr",)
+
+
+def request(trunk: str, room: str = "book", wait: bool = True, **fields) -> CreateSIPParticipantRequest:
+    return CreateSIPParticipantRequest(
+        sip_trunk_id=trunk,
+        sip_call_to="+15105550123",
+        room_name=room,
+        participant_identity="phone",
+        wait_until_answered=wait,
+        **fields,
+    )
+
+
+@pytest.fixture
+def hang_up(livekit):
+    async def remove(room: str = "book") -> None:
+        await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
+
+    return remove
+
+
+def asks(proxy: bool, *challenges: str) -> dict[str, str]:
+    """Status and header fields of a challenge, to be put into a scenario."""
+    name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
+    status = "407 Proxy Authentication Required" if proxy else "401 Unauthorized"
+    return {"status": status, "challenge": "\n".join(f"{name}: {challenge}" for challenge in challenges)}
+
+
+def keys(prefix: str, challenge: dict[str, str]) -> dict[str, str]:
+    return {f"{prefix}_{name}": text for name, text in challenge.items()}
+
+
+def wants(algorithm: str, realm: str = "carrier.example", nonce: str = "one", more: str = "") -> str:
+    return f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{more}'
+
+
+# --- credentials (RFC 7616, 8760) ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("proxy", [False, True], ids=["401", "407"])
+@pytest.mark.parametrize(
+    ("challenges", "taken"),
+    [
+        ([wants("MD5")], "MD5"),
+        ([wants("SHA-256")], "SHA-256"),
+        ([wants("SHA-512-256")], "SHA-512-256"),
+        ([wants("MD5"), wants("SHA-256"), wants("SHA-512-256")], "SHA-512-256"),
+        (['Negotiate dGVzdA==', 'Basic realm="x"', wants("SHA-384", nonce="no"), wants("MD5")], "MD5"),
+        (['Digest realm="old.example", nonce="two"'], None),
+    ],
+    ids=["md5", "sha-256", "sha-512-256", "the-strongest", "unknown-ones-passed-over", "without-qop"],
+)
+async def test_a_challenge_is_answered(livekit, sipp, trunk_to, hang_up, server, proxy, challenges, taken):
+    phone = sipp("challenge_once", **keys("once", asks(proxy, *challenges)))
+    trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
+    await livekit.sip.create_sip_participant(request(trunk))
+    await hang_up()
+    await phone.ends_well()
+
+    name = "Proxy-Authorization" if proxy else "Authorization"
+    first, second = phone.received("INVITE")
+    assert not digest.header(first, name), "nothing is told before it is asked for"
+    (told,) = digest.header(second, name)
+    assert digest.fields(told).get("algorithm") == taken
+    assert digest.is_right(told, "INVITE", USER, PASSWORD), told
+    (bye,) = phone.received("BYE")
+    (told,) = digest.header(bye, name)
+    assert digest.is_right(told, "BYE", USER, PASSWORD), "the dialog's later requests carry it too"
+    assert PASSWORD not in server.log() and digest.fields(told)["response"] not in server.log()
+
+
+async def test_a_proxy_and_then_the_phone_ask_and_both_answers_are_kept(livekit, sipp, trunk_to, hang_up):
+    first, second = asks(True, wants("MD5", "proxy.example")), asks(False, wants("SHA-256", "phone.example"))
+    phone = sipp("challenge_twice", **keys("first", first), **keys("second", second))
+    trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
+    await livekit.sip.create_sip_participant(request(trunk))
+    await hang_up()
+    await phone.ends_well()
+
+    last_ack = phone.received("ACK")[-1]
+    for message, method in [(phone.received("INVITE")[2], "INVITE"), (phone.received("BYE")[0], "BYE")]:
+        (proxys,), (phones,) = digest.header(message, "Proxy-Authorization"), digest.header(message, "Authorization")
+        assert digest.is_right(proxys, method, USER, PASSWORD) and digest.is_right(phones, method, USER, PASSWORD)
+    assert digest.header(last_ack, "Proxy-Authorization") and digest.header(last_ack, "Authorization")
+
+
+async def test_a_stale_nonce_is_replaced_and_is_no_wrong_password(livekit, sipp, trunk_to, hang_up):
+    first = asks(False, wants("MD5", nonce="old"))
+    second = asks(False, wants("MD5", nonce="new", more=", stale=true"))
+    phone = sipp("challenge_twice", **keys("first", first), **keys("second", second))
+    trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
+    await livekit.sip.create_sip_participant(request(trunk))
+    await hang_up()
+    await phone.ends_well()
+
+    (told,) = digest.header(phone.received("INVITE")[2], "Authorization")
+    assert digest.fields(told)["nonce"] == "new" and digest.is_right(told, "INVITE", USER, PASSWORD)
+
+
+async def test_a_bye_that_is_challenged_is_sent_again_with_the_answer(livekit, sipp, trunk_to, hang_up):
+    phone = sipp("challenge_bye")
+    trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
+    await livekit.sip.create_sip_participant(request(trunk))
+    await hang_up()
+    await phone.ends_well()
+    (told,) = digest.header(phone.received("BYE")[1], "Proxy-Authorization")
+    assert digest.is_right(told, "BYE", USER, PASSWORD)
+
+
+# --- the race for the answer (RFC 3261 §9, §13, RFC 6026) ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options"),
+    [("silent_then_cancelled", ()), ("cancel_and_487_get_lost", COPIES), ("answer_crosses_cancel", ())],
+)
+async def test_a_call_nobody_wants_any_more_is_taken_back(
+    livekit, join, sipp, trunk_to, hang_up, scenario, options
+):
+    phone = sipp(scenario, options=options)
+    watcher = await join("book", "watcher")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), wait=False))
+    called = "dialing" if scenario == "silent_then_cancelled" else "ringing"
+    await watcher.sees("phone", called)
+    await until(lambda: phone.received("INVITE"), "the phone is called")
+    await hang_up()
+    await phone.ends_well()
+    assert await watcher.sees_leave("phone") == DisconnectReason.PARTICIPANT_REMOVED
+
+
+async def test_every_copy_of_the_answer_gets_its_ack_again(livekit, sipp, trunk_to, hang_up):
+    phone = sipp("answer_repeated", options=COPIES)
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await until(lambda: len(phone.received("ACK")) == 4, "four ACKs")
+    assert len(set(phone.received("ACK"))) == 1, "each is the same ACK"
+    await hang_up()
+    await phone.ends_well()
+
+
+async def test_the_fork_that_answers_second_is_ended_and_the_first_keeps_the_call(
+    livekit, join, sipp, trunk_to, hang_up
+):
+    phone = sipp("answer_from_two_forks")
+    watcher = await join("book", "watcher")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await until(lambda: phone.received("BYE"), "the second fork is ended")
+    assert "phone" in watcher.room.remote_participants
+    await hang_up()
+    await phone.ends_well()
+
+
+async def test_any_2xx_is_an_answer(livekit, sipp, trunk_to, hang_up):
+    phone = sipp("answer_202_without_contact")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await hang_up()
+    await phone.ends_well()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "fields", "told"),
+    [
+        ("answer_unusable", {"formats": "18", "maps": "a=rtpmap:18 G729/8000"}, "no codec in common"),
+        ("answer_unusable", {"formats": "101", "maps": "a=rtpmap:101 telephone-event/8000"}, "no codec in common"),
+        ("answer_without_description", {}, "no session description"),
+    ],
+    ids=["another-codec", "only-digits", "no-description"],
+)
+async def test_an_answer_that_cannot_be_used_is_acknowledged_and_ended_with_the_reason(
+    livekit, sipp, trunk_to, scenario, fields, told
+):
+    phone = sipp(scenario, **fields)
+    with pytest.raises(api.ServerError) as raised:
+        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    assert raised.value.code == "failed_precondition" and told in raised.value.message, "the caller is told why"
+    await phone.ends_well()
+    (reason,) = digest.header(phone.received("BYE")[0], "Reason")
+    assert "cause=488" in reason and told in reason, "and so is the phone"
+
+
+async def test_every_provisional_response_keeps_the_call_ringing(livekit, join, sipp, trunk_to, hang_up):
+    phone = sipp("every_provisional")
+    watcher = await join("book", "watcher")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await watcher.sees("phone", "active")
+    assert watcher.statuses_of("phone")[-2:] == ["ringing", "active"]
+    await hang_up()
+    await phone.ends_well()
+
+
+@pytest.mark.parametrize("scenario", ["reliable_progress", "prack_never_answered"])
+async def test_reliable_responses_are_acknowledged_and_delay_nothing(livekit, sipp, trunk_to, hang_up, scenario):
+    phone = sipp(scenario)
+    placing = livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await asyncio.wait_for(placing, 5)
+    await hang_up()
+    await phone.ends_well()
+
+
+async def test_a_redirection_elsewhere_is_reported(livekit, sipp, trunk_to):
+    phone = sipp("redirect", target="sip:+15105550199@192.0.2.99")
+    with pytest.raises(api.SipCallError) as raised:
+        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    assert raised.value.sip_status_code == 302
+    await phone.ends_well()
+
+
+# --- inside the dialog (RFC 3261 §12, §14, RFC 3311) --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options", "fields"),
+    [
+        ("stray_byes", (), {}),
+        ("reinvite", (), {"direction": "sendonly", "address": "[media_ip]"}),
+        ("reinvite", (), {"direction": "inactive", "address": "[media_ip]"}),
+        ("reinvite", (), {"direction": "sendrecv", "address": "0.0.0.0"}),
+        ("reinvite_without_offer", (), {}),
+        ("reinvite_refused", (), {}),
+        ("reinvite_ack_lost", COPIES, {}),
+        ("update", (), {}),
+        ("every_method", (), {}),
+        ("session_refreshed_by_update", (), {}),
+        ("session_refreshed_by_reinvite", (), {}),
+        ("session_refreshed_by_the_phone", (), {}),
+        ("offers_cross", (), {}),
+    ],
+)
+async def test_what_a_phone_asks_inside_the_call_is_answered_until_it_hangs_up(
+    livekit, join, sipp, trunk_to, scenario, options, fields
+):
+    phone = sipp(scenario, options=options, **fields)
+    agent = await join("book", "agent")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await phone.ends_well(40)
+    assert await agent.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED, "only its own BYE ended the call"
+
+
+async def test_a_phone_that_does_not_refresh_its_session_is_hung_up_with_the_reason(livekit, join, sipp, trunk_to):
+    phone = sipp("session_not_refreshed")
+    watcher = await join("book", "watcher")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await watcher.sees_leave("phone", 15)
+    await phone.ends_well()
+
+
+async def test_a_longer_session_is_offered_where_half_an_hour_is_too_short(livekit, sipp, trunk_to, hang_up):
+    phone = sipp("session_too_small")
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await hang_up()
+    await phone.ends_well()
+
+
+async def test_calls_over_tcp_share_one_connection(server, livekit, sipp, trunk_to, hang_up):
+    phone = sipp("answer_until_bye", calls=3, transport="t1")
+    trunk = await trunk_to(phone.address, transport=api.SIPTransport.SIP_TRANSPORT_TCP)
+    for _ in range(3):
+        await livekit.sip.create_sip_participant(request(trunk))
+        assert len(connections_to(phone.port)) == 1
+        await hang_up()
+    await phone.ends_well()
+
+
+def connections_to(port: int) -> list[str]:
+    """The established TCP connections to a port of this machine."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [fields[1] for fields in lines if fields[2].endswith(f":{port:04X}") and fields[3] == "01"]
