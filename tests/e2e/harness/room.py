@@ -138,6 +138,10 @@ class Participant:
         await until(lambda: identity in self.left, f"{identity} leaves", seconds)
         return self.left[identity]
 
+    def forget(self, identity: str) -> None:
+        """Only what is heard from now on counts."""
+        self.heard.get(identity, []).clear()
+
     async def leave(self) -> None:
         for task in self.tasks:
             task.cancel()

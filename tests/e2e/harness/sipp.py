@@ -18,7 +18,17 @@ class Sipp:
     the `options` copies are part of the story.
     """
 
-    def __init__(self, folder: Path, scenario: str, calls: int = 1, transport: str = "u1", seconds: int = 60, options=(), **keys):
+    def __init__(
+        self,
+        folder: Path,
+        scenario: str,
+        calls: int = 1,
+        transport: str = "u1",
+        seconds: int = 60,
+        options=(),
+        files: dict[str, bytes] | None = None,
+        **keys,
+    ):
         self.port = free_port()
         self.folder = folder / f"sipp-{scenario}-{self.port}"
         self.folder.mkdir(parents=True)
@@ -27,6 +37,8 @@ class Sipp:
         for key, value in keys.items():
             text = text.replace(f"[{key}]", str(value))
         (self.folder / f"{scenario}.xml").write_text(text)
+        for name, content in (files or {}).items():
+            (self.folder / name).write_bytes(content)
         self.messages = self.folder / "messages.log"
         command = [
             "sipp", "-sf", f"{scenario}.xml", "-i", "127.0.0.1", "-p", str(self.port), "-t", transport,

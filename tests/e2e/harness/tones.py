@@ -48,6 +48,16 @@ def holds(samples: np.ndarray, rate: int, hertz: float, least_share: float = 0.2
     return hears(samples, rate, hertz, least_share)
 
 
+def tone_ulaw(hertz: float, seconds: float) -> bytes:
+    """A tone as G.711 µ-law at 8 kHz, without any header."""
+    samples = np.clip(tone(hertz, seconds, 8_000).astype(np.int32), -32_635, 32_635)
+    magnitude = np.abs(samples) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
+    mantissa = (magnitude >> (exponent + 3)) & 0x0F
+    sign = np.where(samples < 0, 0x80, 0)
+    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8).tobytes()
+
+
 def read_wav(path: Path) -> tuple[np.ndarray, int]:
     """Mono 16-bit samples and the rate; an unfinished header (a writer still at work) is read to the file's end."""
     content = Path(path).read_bytes()

@@ -9,6 +9,7 @@
 //! | `sip.callID`, `sip.trunkID` | with the join | `join` |
 //! | `sip.phoneNumber`, `sip.hostname`, `sip.trunkPhoneNumber` | with the join, unless the number is hidden | `join` |
 //! | `sip.callStatus` | with the join, then at every change of state | [`CallStatus`] |
+//! | `sip.hold` | `true` when the phone holds the call, `false` when it takes it up again | [`hold_attribute`] |
 //! | `sip.twilio.*`, `sip.telnyx.*`, `sip.amazon.*` | as responses bring the carrier's own headers | `provider` |
 //! | `sip.callIDFull`, `sip.callTag`, `sip.h.*`, mapped headers | in one update at the answer, before `automation` or `active` | `headers` |
 
@@ -26,6 +27,15 @@ pub const CALL_STATUS: &str = "sip.callStatus";
 pub const CALL_ID_FULL: &str = "sip.callIDFull";
 /// Key of the phone's To tag, known to watchers once the phone has answered.
 pub const CALL_TAG: &str = "sip.callTag";
+
+/// Key of whether the phone holds the call; not there until it does for the first time.
+pub const HOLD: &str = "sip.hold";
+
+/// The attribute that shows whether the phone holds the call.
+#[must_use]
+pub fn hold_attribute(held: bool) -> (String, String) {
+    (HOLD.to_owned(), held.to_string())
+}
 
 /// The public status of a call, in the order in which watchers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -28,8 +28,13 @@ pub struct BridgeConfig {
 pub enum BridgeCommand {
     /// Play the dial tone into the room, or stop it.
     DialTone(bool),
-    /// The phone is up, or has moved: this is how it is spoken to. The room hears it from now on.
+    /// The phone is not up yet, but its network already plays something: an announcement, its own ringing. The room hears
+    /// it; the phone hears silence. Another one replaces it.
+    EarlyMedia(Negotiated),
+    /// The phone is up, or has moved, is held or resumed: this is how it is spoken to. The room hears it from now on.
     Connect(Negotiated),
+    /// The phone pressed a key and said so by signalling.
+    Pressed(Digit),
     /// Send these digits, then report [`BridgeEvent::DigitsSent`].
     SendDigits(DialString),
     /// Let the phone hear the room, and pass digits both ways.

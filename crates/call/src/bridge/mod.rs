@@ -8,6 +8,7 @@ mod ear;
 mod early;
 mod frames;
 mod io;
+mod keys;
 mod splice;
 mod to_phone;
 mod to_room;
@@ -25,6 +26,7 @@ use room::TrackSid;
 use ear::Ear;
 use early::Early;
 use frames::SourcePacket;
+use keys::{Keys, Via};
 use to_phone::{Frame, TICK, ToPhone};
 use to_room::ToRoom;
 
@@ -40,13 +42,15 @@ pub struct Bridge {
     early: Early,
     to_room: ToRoom,
     to_phone: ToPhone,
+    /// The phone has answered: what came before was early media.
+    up: bool,
     /// The room is heard, digits pass.
     open: bool,
     /// [`BridgeCommand::SendDigits`] is to be reported.
     dialing: bool,
     next_tick: Option<Instant>,
     seen: Seen,
-    digits_from_phone: u32,
+    keys: Keys,
     digits_dropped: u32,
     /// Listens for keys while the phone takes no telephone-events.
     ear: Option<Box<Ear>>,
@@ -84,11 +88,12 @@ impl Bridge {
             early: Early::default(),
             to_room: ToRoom::new(config.voice_isolation, rng),
             to_phone: ToPhone::new(),
+            up: false,
             open: false,
             dialing: false,
             next_tick: None,
             seen: Seen::default(),
-            digits_from_phone: 0,
+            keys: Keys::default(),
             digits_dropped: 0,
             ear: None,
             packet: Vec::with_capacity(256),
@@ -96,15 +101,17 @@ impl Bridge {
     }
 
     /// Does what the call asks.
-    pub fn command(&mut self, now: Instant, command: BridgeCommand) {
+    pub fn command(&mut self, now: Instant, command: BridgeCommand, sink: &mut impl Sink) {
         match command {
             BridgeCommand::DialTone(on) => self.to_room.tone(on),
+            BridgeCommand::EarlyMedia(negotiated) => self.early_media(now, &negotiated),
             BridgeCommand::Connect(negotiated) => self.connect(now, &negotiated),
             BridgeCommand::SendDigits(digits) => {
                 self.dialing = true;
                 self.dial(&digits);
             }
             BridgeCommand::Open => self.open = true,
+            BridgeCommand::Pressed(digit) => self.pressed(now, digit, Via::Signalling, sink),
         }
         self.schedule(now);
     }
@@ -123,22 +130,23 @@ impl Bridge {
         match self.leg.handle_rtp(now, from, packet) {
             Received::Audio { payload, codec, seq, timestamp, marker, ssrc_changed: _ } => {
                 let source = SourcePacket { payload, codec, seq, timestamp, marker };
+                // Whatever the phone's network plays says more than our tone.
+                self.to_room.tone(false);
                 let written = self.to_room.phone(now, &source, sink);
                 let digit = self.ear.as_mut().and_then(|ear| ear.hear(&source));
                 self.heard(now, written, sink);
                 if let Some(digit) = digit {
-                    self.pressed(digit, sink);
+                    self.pressed(now, digit, Via::Media, sink);
                 }
             }
-            Received::Digit(event) => self.pressed(event.digit, sink),
+            Received::Digit(event) => self.pressed(now, event.digit, Via::Media, sink),
             Received::Nothing => {}
         }
     }
 
     /// The phone pressed a key.
-    fn pressed(&mut self, digit: Digit, sink: &mut impl Sink) {
-        self.digits_from_phone += 1;
-        if self.open {
+    fn pressed(&mut self, now: Instant, digit: Digit, via: Via, sink: &mut impl Sink) {
+        if self.keys.pressed(now, digit, via) && self.open {
             sink.room_digit(digit);
         }
     }
@@ -150,7 +158,7 @@ impl Bridge {
 
     /// A packet of a talker in the room.
     pub fn room_audio(&mut self, now: Instant, packet: &TalkerPacket<'_>) {
-        if self.open {
+        if self.open && !self.is_held() {
             self.to_phone.insert(now, packet);
         }
     }
@@ -213,17 +221,35 @@ impl Bridge {
             leg: self.leg.stats(),
             playout: self.to_phone.stats(),
             to_room: self.to_room.written(),
-            digits_from_phone: self.digits_from_phone,
+            digits_from_phone: self.keys.count(),
             digits_dropped: self.digits_dropped,
         }
     }
 
-    fn connect(&mut self, now: Instant, negotiated: &Negotiated) {
+    /// Whether the phone wants to hear nothing.
+    fn is_held(&self) -> bool {
+        self.leg.negotiated().is_some_and(Negotiated::is_held)
+    }
+
+    fn early_media(&mut self, now: Instant, negotiated: &Negotiated) {
+        if !self.up {
+            self.negotiate(now, negotiated);
+        }
+    }
+
+    fn negotiate(&mut self, now: Instant, negotiated: &Negotiated) {
         if self.leg.codec().is_none() {
             // The first frame goes out at once, whatever the dial tone's clock says.
             self.next_tick = Some(now);
         }
         self.leg.negotiate(negotiated, now);
+    }
+
+    fn connect(&mut self, now: Instant, negotiated: &Negotiated) {
+        self.negotiate(now, negotiated);
+        if !std::mem::replace(&mut self.up, true) {
+            self.leg.answered(now);
+        }
         if self.leg.takes_events() {
             self.ear = None;
         } else if self.ear.is_none() {
@@ -265,7 +291,7 @@ impl Bridge {
         if let Some(to) = self.leg.poll_rtcp(now, wallclock, &mut self.packet) {
             self.send_rtcp(to, sink);
         }
-        if !self.seen.timeout && self.leg.media_timed_out(now) {
+        if self.up && !self.seen.timeout && self.leg.media_timed_out(now) {
             self.seen.timeout = true;
             sink.event(BridgeEvent::MediaTimeout);
         }

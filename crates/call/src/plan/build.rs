@@ -48,6 +48,7 @@ impl Plan {
             media,
             dtmf: Some(request.dtmf.clone()).filter(|digits| !digits.is_empty()),
             dial_tone: wants_dial_tone(request),
+            early_media: defaults.early_media,
             voice_isolation: request.krisp_enabled,
             ringing_timeout,
             max_duration,

@@ -33,11 +33,13 @@ pub struct PlanDefaults {
     pub from_host: String,
     /// The codecs this server offers when a call does not list any, best first.
     pub codecs: Vec<Codec>,
+    /// What the network plays before the answer goes into the room.
+    pub early_media: bool,
 }
 
 impl Default for PlanDefaults {
     fn default() -> Self {
-        Self { from_host: "127.0.0.1".to_owned(), codecs: vec![Codec::Pcmu, Codec::Pcma] }
+        Self { from_host: "127.0.0.1".to_owned(), codecs: vec![Codec::Pcmu, Codec::Pcma], early_media: true }
     }
 }
 
@@ -64,6 +66,8 @@ pub struct Plan {
     pub dtmf: Option<String>,
     /// Play the dial tone into the room until the call is answered.
     pub dial_tone: bool,
+    /// What the network plays before the answer goes into the room; the dial tone yields to it.
+    pub early_media: bool,
     /// Clean the phone's audio of noise (`krisp_enabled`).
     pub voice_isolation: bool,
     /// From the first INVITE to the answer.

@@ -24,8 +24,16 @@ pub struct Times {
     pub invited: Option<Instant>,
     /// 100 came.
     pub trying: Option<Instant>,
-    /// 180 or the like came.
+    /// The first of 180 to 199 came: what watchers see as `ringing`.
     pub ringing: Option<Instant>,
+    /// 180: the phone itself rings.
+    pub alerting: Option<Instant>,
+    /// 181: the call is forwarded.
+    pub forwarded: Option<Instant>,
+    /// 182: the call waits in a queue.
+    pub queued: Option<Instant>,
+    /// 183: something is under way that is not told more closely.
+    pub session_progress: Option<Instant>,
     /// 200 came.
     pub answered: Option<Instant>,
     /// The initial digits were through.
@@ -48,6 +56,10 @@ impl Times {
             invited: None,
             trying: None,
             ringing: None,
+            alerting: None,
+            forwarded: None,
+            queued: None,
+            session_progress: None,
             answered: None,
             digits_sent: None,
             active: None,
@@ -75,10 +87,19 @@ impl Times {
         between(self.invited, self.answered)
     }
 
-    /// Answer to the phone's first audio in the room.
+    /// Answer to the phone's first audio in the room; `None` too when early media was heard there before.
     #[must_use]
     pub fn answer_to_room_audio(&self) -> Option<Duration> {
-        between(self.answered, self.first_audio_to_room)
+        let heard =
+            self.first_audio_to_room.filter(|at| self.answered.is_some_and(|answered| *at >= answered));
+        between(self.answered, heard)
+    }
+
+    /// How long before the answer, or the end, the room heard the phone's network: early media. `None` if it did not.
+    #[must_use]
+    pub fn early_media(&self) -> Option<Duration> {
+        let until = self.answered.or(self.ended)?;
+        self.first_audio_to_room.filter(|at| *at < until).map(|at| until - at)
     }
 
     /// Answer to the first audible audio towards the phone. Initial digits delay it: see [`Times::active_to_phone_audio`].
@@ -186,6 +207,18 @@ impl Record {
 
     pub(crate) fn ringing(&mut self, now: Instant) {
         self.times.ringing.get_or_insert(now);
+    }
+
+    /// A provisional response of this code.
+    pub(crate) fn provisional(&mut self, now: Instant, code: u16) {
+        let time = match code {
+            180 => &mut self.times.alerting,
+            181 => &mut self.times.forwarded,
+            182 => &mut self.times.queued,
+            183 => &mut self.times.session_progress,
+            _ => return,
+        };
+        time.get_or_insert(now);
     }
 
     pub(crate) fn answered(&mut self, now: Instant) {

@@ -1,11 +1,13 @@
-//! Active: both sides hear each other, until somebody ends it. What the phone changes on the way (re-INVITE) is here.
+//! Active: both sides hear each other, until somebody ends it. What the phone changes on the way (re-INVITE,
+//! UPDATE, hold) and the keys that it tells by INFO are here.
 
 use std::time::Instant;
 
-use media::sdp::{self, SessionDescription};
+use media::dtmf::digit_of_info;
+use media::sdp::{self, LocalAudio, Negotiated, SessionDescription};
 
 use super::{Call, CallOutput, State};
-use crate::attributes::CallStatus;
+use crate::attributes::{CallStatus, hold_attribute};
 use crate::bridge::BridgeCommand;
 
 /// Not Acceptable Here: the offered media is of no use.
@@ -23,34 +25,32 @@ impl Call {
     /// Answers a new offer with what it allows, or tells ours when the phone asks for one.
     pub(super) fn reinvite(&mut self, offer: Option<&str>) {
         self.reoffer = None;
-        let answer = match (offer, self.local.as_mut()) {
-            (_, None) => Err(NOT_ACCEPTABLE),
-            (None, Some(local)) => {
-                local.version += 1;
-                let ours = sdp::offer(local);
-                let text = ours.to_string();
-                self.reoffer = Some(ours);
-                Ok((text, None))
-            }
-            (Some(offer), Some(local)) => {
-                local.version += 1;
-                SessionDescription::parse(offer)
-                    .ok()
-                    .and_then(|offer| sdp::answer(&offer, local).ok())
-                    .map(|(answer, negotiated)| (answer.to_string(), Some(negotiated)))
-                    .ok_or(NOT_ACCEPTABLE)
-            }
+        let answer = match offer {
+            Some(offer) => self.answer_offer(offer),
+            None => self.offer_again(),
         };
-        match answer {
-            Ok((text, negotiated)) => {
-                if let Some(negotiated) = negotiated {
-                    self.record.codec(&negotiated);
-                    self.command(BridgeCommand::Connect(negotiated));
-                }
-                self.push(CallOutput::AnswerReInvite(Ok(text)));
-            }
-            Err(code) => self.push(CallOutput::AnswerReInvite(Err(code))),
-        }
+        self.push(CallOutput::AnswerReInvite(answer.ok_or(NOT_ACCEPTABLE)));
+    }
+
+    fn offer_again(&mut self) -> Option<String> {
+        let local = self.local.as_mut()?;
+        local.version += 1;
+        let ours = sdp::offer(local);
+        let text = ours.to_string();
+        self.reoffer = Some(ours);
+        Some(text)
+    }
+
+    fn answer_offer(&mut self, offer: &str) -> Option<String> {
+        let local = self.local.as_mut()?;
+        let offer = SessionDescription::parse(offer).ok()?;
+        let (answer, negotiated) =
+            sdp::answer(&offer, &LocalAudio { version: local.version + 1, ..local.clone() }).ok()?;
+        local.version += 1;
+        let text = answer.to_string();
+        self.ours = Some(answer);
+        self.changed(negotiated);
+        Some(text)
     }
 
     /// The answer to an offer that went out in our 200. One that is missing or of no use leaves the media as it was.
@@ -60,8 +60,35 @@ impl Call {
             .and_then(|answer| SessionDescription::parse(answer).ok())
             .and_then(|answer| sdp::accept_answer(&offer, &answer).ok());
         if let Some(negotiated) = negotiated {
-            self.record.codec(&negotiated);
-            self.command(BridgeCommand::Connect(negotiated));
+            self.ours = Some(offer);
+            self.changed(negotiated);
+        }
+    }
+
+    /// The phone has answered our description once more, when the session was refreshed. Usually nothing is new.
+    pub(super) fn refreshed(&mut self, answer: &str) {
+        if let Ok(negotiated) = self.negotiate(answer) {
+            self.changed(negotiated);
+        }
+    }
+
+    /// A key that the phone tells by signalling.
+    pub(super) fn info(&mut self, content_type: &str, body: &[u8]) {
+        if let Ok(digit) = digit_of_info(content_type, body) {
+            self.command(BridgeCommand::Pressed(digit));
+        }
+    }
+
+    fn changed(&mut self, negotiated: Negotiated) {
+        self.record.codec(&negotiated);
+        self.hold(negotiated.is_held());
+        self.command(BridgeCommand::Connect(negotiated));
+    }
+
+    /// Watchers see when the phone holds the call, and when it takes it up again.
+    pub(super) fn hold(&mut self, held: bool) {
+        if std::mem::replace(&mut self.held, held) != held {
+            self.show(vec![hold_attribute(held)]);
         }
     }
 }

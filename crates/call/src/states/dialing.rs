@@ -9,12 +9,16 @@ use super::{Call, Leg, State};
 use crate::attributes::provider_attributes;
 use crate::verdict::{AuthVerdict, Refusal, Unreachable, Verdict};
 
+/// One fork of several has ended (RFC 6228).
+const EARLY_DIALOG_TERMINATED: u16 = 199;
+
 impl Call {
     /// What the network says to our INVITE.
     pub(super) fn setup_sip(&mut self, now: Instant, event: LegEvent) {
         match event {
             LegEvent::Trying => self.record.trying(now),
-            LegEvent::Provisional { response, .. } => self.provisional(now, &response),
+            LegEvent::Provisional { response, to_tag } => self.provisional(now, &response, &to_tag),
+            LegEvent::Redirected { response, .. } => self.show_provider(&response),
             LegEvent::Answered { response, remote_tag } => self.answered(now, &response, &remote_tag),
             LegEvent::Failed { response } => {
                 self.show_provider(&response);
@@ -40,8 +44,14 @@ impl Call {
         self.finish_if_done(now);
     }
 
-    fn provisional(&mut self, now: Instant, response: &ResponseSummary) {
+    fn provisional(&mut self, now: Instant, response: &ResponseSummary, to_tag: &str) {
         self.show_provider(response);
+        self.record.provisional(now, response.code);
+        match &response.body {
+            _ if response.code == EARLY_DIALOG_TERMINATED => self.early_dialog_ended(to_tag),
+            Some(description) => self.early_media(to_tag, description),
+            None => {}
+        }
         if response.code >= 180
             && let State::Dialing { ring_until } = self.state
         {

@@ -28,7 +28,7 @@ impl Call {
             Err(text) => return self.end(now, &Verdict::Unreachable(Unreachable::Address(text)), &[]),
         };
         self.local = Some(local);
-        self.offer = Some(offer);
+        self.ours = Some(offer);
         self.leg = Leg::Up;
         self.state = State::Dialing { ring_until: now + self.plan.ringing_timeout };
         self.push(CallOutput::Dial(Box::new(invite)));

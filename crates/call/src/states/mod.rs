@@ -10,6 +10,7 @@
 mod active;
 mod automation;
 mod dialing;
+mod early;
 mod ending;
 mod io;
 mod joining;
@@ -103,9 +104,13 @@ pub struct Call {
     waiting: Option<Waiting>,
     max_until: Instant,
     local: Option<LocalAudio>,
-    offer: Option<SessionDescription>,
+    /// Our description as the phone knows it: the offer, later what answered one of the phone's.
+    ours: Option<SessionDescription>,
+    early: early::EarlyDialogs,
     /// Our offer in the 200 to a re-INVITE without one: the phone's ACK carries the answer.
     reoffer: Option<SessionDescription>,
+    /// The phone holds the call.
+    held: bool,
     digits: Option<DialString>,
     /// The participant's attributes as this call has set them.
     shown: Vec<(String, String)>,
@@ -129,8 +134,10 @@ impl Call {
             participant_sid: String::new(),
             waiting: Some(waiting),
             local: None,
-            offer: None,
+            ours: None,
+            early: early::EarlyDialogs::default(),
             reoffer: None,
+            held: false,
             digits: digits.filter(|digits| !digits.is_empty()),
             shown: attributes::at_join(&plan),
             remote_headers: Vec::new(),
@@ -235,6 +242,10 @@ impl Call {
                 self.leg_over(now, &Verdict::Unreachable(Unreachable::Network(error.to_string())));
             }
             (State::Automation | State::Active, LegEvent::Acked { body }) => self.acked(body.as_deref()),
+            (State::Automation | State::Active, LegEvent::Refreshed { answer }) => self.refreshed(&answer),
+            (State::Automation | State::Active, LegEvent::Info { content_type, body }) => {
+                self.info(&content_type, &body);
+            }
             (State::Automation | State::Active, _) => {}
         }
     }

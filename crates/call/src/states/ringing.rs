@@ -21,10 +21,11 @@ impl Call {
     /// The phone is up: its audio is connected first, then the room is told.
     pub(super) fn answered(&mut self, now: Instant, response: &ResponseSummary, remote_tag: &str) {
         self.record.answered(now);
-        let negotiated = match self.negotiate(response.body.as_deref()) {
+        let negotiated = match self.answer_of(response, remote_tag) {
             Ok(negotiated) => negotiated,
             Err(text) => return self.end(now, &Verdict::UnusableAnswer(text), &[]),
         };
+        self.hold(negotiated.is_held());
         self.record.codec(&negotiated);
         let takes_events = negotiated.dtmf_payload_type.is_some();
         self.command(BridgeCommand::Connect(negotiated));
@@ -50,9 +51,18 @@ impl Call {
         self.show(update);
     }
 
-    fn negotiate(&self, answer: Option<&str>) -> Result<Negotiated, String> {
-        let offer = self.offer.as_ref().ok_or("no offer was made")?;
-        let answer = answer.ok_or("the answer has no session description")?;
+    /// What the answer says; one without a description means what its early dialog has said (RFC 3262 §5).
+    fn answer_of(&self, response: &ResponseSummary, remote_tag: &str) -> Result<Negotiated, String> {
+        match (&response.body, self.early.of(remote_tag)) {
+            (Some(body), _) => self.negotiate(body),
+            (None, Some(early)) => Ok(early.clone()),
+            (None, None) => Err("the answer has no session description".to_owned()),
+        }
+    }
+
+    /// What follows from our offer and this answer.
+    pub(super) fn negotiate(&self, answer: &str) -> Result<Negotiated, String> {
+        let offer = self.ours.as_ref().ok_or("no offer was made")?;
         let answer = SessionDescription::parse(answer).map_err(|error| error.to_string())?;
         sdp::accept_answer(offer, &answer).map_err(|error| error.to_string())
     }

@@ -59,6 +59,14 @@ pub struct Negotiated {
     pub srtp: Option<SessionKeys>,
 }
 
+impl Negotiated {
+    /// Whether the other side holds the call: it wants to hear nothing from us.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.direction.sends()
+    }
+}
+
 /// What an arriving payload type is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadKind {

@@ -4,7 +4,8 @@
 //! description better (its very address, else its host) always displaces one that fits worse: who can send from there
 //! is the one we called. Anybody else displaces nobody until the latched sender has been silent: for a short time if
 //! the newcomer goes on with the same source and sequence (a NAT that changed the port: only who has seen the stream
-//! knows them), for a long one otherwise. A description with a new address opens the latch.
+//! knows them), for a long one otherwise. A description with a new address opens the latch, but for a while not to whoever was
+//! latched before, unless it fits: a fork that lost may go on talking until it has read its CANCEL.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,12 +14,16 @@ use std::time::{Duration, Instant};
 const MOVED_AFTER: Duration = Duration::from_millis(500);
 /// Silence after which the latched sender is given up for any other.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(5);
+/// How long the sender of a former description is not believed when it does not fit the new one.
+const FORMER_SHUT_OUT: Duration = Duration::from_secs(3);
 
 /// The sender whose packets are believed, and who was described.
 #[derive(Debug, Default)]
 pub(super) struct Latch {
     signalled: Option<SocketAddr>,
     latched: Option<Latched>,
+    /// Who was latched under the description before, and when that ended.
+    former: Option<(SocketAddr, Instant)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +42,12 @@ enum Fit {
 
 impl Latch {
     /// Takes the address of a description. All zeros (hold) says nothing about where packets come from.
-    pub(super) fn signalled(&mut self, address: SocketAddr) {
+    pub(super) fn signalled(&mut self, now: Instant, address: SocketAddr) {
         if address.ip().is_unspecified() || self.signalled == Some(address) {
             return;
         }
         self.signalled = Some(address);
-        self.latched = None;
+        self.former = self.latched.take().map(|latched| (latched.from, now));
     }
 
     /// The phone may speak again from now on: its silence until now does not count.
@@ -60,6 +65,9 @@ impl Latch {
     /// Whether a valid packet from `from` is to be believed. `continues`: it carries on the latched stream's SSRC and
     /// sequence.
     pub(super) fn admit(&mut self, now: Instant, from: SocketAddr, continues: bool) -> bool {
+        if self.is_shut_out(now, from) {
+            return false;
+        }
         let admitted = self.latched.is_none_or(|latched| {
             let silent = now.saturating_duration_since(latched.heard);
             let patience = if continues { MOVED_AFTER } else { GIVEN_UP_AFTER };
@@ -75,6 +83,13 @@ impl Latch {
     pub(super) fn knows_host(&self, from: SocketAddr) -> bool {
         let hosts = [self.source(), self.signalled];
         hosts.into_iter().flatten().any(|a| a.ip() == from.ip())
+    }
+
+    fn is_shut_out(&self, now: Instant, from: SocketAddr) -> bool {
+        let former = self.former.is_some_and(|(former, ended)| {
+            former == from && now.saturating_duration_since(ended) < FORMER_SHUT_OUT
+        });
+        former && self.fit(from) == Fit::Elsewhere
     }
 
     fn fit(&self, from: SocketAddr) -> Fit {

@@ -120,8 +120,9 @@ impl RtpSession {
     /// Takes what an answer, or a later offer, has settled. The same address again keeps the sender that is latched;
     /// another one opens the latch.
     pub fn negotiate(&mut self, negotiated: &Negotiated, now: Instant) {
-        self.latch.signalled(negotiated.remote_rtp);
-        if !negotiated.direction.receives() {
+        self.latch.signalled(now, negotiated.remote_rtp);
+        // Who holds a call may play music or say nothing.
+        if !negotiated.direction.receives() || negotiated.is_held() {
             self.waiting = None;
         } else if self.waiting.is_none() {
             self.latch.resumed(now);
@@ -132,6 +133,13 @@ impl RtpSession {
         }
         self.secure(negotiated);
         self.terms = Some(negotiated.clone());
+    }
+
+    /// The phone owes us media from now on, whatever it has sent before: it was rung, and is up now.
+    pub fn answered(&mut self, now: Instant) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.since = now;
+        }
     }
 
     /// Whether packets must be encrypted, both ways.

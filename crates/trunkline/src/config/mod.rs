@@ -141,6 +141,8 @@ pub(crate) struct Sip {
     pub(crate) media_timeout_initial: Duration,
     /// Send where packets come from, not where the SDP says.
     pub(crate) symmetric_rtp: bool,
+    /// What a phone's network plays before the answer goes into the room.
+    pub(crate) early_media: bool,
     /// `PCMU/8000: false` takes a codec out of the offers, `G722/8000: true` puts wideband first into them.
     pub(crate) codecs: BTreeMap<String, bool>,
     /// More calls at once are refused; 0 is no limit.
@@ -236,6 +238,7 @@ impl Default for Sip {
             media_timeout_initial: Duration::from_secs(30),
             symmetric_rtp: true,
             codecs: BTreeMap::new(),
+            early_media: true,
             max_active_calls: 0,
         }
     }

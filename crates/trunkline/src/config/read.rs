@@ -138,6 +138,7 @@ fn sip(mut section: Section<'_>, sip: &mut Sip) {
     section.duration("media_timeout", &mut sip.media_timeout);
     section.duration("media_timeout_initial", &mut sip.media_timeout_initial);
     section.boolean("symmetric_rtp", &mut sip.symmetric_rtp);
+    section.boolean("early_media", &mut sip.early_media);
     section.count("max_active_calls", &mut sip.max_active_calls);
     codecs(&mut section, sip);
     check_sip(&section, sip);

@@ -121,5 +121,6 @@ pub(super) fn plan_defaults(config: &Config, addresses: &Addresses) -> PlanDefau
     let enabled = |name: &str, default| *config.sip.codecs.get(name).unwrap_or(&default);
     let enabled = all.into_iter().filter(|(name, _, default)| enabled(name, *default));
     let codecs = enabled.map(|(_, codec, _)| codec).collect();
-    PlanDefaults { from_host: addresses.sip_announced.to_string(), codecs }
+    let from_host = addresses.sip_announced.to_string();
+    PlanDefaults { from_host, codecs, early_media: config.sip.early_media }
 }

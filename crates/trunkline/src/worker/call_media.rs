@@ -86,7 +86,7 @@ pub(crate) struct CallSender {
 impl CallSender {
     /// For the bridge.
     pub(crate) async fn bridge(&self, command: BridgeCommand) -> Result<(), SessionClosed> {
-        self.send(CallCommand::Bridge(command)).await
+        self.send(CallCommand::Bridge(Box::new(command))).await
     }
 
     /// Shows attributes on the participant.

@@ -67,7 +67,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) enum CallCommand {
     /// For the bridge.
-    Bridge(BridgeCommand),
+    Bridge(Box<BridgeCommand>),
     /// Show these attributes.
     Attributes(Vec<(String, String)>),
     /// Send this into the room.

@@ -102,7 +102,8 @@ impl Phone {
         if matches!(command, BridgeCommand::Connect(_)) {
             room.subscribe_all(now, self.participant, true);
         }
-        self.bridge.command(now, command);
+        let (bridge, mut sink) = self.parts(now, room);
+        bridge.command(now, command, &mut sink);
     }
 
     /// What the room tells the participant; `Removed` is its holder's affair.

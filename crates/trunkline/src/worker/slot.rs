@@ -142,7 +142,7 @@ impl RoomSlot {
         match command {
             CallCommand::Bridge(command) => {
                 if let Some(phone) = self.phones.get_mut(&id) {
-                    phone.command(now.at, command, &mut self.room);
+                    phone.command(now.at, *command, &mut self.room);
                 }
             }
             CallCommand::Attributes(attributes) => self.room.set_attributes(now.at, id, &attributes),

@@ -51,6 +51,10 @@ pub(super) fn seconds(seconds: i64) -> Option<pbjson_types::Duration> {
 
 impl Story {
     pub(super) fn begin(request: &CreateSipParticipantRequest) -> Self {
+        Self::begin_with(request, &PlanDefaults::default())
+    }
+
+    pub(super) fn begin_with(request: &CreateSipParticipantRequest, defaults: &PlanDefaults) -> Self {
         let trunk = SipOutboundTrunkInfo {
             sip_trunk_id: "ST_1".into(),
             address: "sip.example.com".into(),
@@ -59,8 +63,7 @@ impl Story {
             ..SipOutboundTrunkInfo::default()
         };
         let mut rng = StdRng::seed_from_u64(1);
-        let plan =
-            Plan::new(request, Some(&trunk), &PlanDefaults::default(), &mut rng).expect("a valid request");
+        let plan = Plan::new(request, Some(&trunk), defaults, &mut rng).expect("a valid request");
         let now = Instant::now();
         let identity = DialogIdentity { call_id: "call-id".into(), from_tag: "our-tag".into() };
         let patience = Duration::from_secs(if request.wait_until_answered { 80 } else { 30 });
@@ -73,9 +76,13 @@ impl Story {
     /// The participant is in the room and the INVITE is out.
     pub(super) fn dialing(request: &CreateSipParticipantRequest) -> Self {
         let mut story = Self::begin(request);
-        story.input(CallInput::Joined { participant_sid: "PA_1".into(), local: local() });
-        story.input(CallInput::Dialed);
+        story.dialed();
         story
+    }
+
+    pub(super) fn dialed(&mut self) {
+        self.input(CallInput::Joined { participant_sid: "PA_1".into(), local: local() });
+        self.input(CallInput::Dialed);
     }
 
     pub(super) fn ringing(request: &CreateSipParticipantRequest) -> Self {
@@ -104,6 +111,12 @@ impl Story {
             response: response(code, "Ringing", &[], None),
             to_tag: "t".into(),
         });
+    }
+
+    /// A fork, told apart by its tag, describes its early media.
+    pub(super) fn progress(&mut self, code: u16, tag: &str, description: Option<&str>) {
+        let response = response(code, "Session Progress", &[], description);
+        self.sip(LegEvent::Provisional { response, to_tag: tag.into() });
     }
 
     pub(super) fn answer(&mut self, sdp: &str) {

@@ -15,6 +15,8 @@ use room::{AudioPacket, Codec, TrackSid};
 
 use super::*;
 
+mod before_the_answer;
+
 const TWENTY_MS: Duration = Duration::from_millis(20);
 
 /// What came out of the bridge.
@@ -108,7 +110,7 @@ impl Line {
     }
 
     fn command(&mut self, command: BridgeCommand) {
-        self.bridge.command(self.now, command);
+        self.bridge.command(self.now, command, &mut self.heard);
     }
 
     /// Runs the bridge's clock for so long.
