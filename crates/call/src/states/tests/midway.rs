@@ -39,11 +39,11 @@ fn holds(story: &Story) -> Vec<&str> {
 }
 
 fn last_answer(story: &Story) -> &str {
-    let answers = story.outputs.iter().filter_map(|output| match output {
+    let mut answers = story.outputs.iter().filter_map(|output| match output {
         CallOutput::AnswerReInvite(Ok(answer)) => Some(answer.as_str()),
         _ => None,
     });
-    answers.last().expect("an answer")
+    answers.next_back().expect("an answer")
 }
 
 #[test]
