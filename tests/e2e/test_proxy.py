@@ -1,4 +1,4 @@
-"""A carrier's proxy (Kamailio) between the server and the phones: it challenges, forks, record-routes, changes transport."""
+"""A carrier's proxy (Kamailio) before the phones: it challenges, forks, record-routes, changes transport."""
 
 import pytest
 from livekit import api
