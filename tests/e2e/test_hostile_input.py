@@ -43,7 +43,7 @@ async def test_garbage_on_every_port_does_not_disturb_a_call_nor_fill_memory(ser
 
     memory = []
     for _ in range(ROUNDS):
-        agent.forget()
+        agent.forget("phone")
         await asyncio.gather(
             asyncio.to_thread(throw_datagrams, server, garbage, rtp),
             asyncio.to_thread(throw_streams, server, garbage),

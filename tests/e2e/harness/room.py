@@ -119,11 +119,6 @@ class Participant:
         samples = np.concatenate(frames) if frames else np.zeros(0, np.int16)
         return samples if last_seconds is None else samples[-int(last_seconds * RATE) :]
 
-    def forget(self) -> None:
-        """Drops what was recorded so far; the recording goes on."""
-        for frames in self.heard.values():
-            frames.clear()
-
     def statuses_of(self, identity: str) -> list[str]:
         return [status for who, status in self.statuses if who == identity]
 
@@ -138,9 +133,11 @@ class Participant:
         await until(lambda: identity in self.left, f"{identity} leaves", seconds)
         return self.left[identity]
 
-    def forget(self, identity: str) -> None:
-        """Only what is heard from now on counts."""
-        self.heard.get(identity, []).clear()
+    def forget(self, identity: str | None = None) -> None:
+        """Only what is heard from now on counts: of one participant, or of all."""
+        for who, frames in self.heard.items():
+            if identity in (None, who):
+                frames.clear()
 
     async def leave(self) -> None:
         for task in self.tasks:

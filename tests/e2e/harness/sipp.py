@@ -11,6 +11,14 @@ from .waiting import until, wait_until
 SCENARIOS = ROOT / "tests" / "sipp"
 
 
+def media_port(sip_port: int) -> int:
+    """For -mp: SIPp binds that port for audio and the next but one for video, and fails where its own SIP port is one."""
+    while True:
+        port = free_port()
+        if port != sip_port and port + 2 != sip_port:
+            return port
+
+
 class Sipp:
     """One SIPp process on 127.0.0.1; it plays the scenario for `calls` calls and then ends by itself.
 
@@ -44,7 +52,7 @@ class Sipp:
             "sipp", "-sf", f"{scenario}.xml", "-i", "127.0.0.1", "-p", str(self.port), "-t", transport,
             "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
             "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error",
-            "-mp", str(free_port()), *options,
+            "-mp", str(media_port(self.port)), *options,
         ]  # fmt: skip
         self.output = (self.folder / "screen.log").open("wb")
         self.process = subprocess.Popen(
