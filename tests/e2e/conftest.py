@@ -5,6 +5,7 @@ A test that needs a program which is not installed is skipped loudly; under CI=t
 
 import os
 import shutil
+from collections.abc import Callable
 
 import pytest
 import pytest_asyncio
@@ -12,7 +13,10 @@ from livekit import api
 
 from harness import goclient
 from harness.baresip import Baresip
+from harness.browsers import LIVEKIT_CLIENT, Browser, Chromium, Firefox
+from harness.client import Client, GoClient, NodeClient, PageClient, PythonClient
 from harness.kamailio import Kamailio
+from harness.matrix import Matrix
 from harness.room import Participant
 from harness.server import API_KEY, API_SECRET, BINARY, Trunkline
 from harness.sipp import Sipp
@@ -35,9 +39,80 @@ def pytest_runtest_makereport(item, call):
             report.sections.append(("trunkline's log, its end", server.log()[-8000:]))
 
 
+def pytest_terminal_summary(terminalreporter):
+    if MATRIX.cells:
+        terminalreporter.write_line("\nclient by feature:\n" + MATRIX.table())
+        MATRIX.write()
+
+
+MATRIX = Matrix()
+
+
+@pytest.fixture(scope="session")
+def proves() -> Matrix:
+    """Notes which client was shown to do what."""
+    return MATRIX
+
+
 def need(program: str) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
+
+
+class Clients:
+    """Lets clients of every kind join; those who are still there at the end leave. A browser is started when it is needed."""
+
+    def __init__(self, server: Trunkline, folder, go_program: Callable):
+        self.server, self.folder, self.go_program = server, folder, go_program
+        self.browsers: dict[str, Browser] = {}
+        self.joined: list[Client] = []
+
+    async def __call__(self, kind: str, room: str, identity: str, url: str = "", folder: str = "", **options) -> Client:
+        where = self.folder / folder if folder else self.folder
+        where.mkdir(exist_ok=True)
+        rest = (where, url or self.server.ws_url, room, identity)
+        match kind:
+            case "python" | "python-dual":
+                made = PythonClient(dict(os.environ), *rest, single=kind == "python", **options)
+            case "node":
+                need("node")
+                need_node_packages()
+                made = NodeClient(dict(os.environ), *rest, **options)
+            case "go" | "go-single":
+                made = GoClient(self.go_program(), dict(os.environ), *rest, single=kind == "go-single", **options)
+            case _:
+                made = PageClient(await self.browser(kind), *rest, **options)
+        self.joined.append(made)
+        return await made.join()
+
+    async def browser(self, kind: str) -> Browser:
+        if kind not in self.browsers:
+            need_node_packages()
+            browser = {"chromium": Chromium, "firefox": Firefox}[kind](self.folder)
+            need(browser.program)
+            if kind == "firefox":
+                need("pulseaudio")
+            self.browsers[kind] = await browser.start()
+        return self.browsers[kind]
+
+    async def stop(self) -> None:
+        for client in self.joined:
+            await client.leave()
+        for browser in self.browsers.values():
+            await browser.stop()
+
+
+def need_node_packages() -> None:
+    if not LIVEKIT_CLIENT.exists():
+        pytest.skip("the npm packages are not installed: npm ci in tests/e2e/node")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(module_server, tmp_path_factory, go_builder):
+    """Clients of the module's one server, of every kind: `await clients(kind, room, identity)`."""
+    made = Clients(module_server, tmp_path_factory.mktemp("clients"), go_builder)
+    yield made
+    await made.stop()
 
 
 @pytest.fixture
@@ -60,6 +135,22 @@ def make_server(tmp_path, request):
 @pytest.fixture
 def server(make_server) -> Trunkline:
     return make_server()
+
+
+@pytest.fixture(scope="module")
+def module_server(tmp_path_factory):
+    """One server for all tests of a module that get along with each other."""
+    server = Trunkline(tmp_path_factory.mktemp("server")).start()
+    yield server
+    assert server.stop() == 0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def livekit_api(module_server):
+    """The official server SDK, pointed at the module's server."""
+    client = api.LiveKitAPI(module_server.url, API_KEY, API_SECRET)
+    yield client
+    await client.aclose()
 
 
 @pytest_asyncio.fixture
@@ -86,27 +177,27 @@ async def join(server):
 
 
 @pytest.fixture(scope="session")
-def go_program(tmp_path_factory):
-    """The Go participant, compiled once."""
-    need("go")
-    return goclient.build(tmp_path_factory.mktemp("go") / "goclient")
+def go_builder(tmp_path_factory):
+    """Compiles the Go participant, once, when it is asked for."""
+    program = tmp_path_factory.mktemp("go") / "goclient"
+
+    def build():
+        need("go")
+        return program if program.exists() else goclient.build(program)
+
+    return build
 
 
 @pytest_asyncio.fixture
-async def join_go(server, go_program, tmp_path):
+async def join_go(server, go_builder, tmp_path):
     """Lets participants on the official Go SDK join; they leave when the test ends."""
-    joined: list[goclient.GoParticipant] = []
+    made = Clients(server, tmp_path, go_builder)
 
-    async def join_room(room_name: str, identity: str, **options) -> goclient.GoParticipant:
-        folder = tmp_path / identity
-        folder.mkdir()
-        participant = goclient.GoParticipant(go_program, folder, server, room_name, identity, **options)
-        joined.append(participant)
-        return await participant.join()
+    async def join_room(room_name: str, identity: str, single: bool = False, **options) -> Client:
+        return await made("go-single" if single else "go", room_name, identity, **options)
 
     yield join_room
-    for participant in joined:
-        await participant.leave()
+    await made.stop()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Our Opus against Debian's libopus: random speech-like audio, rates, bit rates, loss; the decoders must agree."""
 
-import ctypes
-import ctypes.util
 import random
 import struct
 import subprocess
@@ -9,23 +7,19 @@ import subprocess
 import numpy as np
 import pytest
 
+from harness import opus
 from harness.server import BINARY
 from harness.tones import loudness
 
 EXAMPLE = BINARY.parent / "examples" / "opus_frames"
-VOIP, SET_BITRATE, SET_INBAND_FEC, SET_LOSS = 2048, 4002, 4012, 4014
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def libopus():
-    name = ctypes.util.find_library("opus") or "libopus.so.0"
     try:
-        library = ctypes.CDLL(name)
+        opus.library()
     except OSError:
         pytest.skip("libopus is not installed (Debian package libopus0)")
-    library.opus_encoder_create.restype = ctypes.c_void_p
-    library.opus_decoder_create.restype = ctypes.c_void_p
-    return library
 
 
 def voice(rate: int, seconds: float, dice: random.Random) -> np.ndarray:
@@ -37,36 +31,6 @@ def voice(rate: int, seconds: float, dice: random.Random) -> np.ndarray:
     syllables = np.clip(np.sin(2 * np.pi * dice.uniform(2, 5) * moments) + 0.3, 0, 1)
     breath = np.random.default_rng(dice.randrange(1 << 32)).normal(0, 0.02, len(moments))
     return ((harmonics * syllables * 0.25 + breath) * 0.4 * 32767).clip(-32768, 32767).astype(np.int16)
-
-
-def encode_with_libopus(library, samples: np.ndarray, rate: int, bitrate: int, fec: bool) -> list[bytes]:
-    error = ctypes.c_int()
-    encoder = ctypes.c_void_p(library.opus_encoder_create(rate, 1, VOIP, ctypes.byref(error)))
-    library.opus_encoder_ctl(encoder, SET_BITRATE, ctypes.c_int(bitrate))
-    library.opus_encoder_ctl(encoder, SET_INBAND_FEC, ctypes.c_int(int(fec)))
-    library.opus_encoder_ctl(encoder, SET_LOSS, ctypes.c_int(10 if fec else 0))
-    packets, buffer, frame = [], ctypes.create_string_buffer(1_500), rate // 50
-    for start in range(0, len(samples) - frame + 1, frame):
-        pcm = samples[start : start + frame].tobytes()
-        length = library.opus_encode(encoder, pcm, frame, buffer, 1_500)
-        assert length > 0
-        packets.append(buffer.raw[:length])
-    library.opus_encoder_destroy(encoder)
-    return packets
-
-
-def decode_with_libopus(library, packets: list[bytes], rate: int) -> np.ndarray:
-    error = ctypes.c_int()
-    decoder = ctypes.c_void_p(library.opus_decoder_create(rate, 1, ctypes.byref(error)))
-    out, lost = [], rate // 50
-    for packet in packets:
-        buffer = (ctypes.c_int16 * (rate * 120 // 1000))()
-        wanted = lost if not packet else rate * 120 // 1000
-        count = library.opus_decode(decoder, packet or None, len(packet), buffer, wanted, 0)
-        assert count > 0
-        out.append(np.frombuffer(buffer, dtype=np.int16)[:count].copy())
-    library.opus_decoder_destroy(decoder)
-    return np.concatenate(out)
 
 
 def framed(packets: list[bytes]) -> bytes:
@@ -87,41 +51,41 @@ def agreement(expected: np.ndarray, found: np.ndarray) -> float:
     return 120.0 if noise == 0 else float(10 * np.log10(np.mean(expected.astype(np.float64) ** 2) / noise))
 
 
-def test_the_decoders_agree_on_what_arrives(libopus):
+def test_the_decoders_agree_on_what_arrives():
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     dice = random.Random(seed)
     for _ in range(12):
         rate, out_rate = dice.choice([8_000, 16_000, 48_000]), 48_000
         bitrate = dice.choice([12_000, 24_000, 32_000, 64_000])
-        packets = encode_with_libopus(libopus, voice(rate, 2, dice), rate, bitrate, fec=dice.random() < 0.5)
+        packets = opus.encode(voice(rate, 2, dice), rate, bitrate, fec=dice.random() < 0.5)
         found = np.frombuffer(ours("decode", out_rate, data=framed(packets)), dtype="<i2")
-        agreed = agreement(decode_with_libopus(libopus, packets, out_rate), found)
+        agreed = agreement(opus.decode(packets, out_rate), found)
         print(f"{rate} Hz, {bitrate} b/s, out at {out_rate} Hz: {agreed:.1f} dB")
         assert agreed > 80
 
 
-def test_the_decoders_agree_when_less_is_wanted_than_was_sent(libopus):
+def test_the_decoders_agree_when_less_is_wanted_than_was_sent():
     """Below 48 kHz versions of libopus differ in how they resample, so only loudness is compared."""
     dice = random.Random(11)
     for rate, out_rate in ((48_000, 8_000), (48_000, 16_000), (16_000, 8_000)):
-        packets = encode_with_libopus(libopus, voice(rate, 2, dice), rate, 32_000, fec=False)
+        packets = opus.encode(voice(rate, 2, dice), rate, 32_000, fec=False)
         found = np.frombuffer(ours("decode", out_rate, data=framed(packets)), dtype="<i2")
-        expected = decode_with_libopus(libopus, packets, out_rate)
+        expected = opus.decode(packets, out_rate)
         assert len(expected) == len(found)
         assert abs(loudness(expected) - loudness(found)) < 1
 
 
-def test_the_decoders_conceal_alike(libopus):
+def test_the_decoders_conceal_alike():
     """Concealment need not agree sample by sample across versions: as loud, and back in step after the gaps."""
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     dice = random.Random(seed)
     for loss in (0.02, 0.1, 0.2):
-        packets = encode_with_libopus(libopus, voice(48_000, 3, dice), 48_000, 32_000, fec=True)
+        packets = opus.encode(voice(48_000, 3, dice), 48_000, 32_000, fec=True)
         whole = range(5, len(packets) - 50)  # the first frames and the last second arrive
         packets = [b"" if n in whole and dice.random() < loss else packet for n, packet in enumerate(packets)]
-        expected = decode_with_libopus(libopus, packets, 48_000)
+        expected = opus.decode(packets, 48_000)
         found = np.frombuffer(ours("decode", 48_000, data=framed(packets)), dtype="<i2")
         after = agreement(expected[-9_600:], found[-9_600:])
         print(f"{loss:.0%} lost: {loudness(expected):.1f} and {loudness(found):.1f} dBFS, then {after:.1f} dB")
@@ -129,7 +93,7 @@ def test_the_decoders_conceal_alike(libopus):
         assert after > 20, "in step again a second after a gap"
 
 
-def test_libopus_understands_what_we_encode(libopus):
+def test_libopus_understands_what_we_encode():
     dice = random.Random(7)
     for rate, bitrate in ((8_000, 24_000), (16_000, 24_000), (48_000, 32_000)):
         samples = voice(rate, 2, dice)
@@ -140,7 +104,7 @@ def test_libopus_understands_what_we_encode(libopus):
             packets.append(stream[2 : 2 + length])
             stream = stream[2 + length :]
         assert len(packets) == len(samples) // (rate // 50)
-        theirs = decode_with_libopus(libopus, packets, rate)
+        theirs = opus.decode(packets, rate)
         mine = np.frombuffer(ours("decode", rate, data=framed(packets)), dtype="<i2")
         assert agreement(theirs, mine) > 40
         assert abs(loudness(theirs) - loudness(samples)) < 2

@@ -94,23 +94,3 @@ async def test_a_session_that_is_over_is_begun_anew(livekit, join, relay):
     relay.mend()
     await until(lambda: "reconnected" in away.reconnections, "it joins anew", 20)
     await until(lambda: hears(here.recording("away"), RATE, HERTZ["away"]), "away is heard again", 15)
-
-
-async def test_go_resumes(server, join, join_go, relay):
-    here = await join("resume", "here")
-    await here.speak(HERTZ["here"])
-    gopher = await join_go("resume", "gopher", url=relay.url, publish="pcmu", hertz=600)
-    await gopher.tells("hearing", identity="here")
-    await until(lambda: hears(here.recording("gopher"), RATE, 600), "Go is heard", 15)
-    here.forget()
-    relay.cut()
-    await gopher.tells("reconnected", seconds=20)
-    recording = here.recording("gopher")
-    assert gap(recording) <= 0.2, f"a gap of {gap(recording)} s"
-    assert "gopher" not in here.left
-    here.forget()
-    await until(lambda: hears(here.recording("gopher"), RATE, 600), "Go is still heard", 15)
-    await here.room.local_participant.publish_data(b"after it", reliable=True)
-    await gopher.tells("data", text="after it")
-    gopher.command("say me too")
-    await until(lambda: ("gopher", b"me too") in here.data, "data comes from Go")

@@ -12,12 +12,14 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// A program the tests drive, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("sipp", "sip-tester"),
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
     ("tshark", "tshark"),
     ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
+    ("pulseaudio", "pulseaudio"),
     ("npm", "npm"),
 ];
 /// What `python3 -m venv` needs on Debian.

@@ -1,12 +1,12 @@
 // A room participant on the official Go SDK, driven by the end-to-end tests.
 //
 // It joins, publishes what it is told to, writes down what it hears and exchanges data. Every event is one JSON
-// object on a line of standard output; commands are lines of standard input: "say TEXT", "unsubscribe IDENTITY",
-// "subscribe IDENTITY", "unpublish", "leave".
+// object on a line of standard output; orders are JSON on standard input (deeds.go). The other clients speak the same
+// language: see harness/client.py.
 package main
 
 import (
-	"bufio"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"os"
@@ -24,12 +24,11 @@ import (
 const frame = 20 * time.Millisecond
 
 var (
-	url      = flag.String("url", "", "the server's WebSocket URL")
-	token    = flag.String("token", "", "the access token")
-	single   = flag.Bool("single", false, "use one peer connection")
-	publish  = flag.String("publish", "", "pcmu: a tone; echo: the Opus that it hears; empty: nothing")
-	hertz    = flag.Float64("hertz", 600, "the tone's frequency")
-	recorded = flag.String("record", ".", "the folder for IDENTITY.s16: what it heard in PCMU, 8 kHz, 16 bit")
+	url       = flag.String("url", "", "the server's WebSocket URL")
+	token     = flag.String("token", "", "the access token")
+	single    = flag.Bool("single", false, "use one peer connection")
+	subscribe = flag.Bool("subscribe", true, "subscribe to everything unasked")
+	recorded  = flag.String("record", ".", "the folder for what it heard: IDENTITY.s16 (PCMU, 8 kHz, 16 bit), IDENTITY.opus (length, packet, ...)")
 )
 
 // events writes one line at a time, whoever tells of it.
@@ -58,20 +57,17 @@ func main() {
 		os.Exit(1)
 	}
 	tell("connected", map[string]any{"sid": room.LocalParticipant.SID(), "server": room.ServerInfo().GetVersion()})
-	if err := speak(room, echo); err != nil {
-		tell("failed", map[string]any{"error": err.Error()})
-		os.Exit(1)
-	}
-	obey(room)
+	obey(&deeds{room: room, echo: echo})
 	room.Disconnect()
-	tell("left", nil)
+	tell("over", nil)
 }
 
 func options() []lksdk.ConnectOption {
+	options := []lksdk.ConnectOption{lksdk.WithAutoSubscribe(*subscribe)}
 	if *single {
-		return []lksdk.ConnectOption{lksdk.WithSinglePeerConnection()}
+		options = append(options, lksdk.WithSinglePeerConnection())
 	}
-	return nil
+	return options
 }
 
 func callbacks(echo chan<- media.Sample) *lksdk.RoomCallback {
@@ -79,12 +75,35 @@ func callbacks(echo chan<- media.Sample) *lksdk.RoomCallback {
 		ParticipantCallback: lksdk.ParticipantCallback{
 			OnTrackSubscribed: func(track *webrtc.TrackRemote, _ *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
 				tell("subscribed", map[string]any{
-					"identity": from.Identity(), "codec": track.Codec().MimeType, "stream": track.StreamID(), "track": track.ID(),
+					"identity": from.Identity(), "kind": track.Kind().String(), "sid": track.ID(), "codec": track.Codec().MimeType, "stream": track.StreamID(), "track": track.ID(),
 				})
-				go listen(track, from.Identity(), echo)
+				if track.Kind() == webrtc.RTPCodecTypeAudio {
+					go listen(track, from.Identity(), echo)
+				}
 			},
 			OnTrackUnsubscribed: func(_ *webrtc.TrackRemote, _ *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
 				tell("unsubscribed", map[string]any{"identity": from.Identity()})
+			},
+			OnTrackPublished: func(publication *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
+				tell("published", map[string]any{"identity": from.Identity(), "sid": publication.SID()})
+			},
+			OnTrackUnpublished: func(publication *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
+				tell("unpublished", map[string]any{"identity": from.Identity(), "sid": publication.SID()})
+			},
+			OnTrackMuted: func(_ lksdk.TrackPublication, of lksdk.Participant) {
+				tell("muted", map[string]any{"identity": of.Identity()})
+			},
+			OnTrackUnmuted: func(_ lksdk.TrackPublication, of lksdk.Participant) {
+				tell("unmuted", map[string]any{"identity": of.Identity()})
+			},
+			OnMetadataChanged: func(_ string, of lksdk.Participant) {
+				tell("metadata", map[string]any{"identity": of.Identity(), "metadata": of.Metadata()})
+			},
+			OnConnectionQualityChanged: func(update *livekit.ConnectionQualityInfo, of lksdk.Participant) {
+				tell("quality", map[string]any{"identity": of.Identity(), "quality": update.Quality})
+			},
+			OnTranscriptionReceived: func(segments []*lksdk.TranscriptionSegment, of lksdk.Participant, _ lksdk.TrackPublication) {
+				tell("transcription", map[string]any{"identity": of.Identity(), "text": segments[0].Text})
 			},
 			OnAttributesChanged: func(changed map[string]string, of lksdk.Participant) {
 				tell("attributes", map[string]any{"identity": of.Identity(), "changed": changed})
@@ -93,7 +112,8 @@ func callbacks(echo chan<- media.Sample) *lksdk.RoomCallback {
 				switch packet := data.(type) {
 				case *lksdk.UserDataPacket:
 					tell("data", map[string]any{
-						"identity": params.SenderIdentity, "text": string(packet.Payload), "topic": packet.Topic,
+						"identity": params.SenderIdentity, "topic": packet.Topic, "length": len(packet.Payload),
+						"text": string(packet.Payload[:min(200, len(packet.Payload))]),
 					})
 				case *livekit.SipDTMF:
 					tell("digit", map[string]any{"identity": params.SenderIdentity, "digit": packet.Digit})
@@ -101,23 +121,36 @@ func callbacks(echo chan<- media.Sample) *lksdk.RoomCallback {
 			},
 		},
 		OnParticipantConnected: func(who *lksdk.RemoteParticipant) {
-			tell("joined", map[string]any{"identity": who.Identity()})
+			tell("participant", map[string]any{"identity": who.Identity(), "kind": who.Kind()})
 		},
 		OnParticipantDisconnected: func(who *lksdk.RemoteParticipant) {
-			tell("gone", map[string]any{"identity": who.Identity()})
+			tell("left", map[string]any{"identity": who.Identity(), "reason": who.DisconnectReason()})
 		},
-		OnReconnecting: func() { tell("reconnecting", nil) },
-		OnReconnected:  func() { tell("reconnected", nil) },
+		OnActiveSpeakersChanged: func(speakers []lksdk.Participant) {
+			identities := []string{}
+			for _, speaker := range speakers {
+				identities = append(identities, speaker.Identity())
+			}
+			tell("speakers", map[string]any{"identities": identities})
+		},
+		OnRoomMetadataChanged:  func(metadata string) { tell("room_metadata", map[string]any{"metadata": metadata}) },
+		OnLocalTrackSubscribed: func(*lksdk.LocalTrackPublication, *lksdk.LocalParticipant) { tell("listened_to", nil) },
+		OnReconnecting:         func() { tell("reconnecting", nil) },
+		OnReconnected:          func() { tell("reconnected", nil) },
 		OnDisconnectedWithReason: func(reason lksdk.DisconnectionReason) {
 			tell("disconnected", map[string]any{"reason": string(reason)})
 		},
 	}
 }
 
-// listen writes down PCMU as samples, and hands Opus to whoever repeats it.
+// listen writes down what a track carries: PCMU as samples, Opus as it came.
 func listen(track *webrtc.TrackRemote, identity string, echo chan<- media.Sample) {
 	pcmu := strings.EqualFold(track.Codec().MimeType, webrtc.MimeTypePCMU)
-	file, err := os.OpenFile(filepath.Join(*recorded, identity+".s16"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	name := identity + ".opus"
+	if pcmu {
+		name = identity + ".s16"
+	}
+	file, err := os.OpenFile(filepath.Join(*recorded, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		tell("failed", map[string]any{"error": err.Error()})
 		return
@@ -138,86 +171,11 @@ func listen(track *webrtc.TrackRemote, identity string, echo chan<- media.Sample
 			_, _ = file.Write(samples(packet.Payload))
 			continue
 		}
+		length := binary.LittleEndian.AppendUint16(nil, uint16(len(packet.Payload)))
+		_, _ = file.Write(append(length, packet.Payload...))
 		select {
 		case echo <- media.Sample{Data: packet.Payload, Duration: frame}:
 		default:
-		}
-	}
-}
-
-func speak(room *lksdk.Room, echo <-chan media.Sample) error {
-	var capability webrtc.RTPCodecCapability
-	switch *publish {
-	case "pcmu":
-		capability = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000, Channels: 1}
-	case "echo":
-		capability = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
-	default:
-		return nil
-	}
-	track, err := lksdk.NewLocalSampleTrack(capability)
-	if err != nil {
-		return err
-	}
-	options := &lksdk.TrackPublicationOptions{Name: "voice", Source: livekit.TrackSource_MICROPHONE}
-	publication, err := room.LocalParticipant.PublishTrack(track, options)
-	if err != nil {
-		return err
-	}
-	tell("published", map[string]any{"sid": publication.SID()})
-	if *publish == "echo" {
-		go repeat(track, echo)
-	} else {
-		go hum(track)
-	}
-	return nil
-}
-
-func repeat(track *lksdk.LocalTrack, echo <-chan media.Sample) {
-	for sample := range echo {
-		_ = track.WriteSample(sample, nil)
-	}
-}
-
-func hum(track *lksdk.LocalTrack) {
-	tone := newTone(*hertz)
-	for range time.Tick(frame) {
-		_ = track.WriteSample(media.Sample{Data: tone.frame(), Duration: frame}, nil)
-	}
-}
-
-func obey(room *lksdk.Room) {
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		verb, rest, _ := strings.Cut(lines.Text(), " ")
-		switch verb {
-		case "say":
-			err := room.LocalParticipant.PublishDataPacket(
-				lksdk.UserData([]byte(rest)), lksdk.WithDataPublishReliable(true), lksdk.WithDataPublishTopic("chat"))
-			if err != nil {
-				tell("failed", map[string]any{"error": err.Error()})
-			}
-		case "subscribe", "unsubscribe":
-			setSubscribed(room, rest, verb == "subscribe")
-		case "unpublish":
-			for _, publication := range room.LocalParticipant.TrackPublications() {
-				_ = room.LocalParticipant.UnpublishTrack(publication.SID())
-			}
-		case "leave":
-			return
-		}
-	}
-}
-
-func setSubscribed(room *lksdk.Room, identity string, wanted bool) {
-	who := room.GetParticipantByIdentity(identity)
-	if who == nil {
-		tell("failed", map[string]any{"error": "nobody is called " + identity})
-		return
-	}
-	for _, publication := range who.TrackPublications() {
-		if remote, ok := publication.(*lksdk.RemoteTrackPublication); ok {
-			_ = remote.SetSubscribed(wanted)
 		}
 	}
 }

@@ -1,10 +1,11 @@
 // A room participant in Node.js: the official SDK, unmodified, told what to do by lines of JSON on standard input.
 //
-//   node participant.js FOLDER      environment: LIVEKIT_URL, TOKEN
+//   node participant.js FOLDER      environment: LIVEKIT_URL, TOKEN, SUBSCRIBE
 //
 // Says what happens by lines of JSON on standard output; what it hears of each participant is appended to
-// FOLDER/IDENTITY.s16 (48 kHz, mono, 16 bit).
+// FOLDER/IDENTITY.s16 (48 kHz, mono, 16 bit). The other clients speak the same language: see harness/client.py.
 
+import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -29,19 +30,35 @@ const room = new Room();
 
 const say = (event, content = {}) => process.stdout.write(`${JSON.stringify({ event, ...content })}\n`);
 
-room.on(RoomEvent.ParticipantConnected, (who) => say('participant', { identity: who.identity, kind: who.kind }));
-room.on(RoomEvent.ParticipantDisconnected, (who) => say('left', { identity: who.identity }));
-room.on(RoomEvent.ParticipantAttributesChanged, (changed, who) => say('attributes', { identity: who.identity, changed }));
-room.on(RoomEvent.TrackMuted, (_publication, who) => say('muted', { identity: who.identity }));
-room.on(RoomEvent.Disconnected, (reason) => say('disconnected', { reason }));
-room.on(RoomEvent.DtmfReceived, (code, digit, who) => say('digit', { digit, identity: who.identity }));
-room.on(RoomEvent.DataReceived, (payload, who, kind, topic) => {
-  say('data', { identity: who?.identity, topic, text: new TextDecoder().decode(payload) });
-});
-room.on(RoomEvent.TrackSubscribed, (track, _publication, who) => {
-  say('subscribed', { identity: who.identity, kind: track.kind });
-  if (track.kind === TrackKind.KIND_AUDIO) record(track, who.identity);
-});
+room
+  .on(RoomEvent.ParticipantConnected, (who) => say('participant', { identity: who.identity, kind: who.kind }))
+  .on(RoomEvent.ParticipantDisconnected, (who) => say('left', { identity: who.identity, reason: who.disconnectReason }))
+  .on(RoomEvent.TrackPublished, (publication, who) => say('published', { identity: who.identity, sid: publication.sid }))
+  .on(RoomEvent.TrackUnpublished, (publication, who) => say('unpublished', { identity: who.identity, sid: publication.sid }))
+  .on(RoomEvent.TrackUnsubscribed, (_track, _publication, who) => say('unsubscribed', { identity: who.identity }))
+  .on(RoomEvent.TrackMuted, (_publication, who) => say('muted', { identity: who.identity }))
+  .on(RoomEvent.TrackUnmuted, (_publication, who) => say('unmuted', { identity: who.identity }))
+  .on(RoomEvent.LocalTrackSubscribed, () => say('listened_to'))
+  .on(RoomEvent.ActiveSpeakersChanged, (speakers) => say('speakers', { identities: speakers.map((who) => who.identity) }))
+  .on(RoomEvent.ConnectionQualityChanged, (quality, who) => say('quality', { identity: who.identity, quality }))
+  .on(RoomEvent.ParticipantAttributesChanged, (changed, who) => say('attributes', { identity: who.identity, changed }))
+  .on(RoomEvent.ParticipantMetadataChanged, (metadata, who) => say('metadata', { identity: who.identity, metadata }))
+  .on(RoomEvent.ParticipantNameChanged, (name, who) => say('name', { identity: who.identity, name }))
+  .on(RoomEvent.RoomMetadataChanged, (metadata) => say('room_metadata', { metadata }))
+  .on(RoomEvent.Reconnecting, () => say('reconnecting'))
+  .on(RoomEvent.Reconnected, () => say('reconnected'))
+  .on(RoomEvent.TokenRefreshed, () => say('token'))
+  .on(RoomEvent.Disconnected, (reason) => say('disconnected', { reason }))
+  .on(RoomEvent.DtmfReceived, (_code, digit, who) => say('digit', { digit, identity: who.identity }))
+  .on(RoomEvent.DataReceived, (payload, who, _kind, topic) => {
+    const text = new TextDecoder().decode(payload.subarray(0, 200));
+    say('data', { identity: who?.identity ?? '', topic: topic ?? '', text, length: payload.length });
+  })
+  .on(RoomEvent.TrackSubscribed, (track, _publication, who) => {
+    const audio = track.kind === TrackKind.KIND_AUDIO;
+    say('subscribed', { identity: who.identity, kind: audio ? 'audio' : 'video', sid: track.sid });
+    if (audio) record(track, who.identity);
+  });
 
 async function record(track, identity) {
   for await (const frame of new AudioStream(track, RATE, 1)) {
@@ -69,37 +86,69 @@ const deeds = {
     hum(source, hertz).catch(() => {});
     return { sid: publication.sid };
   },
-  async send({ text, topic, reliable = true, to = [] }) {
-    await room.localParticipant.publishData(new TextEncoder().encode(text), {
-      reliable,
-      topic,
-      destination_identities: to,
-    });
+  async unpublish() {
+    for (const sid of [...room.localParticipant.trackPublications.keys()]) await room.localParticipant.unpublishTrack(sid);
   },
-  async text({ text, topic }) {
-    await room.localParticipant.sendText(text, { topic });
+  async subscribe({ identity, wanted }) {
+    for (const publication of room.remoteParticipants.get(identity).trackPublications.values()) publication.setSubscribed(wanted);
   },
-  async attributes({ attributes }) {
-    await room.localParticipant.setAttributes(attributes);
+  async send({ text, topic = '', reliable = true, to = [] }) {
+    await room.localParticipant.publishData(new TextEncoder().encode(text), { reliable, topic, destination_identities: to });
   },
-  async dtmf({ code, digit }) {
-    await room.localParticipant.publishDtmf(code, digit);
+  async text({ text, topic, to = [] }) {
+    await room.localParticipant.sendText(text, { topic, destinationIdentities: to });
   },
-  async answer({ method }) {
-    room.localParticipant.registerRpcMethod(method, async ({ payload }) => `${payload} from node`);
-  },
-  async ask({ to, method, payload }) {
-    return { answer: await room.localParticipant.performRpc({ destinationIdentity: to, method, payload }) };
+  async file({ length, topic, to = [] }) {
+    const content = randomBytes(length);
+    const writer = await room.localParticipant.streamBytes({ name: 'noise', topic, totalSize: length, destinationIdentities: to });
+    await writer.write(content);
+    await writer.close();
+    return { digest: createHash('sha256').update(content).digest('hex') };
   },
   async listen({ topic }) {
     room.registerTextStreamHandler(topic, async (reader, { identity }) => {
       const text = await reader.readAll();
       say('text', { identity, topic, length: text.length, text: text.slice(0, 200) });
     });
+    room.registerByteStreamHandler(topic, async (reader, { identity }) => {
+      const hash = createHash('sha256');
+      let length = 0;
+      for await (const chunk of reader) {
+        hash.update(chunk);
+        length += chunk.length;
+      }
+      say('file', { identity, topic, length, digest: hash.digest('hex') });
+    });
+  },
+  async attributes({ attributes }) {
+    await room.localParticipant.setAttributes(attributes);
+  },
+  async metadata({ metadata }) {
+    await room.localParticipant.updateMetadata(metadata);
+  },
+  async name({ name }) {
+    await room.localParticipant.updateName(name);
+  },
+  async answer({ method }) {
+    const { localParticipant: me } = room;
+    me.registerRpcMethod(method, async ({ payload }) => `${payload} from ${me.identity}`);
+  },
+  async ask({ to, method, payload }) {
+    return { answer: await room.localParticipant.performRpc({ destinationIdentity: to, method, payload }) };
+  },
+  async dtmf({ code, digit }) {
+    await room.localParticipant.publishDtmf(code, digit);
   },
   async people() {
     const people = [...room.remoteParticipants.values()];
-    return { people: people.map(({ identity, name, kind, attributes }) => ({ identity, name, kind, attributes })) };
+    const told = ({ identity, name, kind, metadata, attributes, trackPublications }) => {
+      return { identity, name, kind, metadata, attributes, tracks: [...trackPublications.keys()] };
+    };
+    return { people: people.map(told) };
+  },
+  async me() {
+    const { sid, name, metadata, attributes } = room.localParticipant;
+    return { sid, name, metadata, attributes };
   },
   async leave() {
     await room.disconnect();
@@ -109,14 +158,15 @@ const deeds = {
   },
 };
 
-await room.connect(process.env.LIVEKIT_URL, process.env.TOKEN, { autoSubscribe: true, dynacast: false });
-say('connected', { identity: room.localParticipant.identity, sid: await room.getSid() });
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const { deed, number, ...content } = JSON.parse(line);
+async function obey({ deed, number, ...content }) {
   try {
     say('done', { number, ...(await deeds[deed](content)) });
   } catch (error) {
     say('failed', { number, error: `${error}` });
   }
 }
+
+await room.connect(process.env.LIVEKIT_URL, process.env.TOKEN, { autoSubscribe: process.env.SUBSCRIBE !== 'false', dynacast: false });
+say('connected', { identity: room.localParticipant.identity, sid: room.localParticipant.sid, room: await room.getSid() });
+
+for await (const line of createInterface({ input: process.stdin })) obey(JSON.parse(line));

@@ -38,6 +38,8 @@ impl Room {
     pub(crate) fn forward_from_client(&mut self, now: Instant, from: PeerId, packet: &AudioIn) {
         let PeerId { participant: from, role: Role::Publisher } = from else { return };
         let AudioIn { mid, codec, seq, timestamp, marker, ref payload, level } = *packet;
+        // Some clients send no level; that of G.711 can be seen.
+        let level = level.or_else(|| speaker::g711_level(codec, payload));
         let Some(participant) = self.participants.get(&from) else { return };
         if let Some(track) = participant.tracks.iter().position(|track| track.mid == Some(mid)) {
             self.forward(now, from, track, &Packet { codec, seq, timestamp, marker, payload, level });

@@ -1,0 +1,63 @@
+"""What was seen to work with which client: tests prove features, and the table in docs/compatibility.md is made of it.
+
+`with proves("mutes and unmutes", kind): ...` around what shows a feature; what the SDK has no call for is told by
+`proves.nothing(...)`. The results of a run are in target/matrix.json; `cargo xtask matrix` writes the table from them.
+"""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+RESULTS = ROOT / "target" / "matrix.json"
+E2E = ROOT / "tests" / "e2e"
+
+
+def clients() -> dict[str, str]:
+    """The columns: kinds of clients and their names, with the versions that the tests pin."""
+    python = re.search(r"^livekit==(.*)$", (E2E / "requirements.txt").read_text(), re.M)[1]
+    npm = json.loads((E2E / "node" / "package-lock.json").read_text())["packages"]
+    node = npm["node_modules/@livekit/rtc-node"]["version"]
+    browser = npm["node_modules/livekit-client"]["version"]
+    go = re.search(r"livekit/server-sdk-go/v2 v(\S+)", (E2E / "go" / "go.mod").read_text())[1]
+    return {
+        "python": f"Python `livekit` {python}",
+        "python-dual": "the same, two peer connections",
+        "node": f"Node `@livekit/rtc-node` {node}",
+        "chromium": f"`livekit-client` {browser} in Chromium",
+        "go": f"Go `server-sdk-go` {go}, two peer connections",
+        "go-single": "the same, one",
+    }
+
+
+class Matrix:
+    """The cells of one run, in the order in which they were proven."""
+
+    def __init__(self):
+        self.cells: dict[str, dict[str, str]] = {}
+
+    @contextlib.contextmanager
+    def __call__(self, feature: str, *kinds: str):
+        """Around what shows a feature of these clients."""
+        for kind in kinds:
+            self.cells.setdefault(feature, {})[kind] = "**no**"
+        yield
+        for kind in kinds:
+            self.cells[feature][kind] = "yes"
+
+    def nothing(self, feature: str, kind: str) -> None:
+        """The SDK has no call for it."""
+        self.cells.setdefault(feature, {})[kind] = "no such call"
+
+    def table(self) -> str:
+        columns = clients()
+        lines = ["| | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
+        for feature, cells in self.cells.items():
+            lines.append(f"| {feature} | " + " | ".join(cells.get(kind, "not tried") for kind in columns) + " |")
+        return "\n".join(lines)
+
+    def write(self) -> None:
+        if self.cells:
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps({"table": self.table(), "cells": self.cells}, indent=1))
