@@ -19,6 +19,7 @@ mod participant;
 mod speaker;
 mod subscription;
 mod track;
+mod video;
 
 pub use config::{COMPATIBLE_VERSION, Env, Join, JoinMode, LocalJoin, LocalTrack, Resume, RoomConfig};
 pub use error::{JoinError, PublishError, ResumeError};

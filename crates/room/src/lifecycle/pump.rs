@@ -75,6 +75,8 @@ impl Room {
         let id = from.participant;
         match event {
             PeerEvent::Audio(packet) => self.forward_from_client(now, from, &packet),
+            PeerEvent::Video(packet) => self.forward_video(now, from, &packet),
+            PeerEvent::KeyFrameWanted(section) => self.key_frame_wanted(now, id, section),
             PeerEvent::Data { reliable, data } => self.data_from_client(now, id, reliable, &data),
             PeerEvent::Broken => self.peer_broken(now, id),
             PeerEvent::Writable => self.flush_outbox(now, id),

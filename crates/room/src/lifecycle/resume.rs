@@ -98,6 +98,7 @@ impl Room {
         self.settle_offer(now, from, state.answer.as_ref());
         let track_sids = state.track_sids_disabled.clone();
         self.update_track_settings(
+            now,
             from,
             &proto::UpdateTrackSettings { track_sids, disabled: true, ..Default::default() },
         );

@@ -8,9 +8,10 @@ use str0m::media::Mid;
 
 use crate::data::Outbox;
 use crate::ids::{ParticipantId, TrackSid};
-use crate::peer::{Placed, Transport};
+use crate::peer::{Count, Kind, Placed, Transport};
 use crate::subscription::Negotiation;
 use crate::track::PendingTrack;
+use crate::video::Wish;
 
 /// A client that is not ACTIVE by then never will be (LiveKit: JOIN_FAILURE).
 pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,10 +49,13 @@ pub(crate) struct Remote {
 /// A track a client gets.
 pub(crate) struct Subscription {
     pub(crate) publisher: ParticipantId,
+    pub(crate) kind: Kind,
     /// The section it is sent on; `None`: it waits for one.
     pub(crate) section: Option<Mid>,
-    /// The client wants it paused.
+    /// The client wants audio paused.
     pub(crate) paused: bool,
+    /// Which layer of a video it wants; `None`: it is paused.
+    pub(crate) wish: Option<Wish>,
 }
 
 impl Remote {
@@ -81,9 +85,10 @@ impl Remote {
         }
     }
 
-    /// Subscriptions that wait for a section, oldest sid first.
-    pub(crate) fn unplaced(&self) -> usize {
-        self.subscriptions.values().filter(|subscription| subscription.section.is_none()).count()
+    /// Subscriptions that wait for a section.
+    pub(crate) fn unplaced(&self) -> Count {
+        let waiting = self.subscriptions.values().filter(|subscription| subscription.section.is_none());
+        waiting.map(|subscription| subscription.kind).collect()
     }
 
     /// Subscriptions have got these sections.

@@ -11,6 +11,7 @@ use std::fmt::Write;
 use str0m::media::Mid;
 
 use crate::output::Codec;
+use crate::video::{VideoCodec, VideoFormat};
 
 /// What the description says of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) struct Agreed {
     pub(crate) rejected: bool,
     /// Payload types of the audio codecs we forward, in order of preference.
     pub(crate) codecs: Vec<(u8, Codec)>,
+    /// The same of video.
+    pub(crate) formats: Vec<VideoFormat>,
 }
 
 /// The text to send.
@@ -95,12 +98,21 @@ fn read(section: &str) -> Option<Agreed> {
     let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:")).map(Mid::from)?;
     let mut media = section.lines().next()?.split_ascii_whitespace();
     let rejected = media.nth(1) == Some("0");
-    let codecs = media.skip(1).filter_map(|pt| {
-        let rtpmap = format!("a=rtpmap:{pt} ");
-        let name = section.lines().find_map(|line| line.strip_prefix(rtpmap.as_str()))?;
-        Some((pt.parse().ok()?, codec(name)?))
-    });
-    Some(Agreed { mid, rejected, codecs: codecs.collect() })
+    let (mut codecs, mut formats) = (Vec::new(), Vec::new());
+    for pt in media.skip(1) {
+        let value = |attribute: &str| {
+            let prefix = format!("a={attribute}:{pt} ");
+            section.lines().find_map(|line| line.strip_prefix(prefix.as_str()))
+        };
+        let (Ok(payload_type), Some(rtpmap)) = (pt.parse(), value("rtpmap")) else { continue };
+        if let Some(codec) = codec(rtpmap) {
+            codecs.push((payload_type, codec));
+        } else if let Some(codec) = rtpmap.split('/').next().and_then(VideoCodec::named) {
+            let format = VideoFormat::new(payload_type, codec);
+            formats.push(format.with_parameters(value("fmtp").unwrap_or_default()));
+        }
+    }
+    Some(Agreed { mid, rejected, codecs, formats })
 }
 
 fn codec(rtpmap: &str) -> Option<Codec> {
@@ -113,7 +125,7 @@ fn codec(rtpmap: &str) -> Option<Codec> {
 
 fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) {
     let Plan::Media { send, receive } = plan else { return text.push_str(section) };
-    let ssrc = section.lines().find_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next());
+    let streams = Streams::read(section);
     let opus = agreed.codecs.iter().find(|(_, codec)| *codec == Codec::Opus).map(|(pt, _)| *pt);
     for line in section.split_inclusive('\n') {
         let bare = line.trim_end();
@@ -122,7 +134,7 @@ fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) 
         }
         match &receive {
             _ if is_direction(bare) && !agreed.rejected => {
-                write_direction(text, &send, ssrc, receive.is_some());
+                write_direction(text, &send, &streams, receive.is_some());
             }
             Some(receiving) if bare.starts_with("m=") => write_media_line(text, bare, &receiving.order),
             Some(receiving) if is_fmtp_of(bare, opus) => write_fmtp(text, bare, receiving),
@@ -157,11 +169,35 @@ fn is_fmtp_of(line: &str, pt: Option<u8>) -> bool {
         .is_some_and(|(fmtp_pt, _)| pt.is_some_and(|pt| fmtp_pt.parse() == Ok(pt)))
 }
 
+/// The streams str0m sends on a section.
+struct Streams<'a> {
+    /// Its own, and for video that of packets that are sent again.
+    ssrcs: Vec<&'a str>,
+    /// The line that ties the two together (RFC 4588 §8.8).
+    group: Option<&'a str>,
+}
+
+impl<'a> Streams<'a> {
+    fn read(section: &'a str) -> Self {
+        let mut ssrcs: Vec<_> =
+            section.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()).collect();
+        ssrcs.dedup();
+        Self { ssrcs, group: section.lines().find(|line| line.starts_with("a=ssrc-group:FID ")) }
+    }
+}
+
 /// Writes to a `String` cannot fail. A section that str0m has no SSRC for is not sent on yet.
-fn write_direction(text: &mut String, send: &Sending, ssrc: Option<&str>, receives: bool) {
-    if let (Sending::Track { stream, track }, Some(ssrc)) = (send, ssrc) {
+fn write_direction(text: &mut String, send: &Sending, streams: &Streams<'_>, receives: bool) {
+    if let Sending::Track { stream, track } = send
+        && !streams.ssrcs.is_empty()
+    {
         let _ = write!(text, "a=msid:{stream} {track}\r\n");
-        let _ = write!(text, "a=ssrc:{ssrc} cname:{stream}\r\na=ssrc:{ssrc} msid:{stream} {track}\r\n");
+        if let Some(group) = streams.group {
+            let _ = write!(text, "{group}\r\n");
+        }
+        for ssrc in &streams.ssrcs {
+            let _ = write!(text, "a=ssrc:{ssrc} cname:{stream}\r\na=ssrc:{ssrc} msid:{stream} {track}\r\n");
+        }
     }
     text.push_str(match (send, receives) {
         (Sending::Nothing, false) => "a=inactive\r\n",
@@ -219,6 +255,20 @@ mod tests {
     fn a_section_may_go_both_ways() {
         let text = write(ANSWER, |_| plan(track(), receiving()));
         assert!(text.contains("a=msid:PA_a|TR_b TR_b\r\n") && text.contains("a=sendrecv\r\nm=video"));
+    }
+
+    #[test]
+    fn a_videos_resends_are_tied_to_it_and_its_formats_are_read() {
+        let answer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97 108\r\na=mid:3\r\na=rtpmap:96 VP8/90000\r\n\
+            a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:108 H264/90000\r\n\
+            a=fmtp:108 packetization-mode=1;profile-level-id=42e01f\r\na=sendonly\r\na=msid:rnd rnd\r\n\
+            a=ssrc:1 cname:x\r\na=ssrc:1 msid:x\r\na=ssrc:2 cname:x\r\na=ssrc:2 msid:x\r\na=ssrc-group:FID 1 2\r\n";
+        let text = write(answer, |_| plan(track(), None));
+        assert_eq!(text.matches("a=ssrc-group:FID 1 2\r\n").count(), 1);
+        assert!(text.contains("a=ssrc:2 msid:PA_a|TR_b TR_b\r\n"));
+        let formats = &agreed(&text)[0].formats;
+        assert_eq!(formats.iter().map(|f| f.payload_type).collect::<Vec<_>>(), [96, 108]);
+        assert_eq!((formats[1].profile, formats[1].packetization_mode), (0x42e01f, 1));
     }
 
     proptest! {

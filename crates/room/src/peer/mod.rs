@@ -12,6 +12,7 @@ mod sections;
 mod stream;
 mod stun;
 mod transport;
+mod video;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use std::time::Instant;
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::crypto::CryptoProvider;
-use str0m::media::Mid;
+use str0m::media::{Mid, Rid};
 use str0m::net::Transmit;
 use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
@@ -32,10 +33,12 @@ pub use certificate::{Certificate, new_certificate};
 use negotiate::Outstanding;
 pub(crate) use negotiate::{NegotiationError, Placed, Wanted};
 pub(crate) use offer::Kind;
+pub(crate) use sections::Count;
 use sections::Sections;
 pub(crate) use stream::Rebase;
 pub use stun::stun_username_ufrag;
 pub(crate) use transport::{Role, Transport};
+pub(crate) use video::{VideoIn, VideoOut};
 
 /// Candidates a client may have between two ICE restarts.
 const MAX_REMOTE_CANDIDATES: usize = 64;
@@ -58,6 +61,9 @@ pub(crate) enum PeerEvent {
         works: bool,
     },
     Audio(AudioIn),
+    Video(VideoIn),
+    /// The client needs a key frame of what it gets on this section.
+    KeyFrameWanted(Mid),
     Data {
         reliable: bool,
         data: Vec<u8>,
@@ -111,8 +117,8 @@ pub(crate) struct Peer {
     outstanding: Option<Outstanding>,
     /// Our first offer opens the data channels.
     opens_channels: bool,
-    /// Which section an SSRC belongs to; clients leave out the MID extension after the first seconds.
-    routes: Vec<(Ssrc, Mid)>,
+    /// Where an SSRC belongs; clients leave out the MID and RID extensions after the first seconds.
+    routes: Vec<(Ssrc, Route)>,
     reliable: Option<ChannelId>,
     lossy: Option<ChannelId>,
     ufrag: String,
@@ -125,6 +131,14 @@ pub(crate) struct Peer {
     state: State,
 }
 
+/// What an incoming stream is part of.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    mid: Mid,
+    /// The layer of a video.
+    rid: Option<Rid>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Working,
@@ -134,23 +148,24 @@ enum State {
 }
 
 impl Peer {
+    /// A connection on which the client offers.
     pub(crate) fn new(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant) -> Self {
-        // No transport-wide congestion control: audio needs none, and it costs a quarter of the CPU.
-        let mut config = RtcConfig::new()
-            .set_crypto_provider(Arc::clone(crypto))
-            .set_rtp_mode(true)
-            .clear_codecs()
-            .enable_opus(true, false)
-            .enable_pcmu(true, false)
-            .enable_pcma(true, false)
-            // Never sent or asked for; but some clients cannot go on after a section was refused (pion).
-            .enable_vp8(true)
-            .clear_extension_map()
-            .set_extension(1, Extension::AudioLevel)
-            .set_extension(4, Extension::RtpMid);
-        if let Some(certificate) = &env.certificate {
-            config = config.set_dtls_cert(certificate.clone());
-        }
+        // What layers of published videos are told apart by, and what their bitrate is found by; `offer::tailored` keeps
+        // the latter from everything else.
+        let config = config(env, crypto)
+            .set_extension(3, Extension::TransportSequenceNumber)
+            .set_extension(10, Extension::RtpStreamId)
+            .set_extension(11, Extension::RepairedRtpStreamId);
+        Self::with(config, env, now)
+    }
+
+    /// A connection on which we are the offerer; the first offer opens the data channels if `channels`.
+    pub(crate) fn offering(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant, channels: bool) -> Self {
+        let peer = Self::with(config(env, crypto), env, now);
+        Self { sections: Sections::offering(), opens_channels: channels, ..peer }
+    }
+
+    fn with(config: RtcConfig, env: &Env, now: Instant) -> Self {
         let mut rtc = config.build(now);
         // Before the offer, so that every answer carries them and none need trickle.
         for address in &env.candidates {
@@ -176,12 +191,6 @@ impl Peer {
             due: Some(now),
             state: State::Working,
         }
-    }
-
-    /// A connection on which we are the offerer; the first offer opens the data channels if `channels`.
-    pub(crate) fn offering(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant, channels: bool) -> Self {
-        let peer = Self::new(env, crypto, now);
-        Self { sections: Sections::offering(), opens_channels: channels, ..peer }
     }
 
     /// Media can flow.
@@ -309,7 +318,8 @@ impl Peer {
             Event::IceConnectionStateChange(state) if state.is_connected() => {
                 Some(PeerEvent::Path { works: true })
             }
-            Event::RtpPacket(packet) => self.audio(packet).map(PeerEvent::Audio),
+            Event::RtpPacket(packet) => self.media(packet),
+            Event::KeyframeRequest(request) => Some(PeerEvent::KeyFrameWanted(request.mid)),
             Event::ChannelOpen(id, label) => self.channel_open(id, &label),
             Event::ChannelClose(id) => {
                 self.reliable = self.reliable.filter(|channel| *channel != id);
@@ -336,30 +346,35 @@ impl Peer {
         Some(PeerEvent::Writable)
     }
 
-    fn audio(&mut self, packet: RtpPacket) -> Option<AudioIn> {
-        let mid = self.route(packet.header.ssrc)?;
-        let codec = self.sections.codec_of(mid, *packet.header.payload_type)?;
-        Some(AudioIn {
-            mid,
+    fn media(&mut self, packet: RtpPacket) -> Option<PeerEvent> {
+        let route = self.route(packet.header.ssrc)?;
+        let Some(codec) = self.sections.codec_of(route.mid, *packet.header.payload_type) else {
+            return self.video(route, packet);
+        };
+        Some(PeerEvent::Audio(AudioIn {
+            mid: route.mid,
             codec,
             seq: *packet.seq_no,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
             payload: packet.payload,
             level: packet.header.ext_vals.audio_level.map(|level| level.unsigned_abs().min(127)),
-        })
+        }))
     }
 
-    fn route(&mut self, ssrc: Ssrc) -> Option<Mid> {
-        if let Some((_, mid)) = self.routes.iter().find(|(known, _)| *known == ssrc) {
-            return Some(*mid);
+    fn route(&mut self, ssrc: Ssrc) -> Option<Route> {
+        if let Some((_, route)) = self.routes.iter().find(|(known, _)| *known == ssrc) {
+            return Some(*route);
         }
-        let mid = self.guarded(|rtc| rtc.direct_api().stream_rx(&ssrc).map(|rx| rx.mid()))??;
+        let route = self.guarded(|rtc| {
+            let mut direct = rtc.direct_api();
+            direct.stream_rx(&ssrc).map(|rx| Route { mid: rx.mid(), rid: rx.rid() })
+        })??;
         if self.routes.len() == MAX_ROUTES {
             self.routes.remove(0);
         }
-        self.routes.push((ssrc, mid));
-        Some(mid)
+        self.routes.push((ssrc, route));
+        Some(route)
     }
 
     fn note(&mut self, result: Option<Result<(), RtcError>>) {
@@ -388,5 +403,25 @@ impl Peer {
             self.break_down();
         }
         result.ok()
+    }
+}
+
+/// What is negotiated on every connection.
+fn config(env: &Env, crypto: &Arc<CryptoProvider>) -> RtcConfig {
+    let config = RtcConfig::new()
+        .set_crypto_provider(Arc::clone(crypto))
+        .set_rtp_mode(true)
+        .clear_codecs()
+        .enable_opus(true, false)
+        .enable_pcmu(true, false)
+        .enable_pcma(true, false)
+        .enable_vp8(true)
+        .enable_h264(true)
+        .clear_extension_map()
+        .set_extension(1, Extension::AudioLevel)
+        .set_extension(4, Extension::RtpMid);
+    match &env.certificate {
+        Some(certificate) => config.set_dtls_cert(certificate.clone()),
+        None => config,
     }
 }

@@ -9,7 +9,7 @@ use str0m::channel::{ChannelConfig, Reliability};
 use str0m::media::{Direction, MediaKind, Mid};
 use thiserror::Error;
 
-use super::{Peer, describe, offer};
+use super::{Kind, Peer, describe, offer};
 use crate::ids::TrackSid;
 
 /// Larger descriptions are refused; a browser's with a hundred sections has 300 KB.
@@ -34,6 +34,7 @@ pub(crate) enum NegotiationError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) track: TrackSid,
+    pub(crate) kind: Kind,
     /// `<participant sid>|<track sid>`.
     pub(crate) stream: String,
 }
@@ -63,7 +64,7 @@ impl Peer {
         if offer.len() > MAX_DESCRIPTION {
             return Err(NegotiationError::TooLong);
         }
-        let parsed = catch_unwind(|| SdpOffer::from_sdp_string(&offer::without_sctp_init(offer)));
+        let parsed = catch_unwind(|| SdpOffer::from_sdp_string(&offer::tailored(offer)));
         let parsed = parsed.ok().and_then(Result::ok).ok_or(NegotiationError::Unparsable)?;
         self.offer = Some(parsed);
         Ok(self.sections.offered(&offer::sections(offer)))
@@ -71,8 +72,8 @@ impl Peer {
 
     /// Puts tracks on free sections of the offer, as far as there are any.
     pub(crate) fn place(&mut self, wanted: Vec<Wanted>) -> Vec<Placed> {
-        let placed = wanted.into_iter().map_while(|Wanted { track, stream }| {
-            self.sections.assign(&stream, &track).map(|mid| Placed { track, mid })
+        let placed = wanted.into_iter().filter_map(|Wanted { track, kind, stream }| {
+            self.sections.assign(kind, &stream, &track).map(|mid| Placed { track, mid })
         });
         placed.collect()
     }
@@ -93,8 +94,15 @@ impl Peer {
     pub(crate) fn free(&mut self, mid: Mid) {
         self.sections.free(mid);
         self.guarded(|rtc| {
-            let ssrc = rtc.direct_api().new_ssrc();
-            rtc.direct_api().reset_stream_tx(mid, None, ssrc, None).is_some()
+            let mut direct = rtc.direct_api();
+            let old = direct.stream_tx_by_mid(mid, None).map(|tx| (tx.ssrc(), tx.rtx()));
+            if let Some((old, resends)) = old {
+                // Not reset: str0m would look for it by its old SSRC when the client reports on it.
+                direct.remove_stream_tx(old);
+                let resends = resends.map(|_| direct.new_ssrc());
+                let ssrc = direct.new_ssrc();
+                direct.declare_stream_tx(ssrc, resends, mid, None);
+            }
         });
     }
 
@@ -121,10 +129,10 @@ impl Peer {
         let channels = std::mem::take(&mut self.opens_channels);
         let freed = self.sections.to_show();
         let (mut placed, mut homeless) = (Vec::new(), Vec::new());
-        for Wanted { track, stream } in wanted {
-            match self.sections.assign(&stream, &track) {
-                Some(mid) => placed.push(Placed { track, mid }),
-                None => homeless.push(Wanted { track, stream }),
+        for wanted in wanted {
+            match self.sections.assign(wanted.kind, &wanted.stream, &wanted.track) {
+                Some(mid) => placed.push(Placed { track: wanted.track, mid }),
+                None => homeless.push(wanted),
             }
         }
         let (offer, pending, made) = self.guarded(|rtc| {
@@ -142,8 +150,8 @@ impl Peer {
             }
             api.apply().map(|(offer, pending)| (offer, pending, made))
         })??;
-        for (Wanted { track, stream }, mid) in homeless.into_iter().zip(&made) {
-            self.sections.add(*mid, &stream, &track);
+        for (Wanted { track, kind, stream }, mid) in homeless.into_iter().zip(&made) {
+            self.sections.add(*mid, kind, &stream, &track);
             placed.push(Placed { track, mid: *mid });
         }
         self.outstanding = Some(Outstanding { pending, placed, made, freed });
@@ -167,7 +175,7 @@ impl Peer {
         if answer.len() > MAX_DESCRIPTION {
             return Err(NegotiationError::TooLong);
         }
-        let parsed = catch_unwind(|| SdpAnswer::from_sdp_string(&offer::without_sctp_init(answer)));
+        let parsed = catch_unwind(|| SdpAnswer::from_sdp_string(&offer::tailored(answer)));
         let parsed = parsed.ok().and_then(Result::ok).ok_or(NegotiationError::Unparsable)?;
         let Outstanding { pending, placed, freed, .. } =
             self.outstanding.take().ok_or(NegotiationError::NotAsked)?;
@@ -196,7 +204,8 @@ impl Peer {
 
 fn add_section(api: &mut SdpApi<'_>, wanted: &Wanted) -> Mid {
     let (stream, track) = (Some(wanted.stream.clone()), Some(wanted.track.to_string()));
-    api.add_media(MediaKind::Audio, Direction::SendOnly, stream, track, None)
+    let kind = if wanted.kind == Kind::Video { MediaKind::Video } else { MediaKind::Audio };
+    api.add_media(kind, Direction::SendOnly, stream, track, None)
 }
 
 /// LiveKit's channels. Nothing is sent on the third, but newer clients wait for it.

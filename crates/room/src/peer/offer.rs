@@ -1,7 +1,7 @@
 //! Reading what matters of a client's offer: which sections there are, which way they go and whose track they
 //! carry. str0m negotiates the rest. Never fails: a text that is no SDP has no sections.
 
-use str0m::media::Mid;
+use str0m::media::{Mid, Rid};
 
 /// More sections than any client has; later ones are ignored.
 const MAX_SECTIONS: usize = 256;
@@ -40,6 +40,8 @@ pub(crate) struct OfferedSection {
     pub(crate) cid: Option<String>,
     /// The payload types, the client's first choice first.
     pub(crate) payload_types: Vec<u8>,
+    /// The RIDs of the layers it sends, in its own order.
+    pub(crate) rids: Vec<Rid>,
 }
 
 /// The offer's sections in their order. Sections without a `mid` or of unknown media are left out.
@@ -61,10 +63,31 @@ pub(crate) fn sections(offer: &str) -> Vec<OfferedSection> {
     sections
 }
 
-/// The offer without `a=sctp-init`: str0m would answer it in kind, and both sides would have to keep to it in
-/// every later description (draft-hancke-tsvwg-snap). LiveKit does not answer it either.
-pub(crate) fn without_sctp_init(offer: &str) -> String {
-    offer.split_inclusive('\n').filter(|line| !line.starts_with("a=sctp-init:")).collect()
+/// A description without what we do not answer to:
+/// - `a=sctp-init`: str0m would answer it in kind, and both sides would have to keep to it in every later description
+///   (draft-hancke-tsvwg-snap). LiveKit does not answer it either.
+/// - transport-wide congestion control, but where the client sends video: audio needs none, and it costs a quarter of
+///   the CPU.
+pub(crate) fn tailored(description: &str) -> String {
+    let mut text = String::with_capacity(description.len());
+    let starts = description.match_indices("\nm=").map(|(at, _)| at + 1);
+    let mut from = 0;
+    for to in starts.chain([description.len()]) {
+        let Some(section) = description.get(from..to) else { break };
+        let sends = |line: &str| matches!(line, "a=sendonly" | "a=sendrecv");
+        let sends_video = section.starts_with("m=video") && section.lines().any(sends);
+        let kept =
+            |line: &&str| !line.starts_with("a=sctp-init:") && (sends_video || !is_transport_wide(line));
+        section.split_inclusive('\n').filter(kept).for_each(|line| text.push_str(line));
+        from = to;
+    }
+    text
+}
+
+fn is_transport_wide(line: &str) -> bool {
+    let line = line.trim_end();
+    (line.starts_with("a=rtcp-fb:") && line.ends_with(" transport-cc"))
+        || (line.starts_with("a=extmap:") && line.contains("transport-wide-cc-extensions"))
 }
 
 struct Draft {
@@ -74,6 +97,7 @@ struct Draft {
     direction: Direction,
     cid: Option<String>,
     payload_types: Vec<u8>,
+    rids: Vec<Rid>,
 }
 
 impl Draft {
@@ -89,7 +113,8 @@ impl Draft {
         let rejected = tokens.next() == Some("0");
         // After the port comes the protocol.
         let payload_types = tokens.skip(1).map_while(|pt| pt.parse().ok()).collect();
-        Self { kind, rejected, mid: None, direction: Direction::SENDRECV, cid: None, payload_types }
+        let direction = Direction::SENDRECV;
+        Self { kind, rejected, mid: None, direction, cid: None, payload_types, rids: Vec::new() }
     }
 
     fn attribute(&mut self, line: &str) {
@@ -103,6 +128,10 @@ impl Draft {
                     self.mid = Some(Mid::from(mid));
                 } else if let Some(msid) = line.strip_prefix("a=msid:") {
                     self.cid = msid.split_ascii_whitespace().next_back().map(str::to_owned);
+                } else if let Some((rid, "send")) =
+                    line.strip_prefix("a=rid:").and_then(|rid| rid.trim_end().split_once(' '))
+                {
+                    self.rids.push(Rid::from(rid));
                 }
             }
         }
@@ -110,8 +139,8 @@ impl Draft {
 
     fn finish(self) -> Option<OfferedSection> {
         let direction = if self.rejected { Direction::INACTIVE } else { self.direction };
-        let payload_types = self.payload_types;
-        Some(OfferedSection { mid: self.mid?, kind: self.kind?, direction, cid: self.cid, payload_types })
+        let Self { cid, payload_types, rids, .. } = self;
+        Some(OfferedSection { mid: self.mid?, kind: self.kind?, direction, cid, payload_types, rids })
     }
 }
 
@@ -139,15 +168,38 @@ mod tests {
             ]
         );
         assert_eq!((found[0].payload_types.as_slice(), found[2].payload_types.len()), ([111].as_slice(), 0));
-        assert!(!without_sctp_init(offer).contains("sctp-init"));
-        assert_eq!(without_sctp_init(offer).len(), offer.len() - "a=sctp-init:AQ\r\n".len());
+        assert_eq!(tailored(offer), offer.replace("a=sctp-init:AQ\r\n", ""));
+    }
+
+    #[test]
+    fn congestion_control_is_left_to_videos_that_are_sent() {
+        let lines = "a=mid:0\r\na=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+                     a=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 nack\r\n";
+        let section =
+            |media: &str, direction: &str| format!("m={media} 9 RTP 96\r\n{lines}a={direction}\r\n");
+        let kept = |media: &str, direction: &str| {
+            let text = format!("v=0\r\n{}{}", section("audio", "recvonly"), section(media, direction));
+            let tailored = tailored(&text);
+            assert!(tailored.contains("a=rtcp-fb:96 nack\r\n") && tailored.contains(direction));
+            (tailored.matches("transport-wide").count(), tailored.matches(" transport-cc").count())
+        };
+        assert_eq!(kept("video", "sendonly"), (1, 1));
+        assert_eq!(kept("video", "recvonly"), (0, 0));
+        assert_eq!(kept("audio", "sendrecv"), (0, 0));
+    }
+
+    #[test]
+    fn the_layers_it_sends_are_read_in_order() {
+        let offer = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:7\r\na=sendonly\r\na=rid:q send\r\na=rid:h send\r\n\
+                     a=rid:x recv\r\na=simulcast:send q;h\r\n";
+        assert_eq!(sections(offer)[0].rids, ["q", "h"].map(Rid::from));
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(m=[a-z ]{0,9}[0-9 ]{0,4}\r?\n|a=mid:.{0,20}\n|a=msid:.{0,9}\n|.{0,9}\n){0,40}") {
             let _ = sections(&text);
-            let _ = without_sctp_init(&text);
+            let _ = tailored(&text);
         }
     }
 }

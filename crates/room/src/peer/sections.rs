@@ -4,12 +4,13 @@
 
 use std::collections::HashMap;
 
-use str0m::media::Mid;
+use str0m::media::{Mid, Rid};
 
 use super::describe::{Agreed, Plan, Receiving, Sending};
 use super::offer::{Kind, OfferedSection};
 use crate::ids::TrackSid;
 use crate::output::Codec;
+use crate::video::VideoFormat;
 
 /// What a section sends to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ struct Publishing {
     stereo: bool,
     /// The payload types it offers, its first choice first.
     payload_types: Vec<u8>,
+    /// The layers it offers.
+    rids: Vec<Rid>,
 }
 
 /// Most sections go one way all their life; pion publishes on those that it receives on.
@@ -58,6 +61,53 @@ struct Section {
     /// Port 0 in the last answer.
     rejected: bool,
     codecs: Vec<(u8, Codec)>,
+    formats: Vec<VideoFormat>,
+}
+
+/// Sections, or tracks, of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) audio: usize,
+    pub(crate) video: usize,
+}
+
+impl Count {
+    /// Counts one more.
+    pub(crate) fn add(&mut self, kind: Kind) {
+        match kind {
+            Kind::Audio => self.audio += 1,
+            Kind::Video => self.video += 1,
+            Kind::Data => {}
+        }
+    }
+
+    /// How many there are of these and not of those.
+    pub(crate) fn without(self, those: Self) -> Self {
+        let (audio, video) = (self.audio.saturating_sub(those.audio), self.video.saturating_sub(those.video));
+        Self { audio, video }
+    }
+
+    /// Both together.
+    pub(crate) fn and(self, more: Self) -> Self {
+        Self { audio: self.audio + more.audio, video: self.video + more.video }
+    }
+
+    /// Whether there are as many of each kind.
+    pub(crate) fn covers(self, those: Self) -> bool {
+        self.audio >= those.audio && self.video >= those.video
+    }
+
+    pub(crate) fn is_zero(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl FromIterator<Kind> for Count {
+    fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Self {
+        let mut count = Self::default();
+        kinds.into_iter().for_each(|kind| count.add(kind));
+        count
+    }
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +147,7 @@ impl Sections {
             if let Some(section) = self.get_mut(agreed.mid) {
                 section.rejected = agreed.rejected;
                 section.codecs = agreed.codecs;
+                section.formats = agreed.formats;
             }
         }
     }
@@ -109,29 +160,30 @@ impl Sections {
         self.all.iter_mut().find(|section| section.mid == mid)
     }
 
-    /// Audio sections a track may be put on.
-    pub(crate) fn free_audio(&self) -> usize {
-        self.all.iter().filter(|section| section.is_free_audio(self.offering)).count()
+    /// Sections a track may be put on.
+    pub(crate) fn free_ones(&self) -> Count {
+        let free = |section: &&Section| section.is_free(section.kind, self.offering);
+        self.all.iter().filter(free).map(|section| section.kind).collect()
     }
 
-    /// Audio sections the client has made to receive on, free or not.
-    pub(crate) fn receiving_audio(&self) -> usize {
-        let receiving = |section: &&Section| section.kind == Kind::Audio && section.down != Down::Never;
-        self.all.iter().filter(receiving).count()
+    /// Sections the client has made to receive on, free or not.
+    pub(crate) fn receiving(&self) -> Count {
+        let receiving = |section: &&Section| section.down != Down::Never;
+        self.all.iter().filter(receiving).map(|section| section.kind).collect()
     }
 
-    /// Puts a track on the first free audio section.
-    pub(crate) fn assign(&mut self, stream: &str, track: &TrackSid) -> Option<Mid> {
+    /// Puts a track on the first free section of its kind.
+    pub(crate) fn assign(&mut self, kind: Kind, stream: &str, track: &TrackSid) -> Option<Mid> {
         let offering = self.offering;
-        let section = self.all.iter_mut().find(|section| section.is_free_audio(offering))?;
+        let section = self.all.iter_mut().find(|section| section.is_free(kind, offering))?;
         section.down = Down::Carries { stream: stream.to_owned(), track: track.clone() };
         Some(section.mid)
     }
 
     /// Puts a track on a section we have just made.
-    pub(crate) fn add(&mut self, mid: Mid, stream: &str, track: &TrackSid) {
+    pub(crate) fn add(&mut self, mid: Mid, kind: Kind, stream: &str, track: &TrackSid) {
         let down = Down::Carries { stream: stream.to_owned(), track: track.clone() };
-        self.all.push(Section { down, receives: true, ..Section::empty(mid, Kind::Audio) });
+        self.all.push(Section { down, receives: true, ..Section::empty(mid, kind) });
     }
 
     /// Forgets a section we made that came to nothing.
@@ -189,14 +241,11 @@ impl Sections {
         carried.collect()
     }
 
-    /// What our description shall say of a section. Video goes neither way.
+    /// What our description shall say of a section.
     pub(crate) fn plan(&self, mid: Mid) -> Plan {
         let Some(section) = self.get(mid).filter(|section| section.kind != Kind::Data) else {
             return Plan::AsIs;
         };
-        if section.kind == Kind::Video {
-            return Plan::Media { send: Sending::Nothing, receive: None };
-        }
         let receive = section.up.as_ref().filter(|publishing| publishing.open).map(|publishing| Receiving {
             dtx: publishing.dtx,
             stereo: publishing.stereo,
@@ -225,6 +274,22 @@ impl Sections {
         codecs.iter().find(|(pt, _)| *pt == payload_type).map(|(_, codec)| *codec)
     }
 
+    /// Whether it is a section of video.
+    pub(crate) fn is_video(&self, mid: Mid) -> bool {
+        self.get(mid).is_some_and(|section| section.kind == Kind::Video)
+    }
+
+    /// The video formats that a section negotiated, best first.
+    pub(crate) fn formats(&self, mid: Mid) -> &[VideoFormat] {
+        self.get(mid).map(|section| section.formats.as_slice()).unwrap_or_default()
+    }
+
+    /// The RIDs of the layers a client sends on a section, in its own order.
+    pub(crate) fn rids(&self, mid: Mid) -> &[Rid] {
+        let publishing = self.get(mid).and_then(|section| section.up.as_ref());
+        publishing.map(|publishing| publishing.rids.as_slice()).unwrap_or_default()
+    }
+
     /// The codec a section was answered with first.
     pub(crate) fn first_codec(&self, mid: Mid) -> Option<Codec> {
         self.get(mid)?.codecs.first().map(|(_, codec)| *codec)
@@ -233,8 +298,8 @@ impl Sections {
 
 impl Section {
     fn empty(mid: Mid, kind: Kind) -> Self {
-        let codecs = Vec::new();
-        Self { mid, kind, down: Down::Never, receives: false, up: None, rejected: false, codecs }
+        let (codecs, formats) = (Vec::new(), Vec::new());
+        Self { mid, kind, down: Down::Never, receives: false, up: None, rejected: false, codecs, formats }
     }
 
     /// A section that was made to receive on may be sent on; any other only publishes.
@@ -254,24 +319,25 @@ impl Section {
         }
         let publishing = self.up.get_or_insert_default();
         publishing.payload_types.clone_from(&offer.payload_types);
+        publishing.rids.clone_from(&offer.rids);
         let cid = offer.cid.clone().unwrap_or_default();
         let same = open && publishing.open && (cid == publishing.cid || cid.is_empty());
         if same {
             return None;
         }
         let ended = publishing.track.take();
-        let payload_types = std::mem::take(&mut publishing.payload_types);
-        *publishing = Publishing { open, cid, track: None, dtx: true, stereo: false, payload_types };
+        let kept = std::mem::take(publishing);
+        *publishing = Publishing { open, cid, track: None, dtx: true, stereo: false, ..kept };
         ended
     }
 
     /// Whether a track may be put on it; a freed one if need be only after the client has seen it free.
-    fn is_free_audio(&self, only_shown: bool) -> bool {
+    fn is_free(&self, kind: Kind, only_shown: bool) -> bool {
         let free = match self.down {
             Down::Idle => true,
             Down::Freed { shown } => shown || !only_shown,
             Down::Never | Down::Carries { .. } => false,
         };
-        self.kind == Kind::Audio && self.receives && !self.rejected && free
+        self.kind == kind && self.receives && !self.rejected && free
     }
 }

@@ -7,10 +7,12 @@ use crate::ids::ParticipantId;
 use crate::lifecycle::Room;
 use crate::output::Codec;
 use crate::peer::Role;
+use crate::video::VideoCodec;
 
 /// The signalling protocol spoken. Not 18: newer clients would take the data channels' ids for agreed on.
 const PROTOCOL: i32 = 17;
 const AGENT_PROTOCOL: i32 = 1;
+const AUDIO: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::Opus];
 /// Seconds; clients take zeros badly.
 const PING_INTERVAL: i32 = 5;
 const PING_TIMEOUT: i32 = 15;
@@ -36,7 +38,7 @@ impl Room {
             ping_timeout: PING_TIMEOUT,
             ping_interval: PING_INTERVAL,
             server_info: Some(self.server_info()),
-            enabled_publish_codecs: enabled_codecs(),
+            enabled_publish_codecs: publish_codecs(),
             fast_publish: participant.permission.can_publish,
             ..Default::default()
         };
@@ -54,10 +56,18 @@ impl Room {
     }
 }
 
+/// The codecs a client may publish in; of video, it takes the first it has.
+fn publish_codecs() -> Vec<proto::Codec> {
+    let video = VideoCodec::ALL.map(VideoCodec::mime_type);
+    video.into_iter().chain(AUDIO.map(Codec::mime_type)).map(codec).collect()
+}
+
 /// The codecs that are negotiated.
 pub(crate) fn enabled_codecs() -> Vec<proto::Codec> {
-    [Codec::Pcmu, Codec::Pcma, Codec::Opus]
-        .into_iter()
-        .map(|codec| proto::Codec { mime: codec.mime_type().to_owned(), fmtp_line: String::new() })
-        .collect()
+    let video = VideoCodec::ALL.map(VideoCodec::mime_type);
+    AUDIO.map(Codec::mime_type).into_iter().chain(video).chain(["video/rtx"]).map(codec).collect()
+}
+
+fn codec(mime: &str) -> proto::Codec {
+    proto::Codec { mime: mime.to_owned(), fmtp_line: String::new() }
 }

@@ -41,7 +41,7 @@ impl Room {
             SignalRequest::AddTrack(request) => self.add_track(now, from, request),
             SignalRequest::Mute(request) => self.mute_own(from, request),
             SignalRequest::Subscription(update) => self.update_subscription(now, from, &update),
-            SignalRequest::TrackSetting(settings) => self.update_track_settings(from, &settings),
+            SignalRequest::TrackSetting(settings) => self.update_track_settings(now, from, &settings),
             SignalRequest::SubscriptionPermission(permission) => {
                 self.subscription_permission(now, from, permission);
             }
@@ -60,7 +60,10 @@ impl Room {
             SignalRequest::StoreDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
             SignalRequest::GetDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
             SignalRequest::SyncState(state) => self.sync_state(now, from, &state),
-            // The rest belongs to video and data tracks.
+            SignalRequest::UpdateVideoTrack(update) => self.update_video_track(from, &update),
+            #[allow(deprecated, reason = "older clients tell it so")]
+            SignalRequest::UpdateLayers(update) => self.update_video_layers(from, &update),
+            // The rest belongs to data tracks.
             _ => {}
         }
     }

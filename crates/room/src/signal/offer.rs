@@ -8,7 +8,7 @@ use proto::signal_response::Message as Response;
 use crate::ids::{ParticipantId, PeerId, TrackSid};
 use crate::lifecycle::Room;
 use crate::output::Output;
-use crate::peer::{NegotiationError, Role, Wanted};
+use crate::peer::{Count, NegotiationError, Role, Wanted};
 use crate::subscription::{Due, Negotiation};
 
 /// The client offers.
@@ -51,7 +51,7 @@ impl Room {
         let remote = self.remote_mut(from).ok_or(NegotiationError::Gone)?;
         let ended = remote.transport.publisher().offered(sdp)?;
         if let Negotiation::Asking(requirement) = &mut remote.negotiation {
-            requirement.offered(remote.transport.subscriber().sections.receiving_audio());
+            requirement.offered(remote.transport.subscriber().sections.receiving());
         }
         Ok(ended)
     }
@@ -96,9 +96,11 @@ impl Room {
         match &mut remote.negotiation {
             Negotiation::Asking(requirement) => {
                 let sections = &remote.transport.subscriber().sections;
-                let (free, receiving) = (sections.free_audio(), sections.receiving_audio());
-                if let Some(num_audios) = requirement.ask(now, unplaced, free, receiving) {
-                    let requirement = proto::MediaSectionsRequirement { num_audios, num_videos: 0 };
+                let (free, receiving) = (sections.free_ones(), sections.receiving());
+                if let Some(more) = requirement.ask(now, unplaced, free, receiving) {
+                    let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+                    let (num_audios, num_videos) = (number(more.audio), number(more.video));
+                    let requirement = proto::MediaSectionsRequirement { num_audios, num_videos };
                     self.send(to, Response::MediaSectionsRequirement(requirement));
                 }
             }
@@ -197,7 +199,7 @@ impl Room {
     fn offer_over(&mut self, now: Instant, to: ParticipantId) {
         let Some(remote) = self.remote_mut(to) else { return };
         // Before the client is connected there are no tracks to offer.
-        let unplaced = if remote.connected { remote.unplaced() } else { 0 };
+        let unplaced = if remote.connected { remote.unplaced() } else { Count::default() };
         if let Negotiation::Offering(offering) = &mut remote.negotiation {
             offering.over(now, unplaced);
         }

@@ -18,6 +18,9 @@ use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::output::{Codec, LocalEvent, Output};
 use crate::participant::{Link, Participant, Subscription};
+use crate::peer::{Count, Kind};
+use crate::track::Track;
+use crate::video::Wish;
 
 pub(crate) use offering::{Due, Offering};
 pub(crate) use requirement::Requirement;
@@ -52,9 +55,9 @@ impl Negotiation {
     }
 
     /// The client is connected; so many subscriptions wait for a section.
-    pub(crate) fn connected(&mut self, now: Instant, unplaced: usize) {
+    pub(crate) fn connected(&mut self, now: Instant, unplaced: Count) {
         if let Self::Offering(offering) = self {
-            offering.pace.open(now, unplaced);
+            offering.pace.open(now, !unplaced.is_zero());
         }
     }
 
@@ -103,6 +106,8 @@ impl Room {
         let Some(published) = from.track(track.as_str()) else { return };
         let may = to.permission.can_subscribe && from.allows(track, to) && !from.is_hidden();
         match &to.link {
+            // A phone is never given video.
+            Link::Local(_) if published.kind() == Kind::Video => {}
             Link::Local(local) => {
                 let has = published.listeners.contains(&subscriber);
                 self.set_listening(subscriber, publisher, track, has, local.wants_all && may);
@@ -147,11 +152,16 @@ impl Room {
     }
 
     fn subscribe(&mut self, now: Instant, to: ParticipantId, publisher: ParticipantId, track: &TrackSid) {
+        let published =
+            self.participants.get(&publisher).and_then(|publisher| publisher.track(track.as_str()));
+        let Some(kind) = published.map(Track::kind) else { return };
         let Some(remote) = self.remote_mut(to) else { return };
         if remote.subscriptions.len() >= MAX_SUBSCRIPTIONS {
             return;
         }
-        remote.subscriptions.insert(track.clone(), Subscription { publisher, section: None, paused: false });
+        let wish = Some(Wish::default());
+        let subscription = Subscription { publisher, kind, section: None, paused: false, wish };
+        remote.subscriptions.insert(track.clone(), subscription);
         remote.negotiation.added(now);
         self.tell_allowed(to, publisher, track, true);
     }
@@ -166,7 +176,7 @@ impl Room {
         }
         let Some(publisher) = self.participants.get_mut(&subscription.publisher) else { return };
         if let Some(published) = publisher.track_mut(track.as_str()) {
-            published.downlinks.retain(|downlink| downlink.to != to);
+            published.drop_downlink(to);
             self.update_demand(subscription.publisher);
         }
     }
@@ -212,7 +222,7 @@ impl Room {
         else {
             return;
         };
-        let heard = |track: &crate::track::Track| -> Vec<Codec> {
+        let heard = |track: &Track| -> Vec<Codec> {
             let local = (!track.listeners.is_empty()).then_some(track.codec);
             track.downlinks.iter().map(|downlink| downlink.codec).chain(local).collect()
         };

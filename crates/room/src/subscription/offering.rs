@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
+use crate::peer::Count;
 
 /// A client that has not answered by then never will (LiveKit: 15 s).
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -37,7 +38,7 @@ impl Offering {
     }
 
     /// What is to be done now, with so many subscriptions waiting for a section.
-    pub(crate) fn look(&mut self, now: Instant, unplaced: usize) -> Option<Due> {
+    pub(crate) fn look(&mut self, now: Instant, unplaced: Count) -> Option<Due> {
         if self.due().is_none_or(|due| now < due) {
             return None;
         }
@@ -45,7 +46,7 @@ impl Offering {
             return Some(Due::Unanswered);
         }
         let restart = self.restart;
-        (self.pace.begin(unplaced) || restart).then_some(Due::Offer { restart })
+        (self.pace.begin(!unplaced.is_zero()) || restart).then_some(Due::Offer { restart })
     }
 
     /// An offer is made; returns its id.
@@ -63,10 +64,10 @@ impl Offering {
     }
 
     /// The offer was answered, or withdrawn; so many subscriptions still wait for a section.
-    pub(crate) fn over(&mut self, now: Instant, unplaced: usize) {
+    pub(crate) fn over(&mut self, now: Instant, unplaced: Count) {
         self.outstanding = None;
         self.maybe_lost = false;
-        self.pace.over(now, unplaced);
+        self.pace.over(now, !unplaced.is_zero());
         if self.restart {
             self.pace.added(now);
         }
@@ -92,10 +93,13 @@ mod tests {
     use super::super::pace::DEBOUNCE;
     use super::*;
 
+    const NONE: Count = Count { audio: 0, video: 0 };
+    const ONE: Count = Count { audio: 1, video: 0 };
+
     fn after_join() -> (Offering, Instant) {
         let (mut offering, now) = (Offering::default(), Instant::now());
         assert_eq!(offering.offered(now), 1);
-        offering.over(now, 0);
+        offering.over(now, NONE);
         (offering, now + Duration::from_secs(1))
     }
 
@@ -103,14 +107,14 @@ mod tests {
     fn one_offer_is_out_at_a_time() {
         let (mut offering, now) = after_join();
         offering.pace.added(now);
-        assert_eq!(offering.look(now, 1), None, "changes are gathered first");
-        assert_eq!(offering.look(now + DEBOUNCE, 1), Some(Due::Offer { restart: false }));
+        assert_eq!(offering.look(now, ONE), None, "changes are gathered first");
+        assert_eq!(offering.look(now + DEBOUNCE, ONE), Some(Due::Offer { restart: false }));
         assert_eq!(offering.offered(now + DEBOUNCE), 2);
         offering.pace.added(now + DEBOUNCE);
-        assert_eq!(offering.look(now + Duration::from_secs(1), 1), None);
+        assert_eq!(offering.look(now + Duration::from_secs(1), ONE), None);
         assert!(offering.is_meant(2) && offering.is_meant(0) && !offering.is_meant(1));
-        offering.over(now + Duration::from_secs(1), 1);
-        assert_eq!(offering.look(now + Duration::from_secs(1), 1), Some(Due::Offer { restart: false }));
+        offering.over(now + Duration::from_secs(1), ONE);
+        assert_eq!(offering.look(now + Duration::from_secs(1), ONE), Some(Due::Offer { restart: false }));
     }
 
     #[test]
@@ -118,7 +122,7 @@ mod tests {
         let (mut offering, now) = after_join();
         offering.offered(now);
         assert_eq!(offering.due(), Some(now + PATIENCE));
-        assert_eq!(offering.look(now + PATIENCE, 0), Some(Due::Unanswered));
+        assert_eq!(offering.look(now + PATIENCE, NONE), Some(Due::Unanswered));
     }
 
     #[test]
@@ -126,12 +130,12 @@ mod tests {
         let (mut offering, now) = after_join();
         offering.offered(now);
         offering.resumed(now);
-        assert_eq!(offering.look(now + DEBOUNCE, 0), None);
-        offering.over(now, 0);
+        assert_eq!(offering.look(now + DEBOUNCE, NONE), None);
+        offering.over(now, NONE);
         let due = offering.due().unwrap();
-        assert_eq!(offering.look(due, 0), Some(Due::Offer { restart: true }));
+        assert_eq!(offering.look(due, NONE), Some(Due::Offer { restart: true }));
         offering.offered(due);
-        offering.over(due, 0);
+        offering.over(due, NONE);
         assert_eq!(offering.due(), None);
     }
 }

@@ -39,9 +39,9 @@ impl Pace {
     }
 
     /// Rounds may begin, and do if subscriptions wait.
-    pub(super) fn open(&mut self, now: Instant, unplaced: usize) {
+    pub(super) fn open(&mut self, now: Instant, unplaced: bool) {
         self.open = true;
-        self.due = (unplaced > 0).then_some(now);
+        self.due = unplaced.then_some(now);
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
@@ -49,9 +49,9 @@ impl Pace {
     }
 
     /// Begins the round that is due; whether there is anything to negotiate.
-    pub(super) fn begin(&mut self, unplaced: usize) -> bool {
+    pub(super) fn begin(&mut self, unplaced: bool) -> bool {
         self.due = None;
-        unplaced > 0 || self.freed
+        unplaced || self.freed
     }
 
     /// A description that shows every freed section is made.
@@ -60,7 +60,7 @@ impl Pace {
     }
 
     /// A round is over; the next begins at once if subscriptions still wait.
-    pub(super) fn over(&mut self, now: Instant, unplaced: usize) {
+    pub(super) fn over(&mut self, now: Instant, unplaced: bool) {
         self.last = Some(now);
         self.open(now, unplaced);
         if self.freed {

@@ -10,9 +10,10 @@ use str0m::media::Mid;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::participant::Participant;
-use crate::peer::{Placed, Rebase, Wanted};
+use crate::peer::{Kind, Placed, Rebase, Wanted};
 use crate::subscription::Negotiation;
 use crate::track::Downlink;
+use crate::video::Wish;
 
 /// Subscribers' streams start somewhere here: below 65536, since their receivers know nothing of earlier wraps, and
 /// high enough for packets from before the first.
@@ -27,7 +28,8 @@ impl Room {
         let waiting = remote.subscriptions.iter().filter(|(_, subscription)| subscription.section.is_none());
         let wanted = waiting.filter_map(|(track, subscription)| {
             let publisher = &self.participants.get(&subscription.publisher)?.sid;
-            Some(Wanted { track: track.clone(), stream: format!("{publisher}|{track}") })
+            let stream = format!("{publisher}|{track}");
+            Some(Wanted { track: track.clone(), kind: subscription.kind, stream })
         });
         wanted.collect()
     }
@@ -49,15 +51,19 @@ impl Room {
         for Placed { track, mid } in placed {
             let subscription = self.remote_mut(to).and_then(|remote| remote.subscriptions.get(track));
             let current = subscription.is_some_and(|subscription| subscription.section == Some(*mid));
-            if current && self.start_one(to, track, *mid).is_none() {
+            if current && self.start_one(now, to, track, *mid).is_none() {
                 self.refuse(now, to, track);
             }
         }
     }
 
-    fn start_one(&mut self, to: ParticipantId, track: &TrackSid, mid: Mid) -> Option<()> {
+    fn start_one(&mut self, now: Instant, to: ParticipantId, track: &TrackSid, mid: Mid) -> Option<()> {
         let subscription = self.participants.get(&to)?.remote()?.subscriptions.get(track)?;
         let (publisher, paused) = (subscription.publisher, subscription.paused);
+        if subscription.kind == Kind::Video {
+            let wish = subscription.wish;
+            return self.start_video(now, to, publisher, track, mid, wish);
+        }
         let codecs = self.participants.get(&publisher)?.track(track.as_str())?.codecs_for_subscribers();
         let peer = self.remote_mut(to)?.transport.subscriber();
         let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
@@ -67,6 +73,29 @@ impl Room {
         published.downlinks.push(Downlink { to, mid, codec, payload_type, rebase, paused });
         self.tell_subscribed(publisher, track);
         self.update_demand(publisher);
+        Some(())
+    }
+
+    fn start_video(
+        &mut self,
+        now: Instant,
+        to: ParticipantId,
+        publisher: ParticipantId,
+        track: &TrackSid,
+        mid: Mid,
+        wish: Option<Wish>,
+    ) -> Option<()> {
+        let formats = self.remote_mut(to)?.transport.subscriber().sections.formats(mid).to_vec();
+        let first_seq = self.rng.random_range(FIRST_SEQUENCE);
+        let from = self.participants.get_mut(&publisher)?;
+        let at = from.tracks.iter().position(|published| published.sid == *track)?;
+        let video = from.tracks.get_mut(at)?.video.as_mut()?;
+        if !video.add(to, mid, &formats, wish, first_seq) {
+            return None;
+        }
+        video.wished(now, to, wish);
+        self.ask_key_frame(now, publisher, at);
+        self.tell_subscribed(publisher, track);
         Some(())
     }
 

@@ -8,6 +8,8 @@ use super::MAX_SUBSCRIPTIONS;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::participant::{Link, Participant};
+use crate::peer::Kind;
+use crate::video::Wish;
 
 impl Room {
     /// A client wants tracks, or no longer.
@@ -32,9 +34,10 @@ impl Room {
         }
     }
 
-    /// A client pauses tracks it is subscribed to, or resumes them.
+    /// A client pauses tracks it is subscribed to, or resumes them; of a video it says which layer it wants.
     pub(crate) fn update_track_settings(
         &mut self,
+        now: Instant,
         from: ParticipantId,
         settings: &proto::UpdateTrackSettings,
     ) {
@@ -44,6 +47,10 @@ impl Room {
             else {
                 continue;
             };
+            if subscription.kind == Kind::Video {
+                self.wish_for_video(now, from, &track, Wish::of(settings));
+                continue;
+            }
             subscription.paused = settings.disabled;
             let publisher = subscription.publisher;
             let published = self.participants.get_mut(&publisher).and_then(|p| p.track_mut(sid));

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
+use crate::peer::Count;
 
 /// A client that has not offered by then did not get the request.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -18,8 +19,8 @@ pub(crate) struct Requirement {
 
 #[derive(Debug)]
 struct Outstanding {
-    /// The offer that fulfils it has so many sections to receive audio on.
-    receiving: usize,
+    /// The offer that fulfils it has so many sections to receive on.
+    receiving: Count,
     until: Instant,
 }
 
@@ -30,17 +31,17 @@ impl Requirement {
         Some(self.outstanding.as_ref().map_or(due, |outstanding| due.max(outstanding.until)))
     }
 
-    /// An offer came, with so many sections to receive audio on. It may have been made before our request came.
-    pub(crate) fn offered(&mut self, receiving: usize) {
-        if self.outstanding.as_ref().is_some_and(|outstanding| receiving >= outstanding.receiving) {
+    /// An offer came, with so many sections to receive on. It may have been made before our request came.
+    pub(crate) fn offered(&mut self, receiving: Count) {
+        if self.outstanding.as_ref().is_some_and(|outstanding| receiving.covers(outstanding.receiving)) {
             self.outstanding = None;
         }
     }
 
     /// The offer was answered; so many subscriptions still wait for a section.
-    pub(crate) fn answered(&mut self, now: Instant, unplaced: usize) {
+    pub(crate) fn answered(&mut self, now: Instant, unplaced: Count) {
         self.pace.shown();
-        self.pace.over(now, unplaced);
+        self.pace.over(now, !unplaced.is_zero());
     }
 
     /// The client's connection was cut: a request may have got lost with it.
@@ -50,24 +51,24 @@ impl Requirement {
         }
     }
 
-    /// How many more sections to ask for now, if a request is due. `receiving` sections to receive audio on are
-    /// there, `free` of them free.
+    /// How many more sections to ask for now, if a request is due. `receiving` sections to receive on are there, `free`
+    /// of them free.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
-        unplaced: usize,
-        free: usize,
-        receiving: usize,
-    ) -> Option<u32> {
+        unplaced: Count,
+        free: Count,
+        receiving: Count,
+    ) -> Option<Count> {
         if self.due().is_none_or(|due| now < due) {
             return None;
         }
-        if !self.pace.begin(unplaced) {
+        if !self.pace.begin(!unplaced.is_zero()) {
             return None;
         }
-        let more = unplaced.saturating_sub(free);
-        self.outstanding = Some(Outstanding { receiving: receiving + more, until: now + PATIENCE });
-        u32::try_from(more).ok()
+        let more = unplaced.without(free);
+        self.outstanding = Some(Outstanding { receiving: receiving.and(more), until: now + PATIENCE });
+        Some(more)
     }
 }
 
@@ -76,13 +77,17 @@ mod tests {
     use super::super::pace::{DEBOUNCE, DEBOUNCE_FREED};
     use super::*;
 
+    fn audio(audio: usize) -> Count {
+        Count { audio, video: 0 }
+    }
+
     fn after_join() -> (Requirement, Instant) {
         let mut requirement = Requirement::default();
         let now = Instant::now();
         requirement.pace.added(now);
         assert_eq!(requirement.due(), None, "nothing is asked for before the first offer");
-        requirement.offered(3);
-        requirement.answered(now, 0);
+        requirement.offered(audio(3));
+        requirement.answered(now, audio(0));
         (requirement, now + Duration::from_secs(1))
     }
 
@@ -90,44 +95,63 @@ mod tests {
     fn a_track_with_a_free_section_costs_one_empty_request() {
         let (mut requirement, now) = after_join();
         requirement.pace.added(now);
-        assert_eq!(requirement.ask(now, 1, 2, 3), None, "not before the debounce is over");
-        assert_eq!(requirement.ask(now + DEBOUNCE, 1, 2, 3), Some(0));
-        assert_eq!(requirement.ask(now + DEBOUNCE, 1, 2, 3), None);
+        assert_eq!(
+            requirement.ask(now, audio(1), audio(2), audio(3)),
+            None,
+            "not before the debounce is over"
+        );
+        assert_eq!(requirement.ask(now + DEBOUNCE, audio(1), audio(2), audio(3)), Some(audio(0)));
+        assert_eq!(requirement.ask(now + DEBOUNCE, audio(1), audio(2), audio(3)), None);
     }
 
     #[test]
     fn sections_are_asked_for_once_however_many_tracks_come_meanwhile() {
         let (mut requirement, now) = after_join();
         requirement.pace.added(now);
-        assert_eq!(requirement.ask(now + DEBOUNCE, 2, 0, 3), Some(2));
+        assert_eq!(requirement.ask(now + DEBOUNCE, audio(2), audio(0), audio(3)), Some(audio(2)));
         requirement.pace.added(now + 2 * DEBOUNCE);
-        assert_eq!(requirement.ask(now + Duration::from_secs(1), 3, 0, 3), None);
+        assert_eq!(requirement.ask(now + Duration::from_secs(1), audio(3), audio(0), audio(3)), None);
         // An offer that crossed our request does not fulfil it.
-        requirement.offered(3);
-        requirement.answered(now + Duration::from_secs(1), 3);
-        assert_eq!(requirement.ask(now + Duration::from_secs(2), 3, 0, 3), None);
-        requirement.offered(5);
-        requirement.answered(now + Duration::from_secs(2), 1);
-        assert_eq!(requirement.ask(now + Duration::from_secs(2), 1, 0, 5), Some(1));
+        requirement.offered(audio(3));
+        requirement.answered(now + Duration::from_secs(1), audio(3));
+        assert_eq!(requirement.ask(now + Duration::from_secs(2), audio(3), audio(0), audio(3)), None);
+        requirement.offered(audio(5));
+        requirement.answered(now + Duration::from_secs(2), audio(1));
+        assert_eq!(
+            requirement.ask(now + Duration::from_secs(2), audio(1), audio(0), audio(5)),
+            Some(audio(1))
+        );
     }
 
     #[test]
     fn a_request_that_got_lost_is_made_again() {
         let (mut requirement, now) = after_join();
         requirement.pace.added(now);
-        assert_eq!(requirement.ask(now + DEBOUNCE, 1, 0, 3), Some(1));
+        assert_eq!(requirement.ask(now + DEBOUNCE, audio(1), audio(0), audio(3)), Some(audio(1)));
         requirement.pace.added(now + DEBOUNCE);
         assert_eq!(requirement.due(), Some(now + DEBOUNCE + PATIENCE));
-        assert_eq!(requirement.ask(now + DEBOUNCE + PATIENCE, 1, 0, 3), Some(1));
+        assert_eq!(requirement.ask(now + DEBOUNCE + PATIENCE, audio(1), audio(0), audio(3)), Some(audio(1)));
     }
 
     #[test]
     fn a_freed_section_is_shown_by_one_round() {
         let (mut requirement, now) = after_join();
         requirement.pace.freed(now);
-        assert_eq!(requirement.ask(now + DEBOUNCE_FREED, 0, 1, 3), Some(0));
-        requirement.offered(3);
-        requirement.answered(now + DEBOUNCE_FREED, 0);
+        assert_eq!(requirement.ask(now + DEBOUNCE_FREED, audio(0), audio(1), audio(3)), Some(audio(0)));
+        requirement.offered(audio(3));
+        requirement.answered(now + DEBOUNCE_FREED, audio(0));
         assert_eq!(requirement.due(), None);
+    }
+
+    #[test]
+    fn a_video_needs_a_section_of_its_own() {
+        let (mut requirement, now) = after_join();
+        requirement.pace.added(now);
+        let (unplaced, three) = (Count { audio: 0, video: 4 }, Count { audio: 3, video: 3 });
+        let more = requirement.ask(now + DEBOUNCE, unplaced, three, three);
+        assert_eq!(more, Some(Count { audio: 0, video: 1 }));
+        requirement.pace.added(now);
+        requirement.offered(Count { audio: 9, video: 3 });
+        assert_eq!(requirement.ask(now + DEBOUNCE, unplaced, three, three), None, "audio is no answer to it");
     }
 }

@@ -9,8 +9,9 @@ use str0m::media::Mid;
 
 use crate::ids::{ParticipantId, TrackSid, new_sid};
 use crate::output::Codec;
-use crate::peer::Rebase;
+use crate::peer::{Kind, Rebase};
 use crate::speaker::Meter;
+use crate::video::Video;
 
 /// A published track.
 pub(crate) struct Track {
@@ -18,9 +19,11 @@ pub(crate) struct Track {
     pub(crate) info: proto::TrackInfo,
     /// The publisher's section; `None` for a local track.
     pub(crate) mid: Option<Mid>,
-    /// The codec it is published in, and first choice of its subscribers.
+    /// What a video is; `None`: it is audio.
+    pub(crate) video: Option<Box<Video>>,
+    /// The codec audio is published in, and first choice of its subscribers.
     pub(crate) codec: Codec,
-    /// Clients it is sent to.
+    /// Clients audio is sent to.
     pub(crate) downlinks: Vec<Downlink>,
     /// Local participants it is handed to.
     pub(crate) listeners: Vec<ParticipantId>,
@@ -52,11 +55,25 @@ impl Track {
             sid: TrackSid::from(info.sid.as_str()),
             info,
             mid,
+            video: None,
             codec,
             downlinks: Vec::new(),
             listeners: Vec::new(),
             subscribed_told: false,
             meter: Meter::default(),
+        }
+    }
+
+    /// What it is.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.info.r#type == i32::from(proto::TrackType::Video) { Kind::Video } else { Kind::Audio }
+    }
+
+    /// A client is sent it no longer.
+    pub(crate) fn drop_downlink(&mut self, to: ParticipantId) {
+        self.downlinks.retain(|downlink| downlink.to != to);
+        if let Some(video) = &mut self.video {
+            video.downlinks.retain(|downlink| downlink.to != to);
         }
     }
 

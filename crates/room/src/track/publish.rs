@@ -5,7 +5,7 @@ use std::time::Instant;
 use livekit_protocol as proto;
 use proto::request_response::{Reason, Request};
 use proto::signal_response::Message as Response;
-use str0m::media::Mid;
+use str0m::media::Rid;
 
 use crate::config::LocalTrack;
 use crate::error::PublishError;
@@ -15,6 +15,7 @@ use crate::output::{Codec, LocalEvent, Output};
 use crate::participant::{Link, Participant};
 use crate::peer::Kind;
 use crate::track::{PendingTrack, Track, default_stream, new_track_sid};
+use crate::video::{self, Video, VideoFormat};
 
 const MAX_PENDING: usize = 20;
 /// Tracks a client may publish at a time.
@@ -83,9 +84,13 @@ impl Room {
         }
         let Link::Remote(remote) = &mut participant.link else { return };
         for track in participant.tracks.iter_mut().filter(|track| published.contains(&track.sid)) {
-            let codec = track.mid.and_then(|mid| remote.transport.publisher().sections.first_codec(mid));
-            track.codec = codec.unwrap_or(track.codec);
-            describe(&mut track.info, track.codec, track.mid, version);
+            let sections = &remote.transport.publisher().sections;
+            let Some(mid) = track.mid else { continue };
+            match track.kind() {
+                Kind::Video => start_video(track, sections.formats(mid), sections.rids(mid)),
+                _ => track.codec = sections.first_codec(mid).unwrap_or(track.codec),
+            }
+            describe(track, version);
         }
         self.publisher_changed(now, from);
         for track in published {
@@ -121,9 +126,8 @@ impl Room {
             source: source.into(),
             ..Default::default()
         };
-        let mut info = track_info(sid, source, &request);
-        describe(&mut info, codec, None, version);
-        let track = Track::new(info, codec, None);
+        let mut track = Track::new(track_info(sid, source, &request), codec, None);
+        describe(&mut track, version);
         let sid = track.sid.clone();
         participant.tracks.push(track);
         self.publisher_changed(now, id);
@@ -172,6 +176,9 @@ impl Room {
             return;
         }
         track.info.muted = muted;
+        if let Some(video) = &mut track.video {
+            video.interrupted();
+        }
         let (sid, listeners) = (track.sid.clone(), track.listeners.clone());
         for to in listeners {
             let event = LocalEvent::TrackMuted { track: sid.clone(), muted };
@@ -206,7 +213,7 @@ fn refusal(participant: &Participant, request: &proto::AddTrackRequest) -> Optio
     match () {
         () if !permission.can_publish => Some(Reason::NotAllowed),
         () if !sources.is_empty() && !sources.contains(&request.source) => Some(Reason::NotAllowed),
-        // A further codec for a track: only audio is forwarded, which has one.
+        // A further codec for a track: each is forwarded in the one it came with.
         () if !request.sid.is_empty() => Some(Reason::NotFound),
         () if known(&request.cid) => Some(Reason::Queued),
         () if remote.pending.len() >= MAX_PENDING || participant.tracks.len() >= MAX_TRACKS => {
@@ -220,8 +227,8 @@ fn refusal(participant: &Participant, request: &proto::AddTrackRequest) -> Optio
 fn find_pending(pending: &[PendingTrack], kind: Kind, cid: &str) -> Option<usize> {
     let of_kind = |pending: &PendingTrack| match kind {
         Kind::Audio => pending.info.r#type == i32::from(proto::TrackType::Audio),
-        // Video sections are refused; a track for one stays announced and never starts.
-        Kind::Video | Kind::Data => false,
+        Kind::Video => pending.info.r#type == i32::from(proto::TrackType::Video),
+        Kind::Data => false,
     };
     let by_cid = pending.iter().position(|p| of_kind(p) && p.cids.iter().any(|known| known == cid));
     by_cid.or_else(|| pending.iter().position(of_kind))
@@ -241,7 +248,7 @@ fn stereo(info: &proto::TrackInfo) -> bool {
 #[allow(deprecated, reason = "older clients read disable_dtx and stereo here")]
 fn track_info(sid: String, source: proto::TrackSource, request: &proto::AddTrackRequest) -> proto::TrackInfo {
     let stream = if request.stream.is_empty() { default_stream(source) } else { &request.stream };
-    proto::TrackInfo {
+    let mut info = proto::TrackInfo {
         sid,
         r#type: request.r#type,
         name: request.name.clone(),
@@ -257,16 +264,38 @@ fn track_info(sid: String, source: proto::TrackSource, request: &proto::AddTrack
         stream: stream.to_owned(),
         audio_features: request.audio_features.clone(),
         ..Default::default()
+    };
+    if request.r#type() == proto::TrackType::Video {
+        let own = request.simulcast_codecs.first().map(|codec| codec.layers.as_slice()).unwrap_or_default();
+        video::set_layers(&mut info, if own.is_empty() { &request.layers } else { own });
     }
+    info
 }
 
-fn describe(info: &mut proto::TrackInfo, codec: Codec, mid: Option<Mid>, version: proto::TimedVersion) {
-    let mid = mid.map(|mid| mid.to_string()).unwrap_or_default();
-    info.mime_type = codec.mime_type().to_owned();
+/// A video's section is answered: it flows from now on, if it got a format.
+fn start_video(track: &mut Track, formats: &[VideoFormat], rids: &[Rid]) {
+    track.video = Video::new(formats.to_vec(), rids, &track.info).map(Box::new);
+}
+
+/// Writes what was negotiated into a track's record.
+#[allow(deprecated, reason = "older clients read simulcast there")]
+fn describe(track: &mut Track, version: proto::TimedVersion) {
+    let mid = track.mid.map(|mid| mid.to_string()).unwrap_or_default();
+    let layers = track.video.as_ref().map_or(0, |video| video.layer_count());
+    let mime_type = match &track.video {
+        Some(video) => video.format.codec.mime_type(),
+        None => track.codec.mime_type(),
+    };
+    let info = &mut track.info;
+    info.mime_type = mime_type.to_owned();
     info.mid.clone_from(&mid);
     info.version = Some(version);
+    info.simulcast = layers > 1;
     for described in &mut info.codecs {
-        described.mime_type = codec.mime_type().to_owned();
+        described.mime_type = mime_type.to_owned();
         described.mid.clone_from(&mid);
+        if layers > 0 {
+            described.video_layer_mode = proto::video_layer::Mode::OneSpatialLayerPerStream.into();
+        }
     }
 }

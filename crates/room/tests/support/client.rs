@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::leg::Leg;
+use super::video::Seen;
 use room::proto;
 use room::proto::signal_request::Message as Request;
 use room::proto::signal_response::Message as Response;
@@ -40,12 +41,14 @@ pub(crate) struct Client {
     offer: Option<(u32, SdpPendingOffer)>,
     changes: VecDeque<Change>,
     /// Asked for while an offer was out.
-    wanted: Option<u32>,
+    wanted: Option<proto::MediaSectionsRequirement>,
     next_offer: u32,
     channels: HashMap<String, ChannelId>,
     /// The server's channels, of two connections.
     server_channels: HashMap<ChannelId, String>,
     receivers: Vec<Mid>,
+    /// Sections it made to receive video on.
+    pub(crate) video_receivers: usize,
     /// Sections it publishes on.
     pub(crate) published: Vec<Mid>,
     pub(crate) connected: bool,
@@ -62,6 +65,7 @@ pub(crate) struct Client {
     /// Its answer to the last of them.
     pub(crate) last_answer: Option<proto::SessionDescription>,
     pub(crate) heard: Vec<Heard>,
+    pub(crate) video: Seen,
     pub(crate) data: Vec<(String, proto::DataPacket)>,
     pub(crate) outgoing: Vec<Request>,
 }
@@ -80,6 +84,7 @@ impl Client {
             channels: HashMap::new(),
             server_channels: HashMap::new(),
             receivers: Vec::new(),
+            video_receivers: 0,
             connected: false,
             mute: false,
             signals: Vec::new(),
@@ -90,6 +95,7 @@ impl Client {
             offers: Vec::new(),
             last_answer: None,
             heard: Vec::new(),
+            video: Seen::default(),
             data: Vec::new(),
             outgoing: Vec::new(),
         }
@@ -132,6 +138,7 @@ impl Client {
         for _ in 0..3 {
             api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
         }
+        self.video_receivers = 3;
         open_channels(&mut api);
         let (offer, pending) = api.apply().unwrap();
         self.describe(offer.to_sdp_string(), pending)
@@ -145,12 +152,16 @@ impl Client {
     }
 
     /// Offers `more` further sections to receive on, or the same again.
-    fn offer_again(&mut self, more: u32) {
+    fn offer_again(&mut self, more: proto::MediaSectionsRequirement) {
         let mut api = self.leg.rtc.sdp_api();
-        for _ in 0..more {
+        for _ in 0..more.num_audios {
             self.receivers.push(api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
         }
-        if more == 0 {
+        for _ in 0..more.num_videos {
+            api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+            self.video_receivers += 1;
+        }
+        if more.num_audios + more.num_videos == 0 {
             api.set_direction(self.receivers[0], Direction::Inactive);
             api.set_direction(self.receivers[0], Direction::RecvOnly);
         }
@@ -271,8 +282,12 @@ impl Client {
                 }
             }
             Response::MediaSectionsRequirement(more) => match &self.offer {
-                Some(_) => *self.wanted.get_or_insert(0) += more.num_audios,
-                None => self.offer_again(more.num_audios),
+                Some(_) => {
+                    let wanted = self.wanted.get_or_insert_default();
+                    wanted.num_audios += more.num_audios;
+                    wanted.num_videos += more.num_videos;
+                }
+                None => self.offer_again(*more),
             },
             _ => {}
         }
@@ -339,6 +354,9 @@ impl Client {
         let ssrc = packet.header.ssrc;
         let leg = self.subscriber.as_mut().unwrap_or(&mut self.leg);
         let mid = leg.rtc.direct_api().stream_rx(&ssrc).expect("a known stream").mid();
+        if leg.rtc.media(mid).expect("a known section").kind() == MediaKind::Video {
+            return self.video.see(mid, packet);
+        }
         self.heard.push(Heard {
             mid,
             payload_type: *packet.header.payload_type,
@@ -359,8 +377,25 @@ impl Client {
                 self.data.push((label, packet));
             }
             Event::RtpPacket(packet) => self.hear(&packet),
+            Event::KeyframeRequest(request) => self.video.key_frames_asked.push(request.rid),
             _ => {}
         }
+    }
+
+    /// The connection it publishes on.
+    pub(super) fn leg(&mut self) -> &mut Leg {
+        &mut self.leg
+    }
+
+    /// The connection it receives on.
+    pub(super) fn receiving_leg(&mut self) -> &mut Leg {
+        self.subscriber.as_mut().unwrap_or(&mut self.leg)
+    }
+
+    /// Offers what was added to its connection.
+    pub(super) fn offer_changes(&mut self, sdp: String, pending: SdpPendingOffer) {
+        let offer = self.describe(sdp, pending);
+        self.outgoing.push(Request::Offer(offer));
     }
 
     /// Its channels are open, and the server's if it has any.

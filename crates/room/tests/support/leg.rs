@@ -24,6 +24,7 @@ impl Leg {
             .enable_pcmu(codecs.contains(&Pcmu), false)
             .enable_pcma(codecs.contains(&Pcma), false)
             .enable_vp8(true)
+            .enable_h264(true)
             .build(now);
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
         Self { rtc, address, due: now, failed: false }

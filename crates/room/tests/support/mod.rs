@@ -5,6 +5,7 @@
 
 pub(crate) mod client;
 mod leg;
+pub(crate) mod video;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
