@@ -4,12 +4,32 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::hearing::Counts;
 use crate::machine::Machine;
-use crate::phone::Counts;
 use crate::workload::Workload;
 use peers::server::ThreadShare;
 
-/// All figures of one run.
+/// What a run has measured.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Outcome {
+    Calls(Box<Figures>),
+    Storm(Box<StormFigures>),
+    Idle(Box<IdleFigures>),
+}
+
+impl Outcome {
+    /// Calls or rooms that were not as they should be.
+    pub(crate) fn failed(&self) -> usize {
+        match self {
+            Self::Calls(figures) => figures.failed,
+            Self::Storm(figures) => figures.failed(),
+            Self::Idle(_) => 0,
+        }
+    }
+}
+
+/// All figures of calls that were measured together.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figures {
     pub(crate) workload: Workload,
@@ -21,15 +41,59 @@ pub(crate) struct Figures {
     /// Calls answered per second, from the first request to the last answer.
     pub(crate) set_up_per_second: f64,
     pub(crate) delays: Delays,
+    /// From one end's mouth to the other's ear, in milliseconds.
+    pub(crate) audio: Audio,
     /// What the phones heard in the steady part, together.
     pub(crate) phone: Counts,
+    /// Frames they should have heard.
+    pub(crate) phone_expected: u64,
     /// Milliseconds between frames at the phones.
     pub(crate) phone_spacing: Spread,
     /// Interarrival jitter of each phone, in milliseconds.
     pub(crate) phone_jitter: Spread,
-    /// What the participants heard in the steady part, together.
-    pub(crate) agent: AgentCounts,
+    /// What the participants heard of the phones in the steady part, together.
+    pub(crate) agent: Counts,
+    /// The codec they got it in.
+    pub(crate) agent_codec: Option<&'static str>,
+    /// Minute by minute, of runs that are longer than that.
+    pub(crate) minutes: Vec<Minute>,
     pub(crate) machine: Machine,
+}
+
+impl Figures {
+    /// Frames that did not come to the phones, in percent of those they should have heard.
+    pub(crate) fn missing_percent(&self) -> f64 {
+        let missing = self.phone_expected.saturating_sub(self.phone.frames);
+        missing as f64 * 100.0 / self.phone_expected.max(1) as f64
+    }
+
+    /// Frames of the phones that the participants missed, in percent.
+    pub(crate) fn agent_lost_percent(&self) -> f64 {
+        let all = self.agent.frames + self.agent.lost;
+        self.agent.lost as f64 * 100.0 / all.max(1) as f64
+    }
+}
+
+/// What one minute of a long run used.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Minute {
+    pub(crate) cpu_ms_per_call_second: f64,
+    pub(crate) memory_mb: f64,
+}
+
+/// Delays of audio by its marks, in milliseconds.
+///
+/// Mouth to ear is from the moment a sound is made to the moment a listener hears it who plays each packet from its arrival
+/// on. The added part is what is left of it without the 20 ms of packetisation and without the sending codec's own delay: the
+/// server's buffers, codecs and turns, both ways over the loopback, and what the bench needs to send.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Audio {
+    pub(crate) phone_to_room: Spread,
+    pub(crate) phone_to_room_added: Spread,
+    pub(crate) room_to_phone: Spread,
+    pub(crate) room_to_phone_added: Spread,
+    /// Marks that were said and never heard, phone to room and room to phone.
+    pub(crate) marks_missed: (usize, usize),
 }
 
 /// What the server's processes used.
@@ -47,6 +111,80 @@ pub(crate) struct Cost {
     pub(crate) threads: Vec<ThreadShare>,
 }
 
+/// Figures of a storm of calls.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StormFigures {
+    pub(crate) workload: Workload,
+    /// One for each rate that was tried.
+    pub(crate) storms: Vec<StormStep>,
+    /// What the phones heard that were there all the time, during the storm.
+    pub(crate) established: Counts,
+    pub(crate) established_expected: u64,
+    pub(crate) established_calls: usize,
+}
+
+/// Calls at one rate.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StormStep {
+    /// Calls asked for per second.
+    pub(crate) rate: f64,
+    pub(crate) calls: usize,
+    pub(crate) failed: usize,
+    pub(crate) first_failure: Option<String>,
+    /// Calls answered per second, from the first request to the last answer.
+    pub(crate) set_up_per_second: f64,
+    pub(crate) delays: Delays,
+    /// From the participant's joining to the call being active, in milliseconds, where it joins for the call.
+    pub(crate) join_to_active: Spread,
+    /// CPU milliseconds of the server for each call: set up, 2 s of audio, taken down.
+    pub(crate) cpu_ms_per_call: f64,
+    pub(crate) machine: Machine,
+}
+
+impl StormStep {
+    /// Whether all were set up, and none waited long.
+    pub(crate) fn fine(&self) -> bool {
+        self.failed == 0 && self.delays.api_to_return_less_ringing.p99 < 2000.0
+    }
+}
+
+impl StormFigures {
+    /// Calls that failed, those aside that show where it ends.
+    pub(crate) fn failed(&self) -> usize {
+        let tried = self.storms.len().saturating_sub(1);
+        let counted = if self.storms.len() > 1 { &self.storms[..tried] } else { &self.storms[..] };
+        counted.iter().map(|step| step.failed).sum()
+    }
+
+    /// Frames that the calls that were there all the time should have heard and did not.
+    pub(crate) fn established_missing(&self) -> u64 {
+        self.established_expected.saturating_sub(self.established.frames) + self.established.lost
+    }
+}
+
+/// Figures of rooms without calls.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct IdleFigures {
+    pub(crate) workload: Workload,
+    /// CPU milliseconds of the server per second, for all of them.
+    pub(crate) cpu_ms_per_second: f64,
+    pub(crate) memory_kb_per_room: f64,
+    /// How long making one took, joining included, in milliseconds.
+    pub(crate) made: Spread,
+    pub(crate) machine: Machine,
+}
+
+/// Where the calls become too many.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LimitFigures {
+    pub(crate) workload: Workload,
+    pub(crate) steps: Vec<Figures>,
+    /// Why each step was too much, in their order.
+    pub(crate) verdicts: Vec<Option<String>>,
+    /// The most calls that were fine.
+    pub(crate) most: usize,
+}
+
 /// How long each step took, in milliseconds.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Delays {
@@ -62,16 +200,6 @@ pub(crate) struct Delays {
     pub(crate) answer_to_agent_audio: Spread,
     /// 200 sent to the first sound of the participant at the phone.
     pub(crate) answer_to_phone_audio: Spread,
-}
-
-/// What the participants counted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(crate) struct AgentCounts {
-    pub(crate) packets: u64,
-    pub(crate) lost: u64,
-    pub(crate) damaged: u64,
-    /// The codec in which they got the phone.
-    pub(crate) codec: Option<&'static str>,
 }
 
 /// The spread of some values.
@@ -93,6 +221,17 @@ impl Spread {
         let at =
             |share: f64| values[((values.len() as f64 * share).ceil() as usize).clamp(1, values.len()) - 1];
         Self { count: values.len(), p50: at(0.5), p95: at(0.95), p99: at(0.99), max }
+    }
+}
+
+impl Spread {
+    /// Each value with `more` on top.
+    pub(crate) fn plus(self, more: f64) -> Self {
+        let Self { count, p50, p95, p99, max } = self;
+        if count == 0 {
+            return self;
+        }
+        Self { count, p50: p50 + more, p95: p95 + more, p99: p99 + more, max: max + more }
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs;
 
 use serde::Serialize;
 
+use crate::lateness::Late;
+
 /// One reading of the machine's own counters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reading {
@@ -21,8 +23,35 @@ pub(crate) struct Machine {
     pub(crate) server_percent: f64,
     /// What the bench had of it.
     pub(crate) bench_percent: f64,
+    /// The same in CPU milliseconds per second.
+    pub(crate) bench_cpu_ms_per_second: f64,
+    /// How late the bench itself sent its frames.
+    pub(crate) bench_late: Late,
     /// The load average of the last minute, at the end.
     pub(crate) load: f64,
+}
+
+/// So busy a machine gives nobody a processor in time.
+const CROWDED_PERCENT: f64 = 90.0;
+/// From this on what the bench sends is no steady source any more, in milliseconds.
+const TOO_LATE: u64 = 10;
+
+impl Machine {
+    /// Why the figures may say more of the bench or of the machine than of the server.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let others = self.busy_percent - self.server_percent - self.bench_percent;
+        if others > 15.0 {
+            return Some(format!("other work took {others:.0} % of the machine"));
+        }
+        if self.busy_percent > CROWDED_PERCENT {
+            return Some(format!(
+                "the machine was full, {:.0} % of it by the bench itself: the limit is theirs together",
+                self.bench_percent
+            ));
+        }
+        let late = self.bench_late.p99_ms;
+        (late > TOO_LATE).then(|| format!("the bench sent one frame in a hundred {late} ms late or more"))
+    }
 }
 
 impl Reading {

@@ -3,19 +3,24 @@
 //! `bench calls` places calls through a server's public API, is the phone at one end of each (SIP, RTP) and a room
 //! participant at the other (signalling, WebRTC), and prints what the server's processes used meanwhile, how long each
 //! step took and what was lost. It speaks public protocols only, so the same command measures any server that is
-//! compatible with LiveKit. `bench budgets` starts this project's own server and compares it with its budgets.
-//! The workload is described in docs/performance.md.
+//! compatible with LiveKit. `bench budgets` and `bench targets` start this project's own server and compare it with what it is
+//! to cost. The workloads are described in docs/performance.md.
 
 mod agent;
 mod budgets;
 mod cli;
 mod figures;
+mod hearing;
+mod lateness;
 mod machine;
+mod mark;
 mod phone;
+mod plot;
 mod report;
 mod run;
 mod server;
 mod speech;
+mod targets;
 mod workload;
 
 use std::process::ExitCode;

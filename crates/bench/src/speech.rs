@@ -1,38 +1,168 @@
-//! What is said on both sides: encoded once, repeated by every phone and participant.
+//! What is said on both sides: encoded once, repeated by every phone and participant, with marks at known places.
 //!
 //! A synthetic voice over steady noise at -50 dBFS. The noise never stops, so a frame of digital silence at the other
-//! end was put in on the way.
+//! end was put in on the way. Where there is to be silence, speech and pauses take turns: 1.8 s and 2.2 s, 45 % of the time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use media::codec::opus;
 use peers::participant::Codec;
-use peers::prepared::{PrepareError, Prepared};
-use peers::sound::Sound;
+use peers::prepared::{Coding, FRAME, PrepareError, Prepared};
+use peers::sound::{Player, Sound};
 
-const LENGTH: Duration = Duration::from_secs(20);
-const BITRATE: u32 = 32_000;
+use crate::hearing::decode;
+use crate::mark::{self, Finder};
+
+/// Seconds of speech before it repeats.
+const LENGTH: f64 = 20.0;
+/// Soft enough that a mark is the loudest by far.
+const VOICE_DBFS: f32 = -28.0;
 const NOISE_DBFS: f32 = -50.0;
+/// A quiet line: what a phone sends while nobody speaks.
+const QUIET_DBFS: f32 = -66.0;
+/// Speech and pause together, and the speech of it, in seconds.
+const TURN: f64 = 4.0;
+const SPEAKING: f64 = 1.8;
+/// A sender with discontinuous transmission sends one frame in so many while it is silent (as libwebrtc's Opus does).
+const SILENCE_EVERY: usize = 20;
+/// Each mark begins at another place within its frame.
+const DRIFT: f64 = 37.0 / 8000.0;
 
-/// The voice of a phone, in both forms of G.711.
-#[derive(Debug, Clone)]
-pub(crate) struct PhoneSpeech {
-    pub(crate) ulaw: Arc<Prepared>,
-    pub(crate) alaw: Arc<Prepared>,
+/// How somebody speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// With pauses, 45 % of the time; else without end.
+    pub(crate) pauses: bool,
+    /// The pauses are not sent.
+    pub(crate) discontinuous: bool,
+    /// With marks in it.
+    pub(crate) marked: bool,
 }
 
-impl PhoneSpeech {
-    pub(crate) fn new() -> Result<Self, PrepareError> {
-        Ok(Self { ulaw: speech(110.0, Codec::Pcmu)?, alaw: speech(110.0, Codec::Pcma)? })
+/// Speech that is ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Speech {
+    pub(crate) audio: Arc<Prepared>,
+    /// For each frame, how long after its first sample a listener who decodes it at once hears a mark begin.
+    marks: Vec<Option<Duration>>,
+    /// How much later than said a mark comes out of the codec itself.
+    pub(crate) codec_delay: Duration,
+}
+
+impl Speech {
+    /// A voice of `pitch` Hz.
+    pub(crate) fn new(pitch: f32, coding: Coding, manner: Manner) -> Result<Arc<Self>, PrepareError> {
+        let mut pcm = voice(pitch, coding.rate, manner)?;
+        let places: Vec<f64> = if manner.marked { places(manner).collect() } else { Vec::new() };
+        places.iter().for_each(|&at| mark::write(&mut pcm, coding.rate, at));
+        let mut audio = Prepared::of_pcm(&pcm, coding)?;
+        let (marks, codec_delay) = if manner.marked { find(&audio, &places) } else { <_>::default() };
+        if manner.discontinuous {
+            audio = audio.sending_only(|frame| is_spoken(seconds(frame)) || frame % SILENCE_EVERY == 0);
+        }
+        Ok(Arc::new(Self { audio: Arc::new(audio), marks, codec_delay }))
+    }
+
+    /// How long after the beginning of frame number `frame` a mark begins, if one does.
+    pub(crate) fn mark(&self, frame: usize) -> Option<Duration> {
+        let index = frame.checked_rem(self.marks.len())?;
+        self.marks[index]
     }
 }
 
-/// The voice of a participant.
-pub(crate) fn agent(codec: Codec) -> Result<Arc<Prepared>, PrepareError> {
-    speech(190.0, codec)
+fn seconds(frame: usize) -> f64 {
+    frame as f64 * FRAME.as_secs_f64()
 }
 
-fn speech(pitch: f32, codec: Codec) -> Result<Arc<Prepared>, PrepareError> {
-    let sound = Sound::voice(pitch).over_noise(NOISE_DBFS);
-    Prepared::encode(&sound, codec, BITRATE, LENGTH, 1).map(Arc::new)
+fn is_spoken(at: f64) -> bool {
+    at % TURN < SPEAKING
+}
+
+fn voice(pitch: f32, rate: u32, manner: Manner) -> Result<Vec<i16>, PrepareError> {
+    let mut pcm = vec![0; (LENGTH * f64::from(rate)) as usize];
+    let voice = Sound::Voice { pitch, level: VOICE_DBFS }.over_noise(NOISE_DBFS);
+    Player::new(&voice, rate, 1)?.fill(&mut pcm);
+    if manner.pauses {
+        let mut quiet = vec![0; pcm.len()];
+        Player::new(&Sound::Silence.over_noise(QUIET_DBFS), rate, 2)?.fill(&mut quiet);
+        let both = pcm.iter_mut().zip(quiet).enumerate();
+        both.filter(|(n, _)| !is_spoken(*n as f64 / f64::from(rate)))
+            .for_each(|(_, (to, quiet))| *to = quiet);
+    }
+    Ok(pcm)
+}
+
+/// Where marks begin, in seconds.
+fn places(manner: Manner) -> impl Iterator<Item = f64> {
+    let (first, apart) = if manner.pauses { (0.9, TURN) } else { (0.5, 2.0) };
+    (0..(LENGTH / apart) as u32).map(move |n| first + f64::from(n) * (apart + DRIFT))
+}
+
+/// Where a listener finds the marks that were put at `places`, frame by frame, and how much later that is on average.
+fn find(audio: &Prepared, places: &[f64]) -> (Vec<Option<Duration>>, Duration) {
+    let mut marks = vec![None; audio.frames().len()];
+    let (mut finder, start) = (Finder::default(), Instant::now());
+    let mut decoder = opus::Decoder::new(mark::RATE).ok();
+    let mut pcm = [0; 960];
+    let mut found = Vec::new();
+    for (index, frame) in audio.frames().iter().enumerate() {
+        let samples = decode(audio.codec(), &frame.payload, decoder.as_mut(), &mut pcm).unwrap_or(0);
+        let at = start + FRAME * index as u32;
+        found.extend(finder.take(at, (index * 160) as u32, &pcm[..samples]));
+    }
+    for at in &found {
+        let since = *at - start;
+        let index = (since.as_nanos() / FRAME.as_nanos()) as usize;
+        if let Some(mark) = marks.get_mut(index) {
+            *mark = Some(since - FRAME * index as u32);
+        }
+    }
+    let late = found.iter().zip(places).map(|(at, said)| (*at - start).as_secs_f64() - said);
+    let mean = late.sum::<f64>() / found.len().max(1) as f64;
+    (marks, Duration::from_secs_f64(mean.max(0.0)))
+}
+
+/// The codecs that participants publish in.
+pub(crate) fn coding(codec: Codec, narrow: bool) -> Coding {
+    match (codec, narrow) {
+        (Codec::Pcmu, _) => Coding::PCMU,
+        (Codec::Pcma, _) => Coding::PCMA,
+        (Codec::Opus, false) => Coding::opus(48_000, 32_000),
+        (Codec::Opus, true) => Coding::opus(8_000, 24_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKED: Manner = Manner { pauses: false, discontinuous: false, marked: true };
+
+    #[test]
+    fn every_mark_is_found_through_every_codec() {
+        for (coding, delay) in [
+            (Coding::PCMU, 0.0),
+            (Coding::PCMA, 0.0),
+            (coding(Codec::Opus, false), 6.5),
+            (coding(Codec::Opus, true), 6.5),
+        ] {
+            let speech = Speech::new(190.0, coding, MARKED).unwrap();
+            let found = speech.marks.iter().flatten().count();
+            assert_eq!(found, 10, "{coding:?}");
+            let ms = speech.codec_delay.as_secs_f64() * 1e3;
+            assert!((ms - delay).abs() < 1.5, "{coding:?} delays by {ms} ms");
+        }
+    }
+
+    #[test]
+    fn with_pauses_45_percent_is_speech_and_a_silent_sender_sends_little_more() {
+        let manner = Manner { pauses: true, discontinuous: true, marked: true };
+        let speech = Speech::new(190.0, coding(Codec::Opus, false), manner).unwrap();
+        let frames = speech.audio.frames();
+        let sent = frames.iter().filter(|frame| !frame.payload.is_empty()).count() as f64;
+        let share = sent / frames.len() as f64;
+        assert!((0.45..0.50).contains(&share), "{share}");
+        assert_eq!(speech.marks.iter().flatten().count(), 5);
+    }
 }

@@ -26,6 +26,36 @@ pub enum PrepareError {
     Opus(#[from] opus::OpusError),
 }
 
+/// What audio is encoded as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coding {
+    /// The codec.
+    pub codec: Codec,
+    /// The samples' rate in Hz: what Opus is made from, and G.711's 8000.
+    pub rate: u32,
+    /// Bits per second of Opus; G.711 has its own.
+    pub bitrate: u32,
+}
+
+impl Coding {
+    /// G.711 µ-law.
+    pub const PCMU: Self = Self { codec: Codec::Pcmu, rate: 8000, bitrate: 64_000 };
+    /// G.711 A-law.
+    pub const PCMA: Self = Self { codec: Codec::Pcma, rate: 8000, bitrate: 64_000 };
+
+    /// Opus from samples at `rate`: 48000 is full band, 8000 narrowband.
+    #[must_use]
+    pub const fn opus(rate: u32, bitrate: u32) -> Self {
+        Self { codec: Codec::Opus, rate, bitrate }
+    }
+
+    /// Samples of one frame.
+    #[must_use]
+    pub const fn frame(self) -> usize {
+        self.rate as usize / 50
+    }
+}
+
 /// Frames of 20 ms in one codec.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
@@ -36,34 +66,47 @@ pub struct Prepared {
 /// One frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// The RTP payload.
+    /// The RTP payload; empty when nothing is sent in its place.
     pub payload: Box<[u8]>,
     /// Its loudness in dBFS.
     pub level: f64,
 }
 
 impl Prepared {
-    /// Encodes `length` of `sound` (at least one frame); `bitrate` in bit/s is for Opus, which is full band.
+    /// Encodes `length` of `sound`, at least one frame.
     ///
     /// # Errors
     /// [`PrepareError`] when the sound cannot be played or encoded.
-    pub fn encode(
-        sound: &Sound,
-        codec: Codec,
-        bitrate: u32,
-        length: Duration,
-        seed: u64,
-    ) -> Result<Self, PrepareError> {
-        let mut player = Player::new(sound, codec.clock(), seed)?;
-        let mut encoder = Coder::new(codec, bitrate)?;
-        let mut pcm = vec![0; (codec.clock() / 50) as usize];
-        let count = (length.as_millis() / FRAME.as_millis()).max(1);
-        let mut frame = || {
-            player.fill(&mut pcm);
-            Ok(Frame { payload: encoder.encode(&pcm)?, level: dbfs(&pcm) })
-        };
-        let frames = (0..count).map(|_| frame()).collect::<Result<_, PrepareError>>()?;
-        Ok(Self { codec, frames })
+    pub fn encode(sound: &Sound, coding: Coding, length: Duration, seed: u64) -> Result<Self, PrepareError> {
+        let count = (length.as_millis() / FRAME.as_millis()).max(1) as usize;
+        let mut pcm = vec![0; count * coding.frame()];
+        Player::new(sound, coding.rate, seed)?.fill(&mut pcm);
+        Self::of_pcm(&pcm, coding)
+    }
+
+    /// Encodes samples at the coding's rate; what is no whole frame at the end is left out.
+    ///
+    /// # Errors
+    /// [`PrepareError::Opus`] when the encoder refuses the rate or the bit rate.
+    pub fn of_pcm(pcm: &[i16], coding: Coding) -> Result<Self, PrepareError> {
+        let mut encoder = Coder::new(coding)?;
+        let frame = |pcm: &[i16]| Ok(Frame { payload: encoder.encode(pcm)?, level: dbfs(pcm) });
+        let frames = pcm.chunks_exact(coding.frame()).map(frame).collect::<Result<_, PrepareError>>()?;
+        Ok(Self { codec: coding.codec, frames })
+    }
+
+    /// The same with the frames left out for which `sent` is false: discontinuous transmission.
+    #[must_use]
+    pub fn sending_only(mut self, sent: impl Fn(usize) -> bool) -> Self {
+        let left_out = self.frames.iter_mut().enumerate().filter(|(index, _)| !sent(*index));
+        left_out.for_each(|(_, frame)| frame.payload = Box::default());
+        self
+    }
+
+    /// All frames, once.
+    #[must_use]
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
     }
 
     /// Its codec.
@@ -86,11 +129,11 @@ enum Coder {
 }
 
 impl Coder {
-    fn new(codec: Codec, bitrate: u32) -> Result<Self, PrepareError> {
+    fn new(Coding { codec, rate, bitrate }: Coding) -> Result<Self, PrepareError> {
         Ok(match codec {
             Codec::Pcmu => Self::Ulaw,
             Codec::Pcma => Self::Alaw,
-            Codec::Opus => Self::Opus(Box::new(opus::Encoder::new(codec.clock(), bitrate, COMPLEXITY)?)),
+            Codec::Opus => Self::Opus(Box::new(opus::Encoder::new(rate, bitrate, COMPLEXITY)?)),
         })
     }
 
@@ -114,10 +157,10 @@ mod tests {
     fn prepared_audio_decodes_to_the_sound_and_repeats() {
         let sound = Sound::tone(440.0);
         let second = Duration::from_secs(1);
-        let ulaw = Prepared::encode(&sound, Codec::Pcmu, 0, second, 1).unwrap();
+        let ulaw = Prepared::encode(&sound, Coding::PCMU, second, 1).unwrap();
         assert_eq!(ulaw.frame(3).payload.len(), 160);
         assert_eq!(ulaw.frame(3), ulaw.frame(53));
-        let opus = Prepared::encode(&sound, Codec::Opus, 32_000, second, 1).unwrap();
+        let opus = Prepared::encode(&sound, Coding::opus(48_000, 32_000), second, 1).unwrap();
         let mut decoder = opus::Decoder::new(48_000).unwrap();
         let mut pcm = vec![0; 5760];
         let mut loudest = f64::MIN;
@@ -127,5 +170,15 @@ mod tests {
             loudest = loudest.max(dbfs(&pcm[..samples]));
         }
         assert!((loudest + 15.0).abs() < 1.5, "{loudest}");
+    }
+
+    #[test]
+    fn narrowband_opus_is_one_packet_per_frame_and_pauses_are_not_sent() {
+        let second = Duration::from_secs(1);
+        let frames = Prepared::encode(&Sound::tone(440.0), Coding::opus(8000, 24_000), second, 1).unwrap();
+        assert_eq!(frames.frames().len(), 50);
+        assert!(opus::duration_48k(&frames.frame(7).payload).is_ok_and(|ticks| ticks == 960));
+        let pausing = frames.sending_only(|index| index < 10);
+        assert!(!pausing.frame(9).payload.is_empty() && pausing.frame(10).payload.is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! One call of a phone.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,25 +9,32 @@ use anyhow::Context;
 use media::codec::AudioCodec;
 use media::sdp::{Direction, Encryption, LocalAudio, SessionDescription};
 use media::session::{Received, RtpSession, SessionConfig};
+use peers::participant::Codec;
+use peers::path::Path;
 use peers::phone::Ports;
-use peers::prepared::{FRAME, Prepared};
+use peers::prepared::FRAME;
 use rand::Rng as _;
 use sip::LegEvent;
 use sip::msg::{Request, StatusCode};
 use sip_io::LegHandle;
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
-use super::{Desk, Line};
+use super::{Desk, Line, PhoneConfig};
+use crate::speech::Speech;
 
 /// Frames made up for when the clock has run ahead; what is older is skipped.
 const MAX_BEHIND: u32 = 5;
 
 /// A call that talks.
 struct Talk {
+    desk: Arc<Desk>,
     line: Arc<Line>,
-    leg: RtpSession,
-    ports: Ports,
-    speech: Arc<Prepared>,
+    session: RtpSession,
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    path: Option<Path>,
+    speech: Arc<Speech>,
     next_frame: Instant,
     frame: usize,
     packet: Vec<u8>,
@@ -45,7 +53,7 @@ pub(super) async fn take(
     control.provisional(StatusCode::RINGING, None).await;
     match settle(&desk, &line, &request.body).await {
         Ok((mut talk, answer)) => {
-            if ring(&mut leg, desk.ring).await {
+            if ring(&mut leg, desk.config.ring).await {
                 let now = Instant::now();
                 let _ = line.answered.set(now);
                 control.answer(Some(answer)).await;
@@ -65,6 +73,9 @@ pub(super) async fn take(
 
 /// Rings; false when the call ended meanwhile.
 async fn ring(leg: &mut LegHandle, time: Duration) -> bool {
+    if time.is_zero() {
+        return true;
+    }
     let over = async {
         while let Some(event) = leg.next_event().await {
             if matches!(event, LegEvent::Cancelled | LegEvent::Ended) {
@@ -76,88 +87,126 @@ async fn ring(leg: &mut LegHandle, time: Duration) -> bool {
 }
 
 /// Binds the sockets and answers the offer.
-async fn settle(desk: &Desk, line: &Arc<Line>, offer: &[u8]) -> anyhow::Result<(Talk, String)> {
+async fn settle(desk: &Arc<Desk>, line: &Arc<Line>, offer: &[u8]) -> anyhow::Result<(Talk, String)> {
     let offer = SessionDescription::parse(&String::from_utf8_lossy(offer)).context("no usable offer")?;
-    let ports = Ports::bind(desk.ip).await.context("no ports for audio")?;
+    let PhoneConfig { ip, keys, trouble, .. } = &desk.config;
+    let Ports { rtp, rtcp, addr } = Ports::bind(*ip).await.context("no ports for audio")?;
     let mut rng = rand::rng();
     let local = LocalAudio {
-        rtp: SocketAddr::new(desk.ip, ports.addr.port()),
+        rtp: SocketAddr::new(*ip, addr.port()),
         session_id: rng.random::<u64>() >> 2,
         version: 1,
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
         dtmf: true,
         direction: Direction::SendRecv,
-        encryption: Encryption::Disabled,
+        encryption: keys.clone().map_or(Encryption::Disabled, Encryption::Required),
     };
     let (answer, negotiated) = media::sdp::answer(&offer, &local)?;
     let now = Instant::now();
     let config = SessionConfig { cname: "bench".to_owned(), ..SessionConfig::default() };
-    let mut leg = RtpSession::new(config, &mut rng, now);
-    leg.negotiate(&negotiated, now);
+    let mut session = RtpSession::new(config, &mut rng, now);
+    session.negotiate(&negotiated, now);
     let speech = match negotiated.codec {
-        AudioCodec::Pcma => &desk.speech.alaw,
-        _ => &desk.speech.ulaw,
+        AudioCodec::Pcma => &desk.alaw,
+        _ => &desk.ulaw,
     };
-    let (line, speech) = (Arc::clone(line), Arc::clone(speech));
-    Ok((Talk { line, leg, ports, speech, next_frame: now, frame: 0, packet: Vec::new() }, answer.to_string()))
+    let talk = Talk {
+        desk: Arc::clone(desk),
+        line: Arc::clone(line),
+        session,
+        rtp,
+        rtcp,
+        path: trouble.map(|trouble| Path::new(trouble, u64::from(addr.port()))),
+        speech: Arc::clone(speech),
+        next_frame: now,
+        // Not all at the same place: marks, loud and soft frames are spread over the calls.
+        frame: rng.random_range(0..1000),
+        packet: Vec::new(),
+    };
+    Ok((talk, answer.to_string()))
+}
+
+/// What woke a call.
+enum Woken {
+    Rtp(io::Result<(usize, SocketAddr)>),
+    Rtcp(io::Result<(usize, SocketAddr)>),
+    Leg(Option<LegEvent>),
+    HangUp,
+    Clock,
 }
 
 impl Talk {
     /// Talks and listens until either side hangs up.
     async fn run(&mut self, leg: &mut LegHandle, hang_up: &mut watch::Receiver<u64>) {
         let (mut rtp, mut rtcp) = ([0; 1500], [0; 1500]);
-        loop {
-            self.speak().await;
-            tokio::select! {
-                read = self.ports.rtp.recv_from(&mut rtp) => {
-                    // An error on a UDP socket is an ICMP message about something sent before.
-                    if let Ok((length, from)) = read {
-                        self.hear(from, &rtp[..length]);
-                    }
+        let end = self.line.talks.map(|talks| self.next_frame + talks);
+        while end.is_none_or(|end| Instant::now() < end) {
+            let wake_at = self.speak().await;
+            let woken = tokio::select! {
+                read = self.rtp.recv_from(&mut rtp) => Woken::Rtp(read),
+                read = self.rtcp.recv_from(&mut rtcp) => Woken::Rtcp(read),
+                event = leg.events.recv() => Woken::Leg(event),
+                () = tokio::time::sleep_until(wake_at.into()) => Woken::Clock,
+                _ = hang_up.changed() => Woken::HangUp,
+            };
+            match woken {
+                Woken::Rtp(Ok((length, from))) => self.hear(from, &rtp[..length]),
+                Woken::Rtcp(Ok((length, from))) => {
+                    self.session.handle_rtcp(Instant::now(), from, &rtcp[..length]);
                 }
-                read = self.ports.rtcp.recv_from(&mut rtcp) => {
-                    if let Ok((length, from)) = read {
-                        self.leg.handle_rtcp(Instant::now(), from, &rtcp[..length]);
-                    }
+                Woken::HangUp | Woken::Leg(None | Some(LegEvent::RemoteBye { .. } | LegEvent::Ended)) => {
+                    return;
                 }
-                () = tokio::time::sleep_until(self.next_frame.into()) => {}
-                event = leg.events.recv() => match event {
-                    None | Some(LegEvent::RemoteBye { .. } | LegEvent::Ended) => return,
-                    Some(_) => {}
-                },
-                _ = hang_up.changed() => return,
+                // An error on a UDP socket is an ICMP message about something sent before.
+                Woken::Rtp(Err(_)) | Woken::Rtcp(Err(_)) | Woken::Leg(Some(_)) | Woken::Clock => {}
             }
         }
     }
 
-    /// Sends what is due.
-    async fn speak(&mut self) {
+    /// Sends what is due; when to do so again.
+    async fn speak(&mut self) -> Instant {
         let now = Instant::now();
         while self.next_frame <= now {
+            self.desk.config.lateness.note(now - self.next_frame);
             let behind = (now - self.next_frame).as_millis() / FRAME.as_millis();
             let skipped = (behind as u32).saturating_sub(MAX_BEHIND);
             self.next_frame += FRAME * (skipped + 1);
-            let payload = &self.speech.frame(self.frame).payload;
-            self.frame += 1;
-            if let Some(to) = self.leg.send_audio(now, payload, &mut self.packet) {
-                // A full socket buffer is a lost datagram, as anywhere on the way.
-                let _ = self.ports.rtp.send_to(&self.packet, to).await;
-            }
+            self.say(now).await;
         }
-        if let Some(to) = self.leg.poll_rtcp(now, SystemTime::now(), &mut self.packet) {
-            let _ = self.ports.rtcp.send_to(&self.packet, to).await;
+        if let Some(to) = self.session.poll_rtcp(now, SystemTime::now(), &mut self.packet) {
+            let _ = self.rtcp.send_to(&self.packet, to).await;
+        }
+        while let Some((to, data)) = self.path.as_mut().and_then(|path| path.pop(now)) {
+            let _ = self.rtp.send_to(&data, to).await;
+        }
+        let held = self.path.as_ref().and_then(Path::next_timeout);
+        held.map_or(self.next_frame, |held| held.min(self.next_frame))
+    }
+
+    /// Sends the next frame.
+    async fn say(&mut self, now: Instant) {
+        let number = self.frame;
+        self.frame += 1;
+        let payload = &self.speech.audio.frame(number).payload;
+        let Some(to) = self.session.send_audio(now, payload, &mut self.packet) else { return };
+        if let Some(offset) = self.speech.mark(number) {
+            self.line.say(now + offset);
+        }
+        match &mut self.path {
+            Some(path) => path.push(now, to, &self.packet),
+            // A full socket buffer is a lost datagram, as anywhere on the way.
+            None => drop(self.rtp.send_to(&self.packet, to).await),
         }
     }
 
     fn hear(&mut self, from: SocketAddr, packet: &[u8]) {
-        let now = Instant::now();
-        let Received::Audio { payload, codec, seq, timestamp, .. } = self.leg.handle_rtp(now, from, packet)
-        else {
-            return;
+        let at = Instant::now();
+        let received = self.session.handle_rtp(at, from, packet);
+        let Received::Audio { payload, codec, seq, timestamp, .. } = received else { return };
+        let codec = match codec {
+            AudioCodec::Pcma => Codec::Pcma,
+            _ => Codec::Pcmu,
         };
-        let sound = self.line.hearing(|hearing| hearing.packet(now, seq, timestamp, codec, payload));
-        if sound {
-            let _ = self.line.first_sound.set(now);
-        }
+        self.line.hearing(|hearing| hearing.packet(at, codec, seq, timestamp, payload));
     }
 }

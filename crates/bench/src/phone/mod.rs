@@ -2,7 +2,6 @@
 //! and measures what it hears.
 
 mod call;
-mod hearing;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,16 +9,36 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use media::srtp::LocalKeys;
+use peers::path::Trouble;
+use peers::prepared::Coding;
 use sip::{AgentConfig, Contacts, Inbound, Limits, Timers};
 use sip_io::{Incoming, Stack, StackConfig};
 use tokio::sync::watch;
 
-pub(crate) use hearing::{Counts, Hearing};
-
-use crate::speech::PhoneSpeech;
+use crate::hearing::Hearing;
+use crate::lateness::Lateness;
+use crate::speech::{Manner, Speech};
 
 /// How long hanging up may take.
 const GRACE: Duration = Duration::from_secs(5);
+/// Pitch of the phones' voice in Hz.
+const PITCH: f32 = 110.0;
+
+/// How all phones behave.
+#[derive(Debug)]
+pub(crate) struct PhoneConfig {
+    /// Where they are.
+    pub(crate) ip: IpAddr,
+    /// How long they ring.
+    pub(crate) ring: Duration,
+    pub(crate) manner: Manner,
+    /// Keys for SRTP, when they have it.
+    pub(crate) keys: Option<LocalKeys>,
+    /// What happens to their audio on the way to the server.
+    pub(crate) trouble: Option<Trouble>,
+    pub(crate) lateness: Arc<Lateness>,
+}
 
 /// The phones.
 pub(crate) struct Phones {
@@ -30,25 +49,26 @@ pub(crate) struct Phones {
 
 /// What all calls share.
 struct Desk {
-    ip: IpAddr,
-    ring: Duration,
-    speech: PhoneSpeech,
+    config: PhoneConfig,
+    ulaw: Arc<Speech>,
+    alaw: Arc<Speech>,
     expected: Mutex<HashMap<String, Arc<Line>>>,
 }
 
 /// One call's times and what is heard in it. Times are set once.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
+    /// The phone hangs up so long after its answer, if ever.
+    talks: Option<Duration>,
     /// The INVITE came.
     pub(crate) invited: OnceLock<Instant>,
     /// The 180 was handed to the SIP stack.
     pub(crate) ringing: OnceLock<Instant>,
     /// The 200 was.
     pub(crate) answered: OnceLock<Instant>,
-    /// The first packet came that holds a sound.
-    pub(crate) first_sound: OnceLock<Instant>,
     /// The call was over.
     pub(crate) ended: OnceLock<Instant>,
+    said: Mutex<Vec<Instant>>,
     hearing: Mutex<Hearing>,
 }
 
@@ -57,12 +77,21 @@ impl Line {
     pub(crate) fn hearing<T>(&self, look: impl FnOnce(&mut Hearing) -> T) -> T {
         look(&mut self.hearing.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// When each mark was said.
+    pub(crate) fn said(&self) -> Vec<Instant> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn say(&self, at: Instant) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+    }
 }
 
 impl Phones {
-    /// Opens the SIP port on `ip`.
-    pub(crate) async fn start(ip: IpAddr, ring: Duration, speech: PhoneSpeech) -> anyhow::Result<Self> {
-        let listen = SocketAddr::new(ip, 0);
+    /// Opens the SIP port.
+    pub(crate) async fn start(config: PhoneConfig) -> anyhow::Result<Self> {
+        let listen = SocketAddr::new(config.ip, 0);
         let agent = AgentConfig {
             contacts: Contacts::udp_and_tcp(listen),
             user_agent: concat!("trunkline-bench/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -72,7 +101,9 @@ impl Phones {
         };
         let bound = Stack::bind(StackConfig::new(listen, agent)).await;
         let (stack, incoming) = bound.context("the phones need a SIP port")?;
-        let desk = Arc::new(Desk { ip, ring, speech, expected: Mutex::default() });
+        let ulaw = Speech::new(PITCH, Coding::PCMU, config.manner)?;
+        let alaw = Speech::new(PITCH, Coding::PCMA, config.manner)?;
+        let desk = Arc::new(Desk { config, ulaw, alaw, expected: Mutex::default() });
         let (hang_up, round) = watch::channel(0);
         tokio::spawn(receive(Arc::clone(&desk), incoming, round));
         Ok(Self { stack, desk, hang_up })
@@ -83,9 +114,9 @@ impl Phones {
         self.stack.local_addr()
     }
 
-    /// The call that will dial `number`.
-    pub(crate) fn expect(&self, number: &str) -> Arc<Line> {
-        let line = Arc::new(Line::default());
+    /// The call that will dial `number`, and hang up after `talks`.
+    pub(crate) fn expect(&self, number: &str, talks: Option<Duration>) -> Arc<Line> {
+        let line = Arc::new(Line { talks, ..Line::default() });
         self.desk.expected().insert(number.to_owned(), Arc::clone(&line));
         line
     }

@@ -2,185 +2,184 @@
 
 use std::time::{Duration, Instant};
 
-use peers::participant::{Codec, Heard};
-
-use super::call::Call;
-use crate::figures::{AgentCounts, Cost, Delays, Figures, Spread, ms, ms_between};
-use crate::machine::{self, Machine, Reading};
-use crate::phone::{Counts, Line};
-use crate::workload::Workload;
+use peers::participant::Codec;
+use peers::prepared::FRAME;
 use peers::server::{ThreadShare, Usage};
 
-/// What is read at the beginning of a part.
-pub(super) struct Window {
-    begin: Instant,
-    usage: Usage,
-    own: Usage,
-    machine: Reading,
-}
+use super::Bench;
+use super::call::Call;
+use super::meter::Part;
+use super::steady::Steady;
+use crate::figures::{Audio, Cost, Delays, Figures, Spread, ms, ms_between};
+use crate::hearing::{Counts, Hearing};
 
-/// What a part used.
-pub(super) struct Part {
-    time: Duration,
-    cpu: Duration,
-    threads: Vec<ThreadShare>,
-    usage: Usage,
-    machine: Machine,
-}
-
-/// The steady part, with what each participant heard of it.
-pub(super) struct Steady {
-    part: Part,
-    heard: Vec<(Heard, Heard)>,
-}
-
-impl Window {
-    pub(super) fn open(pids: &[u32]) -> Self {
-        let usage = Usage::of(pids).unwrap_or_default();
-        let own = Usage::of(&[std::process::id()]).unwrap_or_default();
-        Self { begin: Instant::now(), usage, own, machine: Reading::now() }
-    }
-
-    pub(super) fn close(self, pids: &[u32]) -> Part {
-        let usage = Usage::of(pids).unwrap_or_default();
-        let own = Usage::of(&[std::process::id()]).unwrap_or_default();
-        let time = self.begin.elapsed();
-        let cpu = usage.cpu_since(&self.usage);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let percent = |cpu: Duration| cpu.as_secs_f64() * 100.0 / (time.as_secs_f64() * cores as f64);
-        let machine = Machine {
-            cores,
-            busy_percent: Reading::now().busy_since(self.machine),
-            server_percent: percent(cpu),
-            bench_percent: percent(own.cpu_since(&self.own)),
-            load: machine::load(),
-        };
-        let threads = usage.shares_since(&self.usage);
-        Part { time, cpu, threads, usage, machine }
-    }
-}
-
-impl Steady {
-    /// Measures the calls for `time`.
-    pub(super) async fn measure(calls: &[Call], pids: &[u32], time: Duration) -> anyhow::Result<Self> {
-        let mut before = Vec::with_capacity(calls.len());
-        for call in calls {
-            before.push(call.agent.heard().await?);
-        }
-        for call in calls {
-            call.line.hearing(crate::phone::Hearing::restart);
-        }
-        let window = Window::open(pids);
-        tokio::time::sleep(time).await;
-        let part = window.close(pids);
-        let mut heard = Vec::with_capacity(calls.len());
-        for (call, before) in calls.iter().zip(before) {
-            heard.push((before, call.agent.heard().await?));
-        }
-        Ok(Self { part, heard })
-    }
-}
+/// A mark that is not heard for so long is missed: the next one is said soon after.
+const MISSED_AFTER: Duration = Duration::from_millis(1900);
+/// The beginning of a mark is found to a part of a sample, early ones too.
+const EARLY: Duration = Duration::from_millis(1);
 
 /// All figures of a run.
 pub(super) fn figures(
-    workload: &Workload,
-    pids: &[u32],
+    bench: &Bench,
     before: &Usage,
-    alone: &Part,
+    alone: Option<&Part>,
     steady: &Steady,
     calls: &[Call],
 ) -> Figures {
-    let up: Vec<(&Call, &(Heard, Heard))> =
-        calls.iter().zip(&steady.heard).filter(|(call, _)| call.failure.is_none()).collect();
-    let talking = |(call, heard): &&(&Call, &(Heard, Heard))| {
-        call.line.hearing(|hearing| hearing.counts().frames > 0) && heard.1.packets > heard.0.packets
-    };
-    let fine = up.iter().filter(talking).count();
-    let hearings = |look: fn(&mut crate::phone::Hearing) -> Vec<f64>| {
-        Spread::of(up.iter().flat_map(|(call, _)| call.line.hearing(look)))
-    };
+    let workload = &bench.workload;
+    let up: Vec<&Call> = calls.iter().filter(|call| call.failure.is_none()).collect();
+    let fine = up.iter().filter(|call| call.is_heard(workload.subscribed)).count();
     let first_failure = calls.iter().find_map(|call| call.failure.clone());
     let deaf = (fine < up.len()).then(|| "a phone or a participant heard nothing".to_owned());
+    let hearings =
+        |look: fn(&mut Hearing) -> Vec<f64>| Spread::of(up.iter().flat_map(|call| call.line.hearing(look)));
+    let Steady { part, minutes } = steady;
+    let frames = part.time.as_secs_f64() / FRAME.as_secs_f64() * up.len() as f64;
+    let (agent, agent_codec) = agents(&up);
     Figures {
         workload: workload.clone(),
-        failed: workload.calls - fine,
+        failed: calls.len() - fine,
         first_failure: first_failure.or(deaf),
-        cost: (!pids.is_empty()).then(|| cost(workload.calls, up.len(), before, alone, &steady.part)),
-        set_up_per_second: set_up_per_second(workload, up.iter().map(|(call, _)| *call)),
+        cost: (!bench.target.pids.is_empty()).then(|| cost(workload.rooms, up.len(), before, alone, part)),
+        set_up_per_second: set_up_per_second(&up, workload.ring),
         delays: delays(&up),
-        phone: up
-            .iter()
-            .map(|(call, _)| call.line.hearing(|hearing| hearing.counts()))
-            .fold(Counts::default(), Counts::and),
+        audio: audio(bench, &up, part),
+        phone: phones(&up),
+        // One frame of each call may be on its way at either end.
+        phone_expected: (frames as u64).saturating_sub(up.len() as u64),
         phone_spacing: hearings(|hearing| hearing.spacings().iter().map(|&ms| f64::from(ms)).collect()),
         phone_jitter: hearings(|hearing| vec![hearing.jitter_ms()]),
-        agent: agents(&up),
-        machine: steady.part.machine,
+        agent,
+        agent_codec,
+        minutes: minutes.clone(),
+        machine: part.machine,
     }
 }
 
-fn cost(rooms: usize, calls: usize, before: &Usage, alone: &Part, steady: &Part) -> Cost {
-    let share = |cpu: f64, time: Duration, count: usize| cpu / (time.as_secs_f64() * count.max(1) as f64);
+/// What the phones heard, together.
+pub(super) fn phones(calls: &[&Call]) -> Counts {
+    let counts = calls.iter().map(|call| call.line.hearing(|hearing| hearing.counts()));
+    counts.fold(Counts::default(), Counts::and)
+}
+
+/// What the participants heard of the phones, together.
+fn agents(calls: &[&Call]) -> (Counts, Option<&'static str>) {
+    let (mut sum, mut codec) = (Counts::default(), None);
+    for call in calls {
+        for ears in &call.ears {
+            let heard = ears.hearing(&call.identity, |hearing| (hearing.counts(), hearing.codec()));
+            let Some((counts, heard_in)) = heard else { continue };
+            sum = sum.and(counts);
+            codec = codec.or(heard_in.map(Codec::name));
+        }
+    }
+    (sum, codec)
+}
+
+fn cost(rooms: usize, calls: usize, before: &Usage, alone: Option<&Part>, steady: &Part) -> Cost {
     let of_thread = |thread: &ThreadShare| ThreadShare {
         name: thread.name.clone(),
-        cpu_ms: share(thread.cpu_ms, steady.time, calls),
+        cpu_ms: thread.cpu_ms / (steady.time.as_secs_f64() * calls.max(1) as f64),
         runs: thread.runs,
     };
-    let grown = steady.usage.memory.saturating_sub(before.memory);
     Cost {
-        cpu_ms_per_call_second: share(ms(steady.cpu), steady.time, calls),
-        cpu_ms_per_room_second_alone: share(ms(alone.cpu), alone.time, rooms),
+        cpu_ms_per_call_second: steady.cpu_ms_per_second(calls),
+        cpu_ms_per_room_second_alone: alone.map_or(f64::NAN, |alone| alone.cpu_ms_per_second(rooms)),
         memory_before_mb: before.memory as f64 / 1e6,
-        memory_kb_per_call: grown as f64 / 1e3 / calls.max(1) as f64,
+        memory_kb_per_call: steady.memory_kb(before, calls),
         threads: steady.threads.iter().map(of_thread).collect(),
     }
 }
 
-/// Calls answered per second, the ringing left out.
-fn set_up_per_second<'a>(workload: &Workload, calls: impl Iterator<Item = &'a Call> + Clone) -> f64 {
-    let first = calls.clone().map(|call| call.asked).min();
-    let last = calls.clone().map(|call| call.returned).max();
+/// Calls answered per second, one ringing left out.
+pub(super) fn set_up_per_second(calls: &[&Call], ring: Duration) -> f64 {
+    let first = calls.iter().map(|call| call.asked).min();
+    let last = calls.iter().map(|call| call.returned).max();
     let (Some(first), Some(last)) = (first, last) else { return 0.0 };
-    let time = (last - first).saturating_sub(workload.ring).as_secs_f64();
-    calls.count() as f64 / time.max(f64::EPSILON)
+    let time = (last - first).saturating_sub(ring).as_secs_f64();
+    calls.len() as f64 / time.max(f64::EPSILON)
 }
 
-fn delays(calls: &[(&Call, &(Heard, Heard))]) -> Delays {
-    let spread = |delay: fn(&Call, &Heard) -> Option<f64>| {
-        Spread::of(calls.iter().filter_map(|(call, (_, heard))| delay(call, heard)))
-    };
+pub(super) fn delays(calls: &[&Call]) -> Delays {
+    let spread = |delay: fn(&Call) -> Option<f64>| Spread::of(calls.iter().filter_map(|call| delay(call)));
+    let first_sound = |call: &Call| call.line.hearing(|hearing| hearing.first_sound());
     Delays {
-        api_to_invite: spread(|call, _| Some(ms_between(call.asked, *call.line.invited.get()?))),
-        api_to_return_less_ringing: spread(|call, _| {
-            Some(ms_between(call.asked, call.returned) - rang(&call.line)?)
+        api_to_invite: spread(|call| Some(ms_between(call.asked, *call.line.invited.get()?))),
+        api_to_return_less_ringing: spread(|call| Some(ms_between(call.asked, call.returned) - call.rang()?)),
+        ringing_to_attribute: spread(|call| {
+            Some(ms_between(*call.line.ringing.get()?, call.statuses.at(&call.identity, "ringing")?))
         }),
-        ringing_to_attribute: spread(|call, _| {
-            Some(ms_between(*call.line.ringing.get()?, call.agent.status("ringing")?))
+        answer_to_attribute: spread(|call| {
+            Some(ms_between(*call.line.answered.get()?, call.statuses.at(&call.identity, "active")?))
         }),
-        answer_to_attribute: spread(|call, _| {
-            Some(ms_between(*call.line.answered.get()?, call.agent.status("active")?))
+        answer_to_agent_audio: spread(|call| {
+            Some(ms_between(*call.line.answered.get()?, call.heard_in_room()?))
         }),
-        answer_to_agent_audio: spread(|call, heard| {
-            Some(ms_between(*call.line.answered.get()?, heard.first_sound?))
-        }),
-        answer_to_phone_audio: spread(|call, _| {
-            Some(ms_between(*call.line.answered.get()?, *call.line.first_sound.get()?))
-        }),
+        answer_to_phone_audio: Spread::of(
+            calls.iter().filter_map(|call| Some(ms_between(*call.line.answered.get()?, first_sound(call)?))),
+        ),
     }
 }
 
-/// How long the phone rang, in milliseconds.
-fn rang(line: &Line) -> Option<f64> {
-    Some(ms_between(*line.ringing.get()?, *line.answered.get()?))
+/// Delays of the marks that were said in the steady part.
+fn audio(bench: &Bench, calls: &[&Call], part: &Part) -> Audio {
+    let end = (part.begin + part.time).checked_sub(MISSED_AFTER).unwrap_or(part.begin);
+    let (mut to_room, mut to_phone) = (Marks::default(), Marks::default());
+    for call in calls {
+        let said = call.line.said();
+        for ears in &call.ears {
+            let heard = ears.hearing(&call.identity, |hearing| hearing.marks().to_vec());
+            to_room.compare(&said, &heard.unwrap_or_default(), (part.begin, end));
+        }
+        let said = call.ears.first().map(|ears| ears.said()).unwrap_or_default();
+        let heard = call.line.hearing(|hearing| hearing.marks().to_vec());
+        to_phone.compare(&said, &heard, (part.begin, end));
+    }
+    let packet = ms(FRAME);
+    let (room, phone) = (Spread::of(to_room.delays), Spread::of(to_phone.delays));
+    Audio {
+        phone_to_room: room.plus(packet),
+        phone_to_room_added: room,
+        room_to_phone: phone.plus(packet + ms(bench.speech.codec_delay)),
+        room_to_phone_added: phone,
+        marks_missed: (if bench.workload.subscribed { to_room.missed } else { 0 }, to_phone.missed),
+    }
 }
 
-fn agents(calls: &[(&Call, &(Heard, Heard))]) -> AgentCounts {
-    let mut sum = AgentCounts::default();
-    for (_, (before, after)) in calls {
-        sum.packets += after.packets.saturating_sub(before.packets);
-        sum.lost += after.lost.saturating_sub(before.lost);
-        sum.damaged += after.damaged.saturating_sub(before.damaged);
-        sum.codec = sum.codec.or(after.codec.map(Codec::name));
+/// Marks of one direction.
+#[derive(Debug, Default)]
+struct Marks {
+    delays: Vec<f64>,
+    missed: usize,
+}
+
+impl Marks {
+    /// Finds each mark that was said between two times among those heard, both in the order of time.
+    fn compare(&mut self, said: &[Instant], heard: &[Instant], (begin, end): (Instant, Instant)) {
+        for &said in said.iter().filter(|said| (begin..end).contains(*said)) {
+            let from = said.checked_sub(EARLY).unwrap_or(said);
+            let found = heard.iter().find(|heard| (from..said + MISSED_AFTER).contains(*heard));
+            match found {
+                Some(&heard) => self.delays.push(ms_between(said, heard)),
+                None => self.missed += 1,
+            }
+        }
     }
-    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_compared_one_by_one_and_lost_ones_missed() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut marks = Marks::default();
+        let said = [at(0), at(2000), at(4000), at(9000)];
+        marks.compare(&said, &[at(15), at(4030)], (start, at(8000)));
+        assert_eq!(marks.missed, 1);
+        assert_eq!(marks.delays.len(), 2);
+        assert!((marks.delays[0] - 15.0).abs() < 1e-6 && (marks.delays[1] - 30.0).abs() < 1e-6);
+    }
 }

@@ -1,32 +1,34 @@
-//! One run: the phones and the trunk, a warm-up, the participants alone, the calls, their steady part, the end.
+//! One run: the phones and the trunk, what the workload wants done, the end.
 
 mod call;
 mod collect;
+mod idle;
+mod limit;
+mod meter;
+mod steady;
+mod storm;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use livekit_protocol as proto;
+use media::srtp::LocalKeys;
 use peers::api::{Grants, TwirpClient};
-use peers::prepared::Prepared;
+use peers::server::Usage;
 use tokio::task::JoinHandle;
 
-use crate::agent::Agent;
-use crate::figures::Figures;
-use crate::phone::Phones;
-use crate::speech::{self, PhoneSpeech};
-use crate::workload::Workload;
-use call::Call;
-use collect::{Steady, Window};
-use peers::server::Usage;
+use crate::agent::{Agent, PHONE, Role};
+use crate::figures::{LimitFigures, Outcome};
+use crate::lateness::Lateness;
+use crate::phone::{PhoneConfig, Phones};
+use crate::speech::{self, Speech};
+use crate::workload::{AgentCodec, Kind, Workload};
 
-/// How long the participants are measured alone.
-const ALONE: Duration = Duration::from_secs(3);
 /// From the last answer to the steady part, and from one part to the next.
 const SETTLE: Duration = Duration::from_secs(2);
-/// How long the warm-up calls talk.
-const WARM_UP: Duration = Duration::from_secs(1);
+/// Pitch of the participants' voice in Hz.
+const PITCH: f32 = 190.0;
 
 /// The server that is measured.
 #[derive(Debug, Clone)]
@@ -45,97 +47,93 @@ struct Bench {
     api: TwirpClient,
     phones: Phones,
     trunk: String,
-    speech: Arc<Prepared>,
+    speech: Arc<Speech>,
+    lateness: Arc<Lateness>,
     /// Tells the rooms and numbers of this run from those of others.
     run: u32,
 }
 
 /// Runs the workload against the server.
-pub(crate) async fn run(target: &Target, workload: &Workload) -> anyhow::Result<Figures> {
-    if !target.pids.is_empty() {
-        Usage::of(&target.pids).context("one of the processes to measure is not there")?;
-    }
-    let speech = speech::agent(workload.agent.codec())?;
-    let phones = Phones::start(workload.phone, workload.ring, PhoneSpeech::new()?).await?;
-    let api = TwirpClient::new(&target.url, &target.key, &target.secret)?;
-    let trunk = create_trunk(&api, &phones).await?;
-    let (target, workload) = (target.clone(), workload.clone());
-    let bench = Bench { target, workload, api, phones, trunk, speech, run: std::process::id() };
-    let bench = Arc::new(bench);
-    let figures = Box::pin(bench.measure()).await;
-    bench.phones.shutdown().await;
-    delete_trunk(&bench.api, &bench.trunk).await?;
+pub(crate) async fn run(target: &Target, workload: &Workload) -> anyhow::Result<Outcome> {
+    let bench = Bench::start(target, workload).await?;
+    let outcome = match workload.kind {
+        Kind::Steady => {
+            Box::pin(steady::measure(&bench)).await.map(|figures| Outcome::Calls(Box::new(figures)))
+        }
+        Kind::Storm => {
+            Box::pin(storm::measure(&bench)).await.map(|figures| Outcome::Storm(Box::new(figures)))
+        }
+        Kind::FreshStorm => {
+            Box::pin(storm::measure_fresh(&bench)).await.map(|figures| Outcome::Storm(Box::new(figures)))
+        }
+        Kind::IdleRooms | Kind::IdleParticipants => {
+            Box::pin(idle::measure(&bench)).await.map(|figures| Outcome::Idle(Box::new(figures)))
+        }
+    };
+    bench.finish().await?;
+    outcome
+}
+
+/// Adds calls of the workload until they are too many.
+pub(crate) async fn find_limit(target: &Target, workload: &Workload) -> anyhow::Result<LimitFigures> {
+    let bench = Bench::start(target, workload).await?;
+    let figures = Box::pin(limit::find(&bench)).await;
+    bench.finish().await?;
     figures
 }
 
 impl Bench {
-    async fn measure(self: &Arc<Self>) -> anyhow::Result<Figures> {
-        self.warm_up().await?;
-        let before = Usage::of(&self.target.pids).unwrap_or_default();
-        let agents = self.join("call", self.workload.calls).await?;
-        tokio::time::sleep(SETTLE).await;
-        let alone = Window::open(&self.target.pids);
-        tokio::time::sleep(ALONE).await;
-        let alone = alone.close(&self.target.pids);
-        let calls = self.place("call", agents).await;
-        tokio::time::sleep(SETTLE).await;
-        let steady = Steady::measure(&calls, &self.target.pids, self.workload.steady).await?;
-        let figures = collect::figures(&self.workload, &self.target.pids, &before, &alone, &steady, &calls);
-        self.end("call", calls).await;
-        Ok(figures)
-    }
-
-    /// Calls whose cost is the first one's: caches, arenas, threads. They are gone before anything is measured.
-    async fn warm_up(self: &Arc<Self>) -> anyhow::Result<()> {
-        let agents = self.join("warm-up", self.workload.warm_up).await?;
-        let calls = self.place("warm-up", agents).await;
-        if let Some(failure) = calls.iter().find_map(|call| call.failure.clone()) {
-            anyhow::bail!("a call of the warm-up failed: {failure}");
+    async fn start(target: &Target, workload: &Workload) -> anyhow::Result<Arc<Self>> {
+        if !target.pids.is_empty() {
+            Usage::of(&target.pids).context("one of the processes to measure is not there")?;
         }
-        tokio::time::sleep(WARM_UP).await;
-        self.end("warm-up", calls).await;
-        tokio::time::sleep(SETTLE).await;
-        Ok(())
-    }
-
-    /// Lets one participant into each of `count` rooms.
-    async fn join(self: &Arc<Self>, kind: &'static str, count: usize) -> anyhow::Result<Vec<Agent>> {
-        let joining = self.paced(count, |bench, index| async move {
-            let room = bench.room(kind, index);
-            let joined = Agent::join(&bench.target, &room, Arc::clone(&bench.speech)).await;
-            joined.with_context(|| format!("the participant of {room}"))
+        let narrow = workload.agent == AgentCodec::Narrowband;
+        let coding = speech::coding(workload.agent.codec(), narrow);
+        let speech = Speech::new(PITCH, coding, workload.agent_manner())?;
+        let lateness = Arc::new(Lateness::default());
+        let phones = Phones::start(PhoneConfig {
+            ip: workload.phone,
+            ring: workload.ring,
+            manner: workload.phone_manner(),
+            keys: workload.srtp.then(|| LocalKeys::generate(&mut rand::rng())),
+            trouble: workload.trouble,
+            lateness: Arc::clone(&lateness),
         });
-        let mut agents = Vec::new();
-        for agent in joining.await {
-            agents.push(agent.await??);
-        }
-        Ok(agents)
+        let phones = phones.await?;
+        let api = TwirpClient::new(&target.url, &target.key, &target.secret)?;
+        let trunk = create_trunk(&api, &phones).await?;
+        let (target, workload) = (target.clone(), workload.clone());
+        let run = std::process::id();
+        Ok(Arc::new(Self { target, workload, api, phones, trunk, speech, lateness, run }))
     }
 
-    /// Places a call into the room of each participant, and waits until each is active or has failed.
-    async fn place(self: &Arc<Self>, kind: &'static str, agents: Vec<Agent>) -> Vec<Call> {
-        let mut agents = agents.into_iter();
-        let placing = self.paced(agents.len(), |bench, index| {
-            let agent = agents.next();
-            async move {
-                let agent = agent?;
-                let number = bench.number(kind, index);
-                let line = bench.phones.expect(&number);
-                let request = bench.request(bench.room(kind, index), number);
-                Some(call::place(&bench.api, request, agent, line).await)
-            }
-        });
-        let mut calls = Vec::new();
-        for call in placing.await {
-            calls.extend(call.await.ok().flatten());
-        }
-        calls
+    async fn finish(&self) -> anyhow::Result<()> {
+        self.phones.shutdown().await;
+        delete_trunk(&self.api, &self.trunk).await
     }
 
-    /// Starts `count` tasks at the rate of the workload.
+    /// The participant who talks.
+    fn talker(&self) -> Role {
+        Role {
+            identity: "agent".to_owned(),
+            speech: Some(Arc::clone(&self.speech)),
+            burst: self.workload.burst(),
+            listens: self.workload.subscribed,
+            trouble: self.workload.trouble,
+        }
+    }
+
+    async fn join(&self, room: &str, role: Role) -> anyhow::Result<Agent> {
+        let identity = role.identity.clone();
+        let joined = Agent::join(&self.target, room, role, Arc::clone(&self.lateness)).await;
+        joined.with_context(|| format!("{identity} of {room}"))
+    }
+
+    /// Starts `count` tasks at `rate` per second.
     async fn paced<T, F>(
         self: &Arc<Self>,
         count: usize,
+        rate: f64,
         mut task: impl FnMut(Arc<Self>, usize) -> F,
     ) -> Vec<JoinHandle<T>>
     where
@@ -145,44 +143,48 @@ impl Bench {
         let begin = Instant::now();
         let mut tasks = Vec::with_capacity(count);
         for index in 0..count {
-            let at = begin + Duration::from_secs_f64(index as f64 / self.workload.rate);
+            let at = begin + Duration::from_secs_f64(index as f64 / rate);
             tokio::time::sleep_until(at.into()).await;
             tasks.push(tokio::spawn(task(Arc::clone(self), index)));
         }
         tasks
     }
 
-    /// Hangs up, leaves and takes the rooms away.
-    async fn end(&self, kind: &str, calls: Vec<Call>) {
-        self.phones.hang_up();
-        for (index, call) in calls.into_iter().enumerate() {
-            call.agent.leave().await;
-            if let Err(error) = self.api.delete_room(&self.room(kind, index)).await {
-                tracing::warn!("a room stays: {error}");
-            }
-        }
-    }
-
     fn room(&self, kind: &str, index: usize) -> String {
         format!("bench-{}-{kind}-{index}", self.run)
     }
 
-    fn number(&self, kind: &str, index: usize) -> String {
-        let block = if kind == "call" { 1 } else { 2 };
-        format!("+1555{block}{index:06}")
+    async fn delete_room(&self, room: &str) {
+        if let Err(error) = self.api.delete_room(room).await {
+            tracing::warn!("a room stays: {error}");
+        }
     }
 
+    /// A call to `number` into `room`.
     fn request(&self, room: String, number: String) -> proto::CreateSipParticipantRequest {
+        let encryption = proto::SipMediaEncryption::SipMediaEncryptRequire as i32;
+        let media = proto::SipMediaConfig { encryption: Some(encryption), ..Default::default() };
         proto::CreateSipParticipantRequest {
             sip_trunk_id: self.trunk.clone(),
+            participant_identity: format!("{PHONE}-{number}"),
             sip_call_to: number,
             room_name: room,
-            participant_identity: "phone".to_owned(),
             krisp_enabled: self.workload.krisp,
             wait_until_answered: true,
+            media: self.workload.srtp.then_some(media),
             ..Default::default()
         }
     }
+}
+
+/// The number that call `index` of a part of the run dials.
+fn number(kind: &str, index: usize) -> String {
+    let block = match kind {
+        "call" => 1,
+        "storm" => 2,
+        _ => 3,
+    };
+    format!("+1555{block}{index:06}")
 }
 
 async fn create_trunk(api: &TwirpClient, phones: &Phones) -> anyhow::Result<String> {

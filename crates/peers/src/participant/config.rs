@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tap::TapHandle;
+use crate::path::Trouble;
 use crate::prepared::Prepared;
 use crate::sound::Sound;
 
@@ -43,6 +45,12 @@ pub struct ParticipantConfig {
     pub attributes: BTreeMap<String, String>,
     /// Tell a level event for each track this often.
     pub level_interval: Duration,
+    /// Frames of the microphone that are sent at once; 1 is an even stream.
+    pub burst: u32,
+    /// What happens to its audio packets on the way to the server.
+    pub trouble: Option<Trouble>,
+    /// Watches its audio packet by packet. What it hears is then counted, not decoded.
+    pub tap: Option<TapHandle>,
     /// Feeds everything random that is not secret.
     pub seed: u64,
 }
@@ -61,6 +69,9 @@ impl Default for ParticipantConfig {
             metadata: String::new(),
             attributes: BTreeMap::new(),
             level_interval: Duration::from_millis(100),
+            burst: 1,
+            trouble: None,
+            tap: None,
             seed: rand::random(),
         }
     }

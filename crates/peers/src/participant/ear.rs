@@ -8,6 +8,7 @@ use media::codec::{g711, opus};
 use super::config::{Listening, ParticipantConfig};
 use super::event::{Codec, Heard, ParticipantEvent};
 use super::peer::AudioPacket;
+use super::tap::{TapHandle, TappedPacket};
 use crate::measure::{SILENCE_DBFS, dbfs};
 use crate::sound::Recorder;
 
@@ -60,6 +61,13 @@ impl Ear {
     ) -> Option<ParticipantEvent> {
         let news = self.notice_codec(packet.codec);
         self.count(now, packet);
+        if let Some(TapHandle(tap)) = &config.tap {
+            let AudioPacket { codec, seq, timestamp, payload, .. } = packet;
+            let (codec, seq, timestamp) = (*codec, *seq, *timestamp);
+            tap.heard(&self.heard.identity, &TappedPacket { at: now, codec, seq, timestamp, payload });
+            self.position(now, packet);
+            return news;
+        }
         if config.listening == Listening::Count && self.heard.first_sound.is_some() {
             return news;
         }

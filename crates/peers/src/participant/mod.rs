@@ -22,9 +22,11 @@ mod peer;
 mod roster;
 mod rpc;
 mod signal;
+mod tap;
 
 pub use config::{Listening, ParticipantConfig};
 pub use error::{CommandError, ConnectError};
 pub use event::{Cause, Codec, Happened, Heard, ParticipantEvent};
 pub use handle::Participant;
 pub use rpc::RpcError;
+pub use tap::{Tap, TapHandle, TappedPacket};

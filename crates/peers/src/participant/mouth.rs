@@ -27,7 +27,13 @@ pub(super) struct Mouth {
     voice: Voice,
     seed: u64,
     muted: bool,
+    /// Nothing was sent in the place of the frame before.
+    paused: bool,
     due: Option<Instant>,
+    /// Frames that are sent at once.
+    burst: u32,
+    /// How many of the present burst are out.
+    out: u32,
     timestamp: u32,
     level: f64,
 }
@@ -55,8 +61,9 @@ impl Mouth {
             (None, None) => return Ok(None),
         };
         let seed = config.seed;
-        let (timestamp, level) = (seed as u32, SILENCE_DBFS);
-        Ok(Some(Self { voice, seed, muted: false, due: None, timestamp, level }))
+        let (timestamp, level, burst) = (seed as u32, SILENCE_DBFS, config.burst.max(1));
+        let (muted, paused, due, out) = (false, true, None, 0);
+        Ok(Some(Self { voice, seed, muted, paused, due, burst, out, timestamp, level }))
     }
 
     /// Says something else from the next frame on.
@@ -84,17 +91,40 @@ impl Mouth {
         self.due
     }
 
-    /// The next frame if it is due; `None` too while muted.
+    /// The number of the frame that comes next, of audio encoded beforehand.
+    pub(super) fn upcoming(&self) -> usize {
+        match &self.voice {
+            Voice::Prepared { next, .. } => *next,
+            Voice::Live(_) => 0,
+        }
+    }
+
+    /// The next frame if it is due; `None` too while muted, and where the audio has a pause that is not sent.
     pub(super) fn frame(&mut self, now: Instant) -> Option<Outgoing<'_>> {
-        let due = self.due.filter(|due| *due <= now)?;
-        let behind = (now - due).as_millis() / FRAME_TIME.as_millis();
-        let skipped = (behind as u32).saturating_sub(MAX_BEHIND);
-        self.due = Some(due + FRAME_TIME * (skipped + 1));
+        let passed = self.advance(now)?;
         let ticks = self.voice.codec().clock() / 50;
-        self.timestamp = self.timestamp.wrapping_add(ticks * (skipped + 1));
-        let frame = self.voice.frame(self.muted, self.timestamp)?;
+        self.timestamp = self.timestamp.wrapping_add(ticks.wrapping_mul(passed));
+        let marker = std::mem::replace(&mut self.paused, true);
+        let mut frame = self.voice.frame(self.muted, self.timestamp)?;
+        frame.marker = marker;
+        self.paused = false;
         self.level = self.level.max(frame.level);
         Some(frame)
+    }
+
+    /// Sets the time of the frame after the one that is due; how many frames of media time have passed.
+    fn advance(&mut self, now: Instant) -> Option<u32> {
+        let due = self.due.filter(|due| *due <= now)?;
+        self.out += 1;
+        if self.out < self.burst {
+            return Some(1);
+        }
+        self.out = 0;
+        let period = FRAME_TIME * self.burst;
+        let behind = ((now - due).as_millis() / period.as_millis()) as u32;
+        let skipped = behind.saturating_sub(MAX_BEHIND);
+        self.due = Some(due + period * (skipped + 1));
+        Some(1 + skipped * self.burst)
     }
 
     /// The loudest frame since the last call, in dBFS.
@@ -122,12 +152,14 @@ impl Voice {
                 }
                 let level = dbfs(&live.pcm);
                 let length = live.encoder.encode(&live.pcm, &mut live.packet).ok()?;
-                Some(Outgoing { codec, payload: &live.packet[..length], timestamp, level })
+                Some(Outgoing { codec, payload: &live.packet[..length], timestamp, level, marker: false })
             }
             Self::Prepared { frames, next } => {
                 let frame = frames.frame(*next);
                 *next = next.wrapping_add(1);
-                (!muted).then_some(Outgoing { codec, payload: &frame.payload, timestamp, level: frame.level })
+                let (payload, level) = (&*frame.payload, frame.level);
+                let sent = !muted && !payload.is_empty();
+                sent.then_some(Outgoing { codec, payload, timestamp, level, marker: false })
             }
         }
     }
@@ -145,6 +177,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prepared::Coding;
 
     #[test]
     fn frames_come_every_20_ms_and_a_stall_skips_media_time() {
@@ -170,8 +203,7 @@ mod tests {
 
     #[test]
     fn prepared_frames_follow_one_another_in_their_codec_s_clock() {
-        let frames =
-            Prepared::encode(&Sound::voice(150.0), Codec::Pcmu, 0, Duration::from_secs(1), 1).unwrap();
+        let frames = Prepared::encode(&Sound::voice(150.0), Coding::PCMU, Duration::from_secs(1), 1).unwrap();
         let (second, prepared) = (frames.frame(1).payload.clone(), Some(Arc::new(frames)));
         let config = ParticipantConfig { prepared, ..ParticipantConfig::default() };
         let mut mouth = Mouth::of(&config).unwrap().unwrap();
@@ -182,5 +214,44 @@ mod tests {
         assert_eq!(frame.timestamp.wrapping_sub(first), 160);
         assert_eq!((frame.codec, frame.payload), (Codec::Pcmu, second.as_ref()));
         assert!(mouth.play(&Sound::Silence).is_err());
+    }
+
+    #[test]
+    fn a_bursty_source_sends_the_same_frames_in_clusters() {
+        let second = Duration::from_secs(1);
+        let frames = Prepared::encode(&Sound::voice(150.0), Coding::PCMU, second, 1).unwrap();
+        let config =
+            ParticipantConfig { prepared: Some(Arc::new(frames)), burst: 7, ..ParticipantConfig::default() };
+        let mut mouth = Mouth::of(&config).unwrap().unwrap();
+        let start = Instant::now();
+        mouth.start(start);
+        let mut stamps = Vec::new();
+        while let Some(frame) = mouth.frame(start) {
+            stamps.push((frame.timestamp, frame.marker));
+        }
+        assert_eq!(stamps.len(), 7);
+        assert!(stamps.windows(2).all(|pair| pair[1].0.wrapping_sub(pair[0].0) == 160));
+        assert!(stamps[0].1 && !stamps[1].1, "the first packet of a spurt is marked");
+        assert_eq!(mouth.next_timeout(), Some(start + 7 * FRAME_TIME));
+    }
+
+    #[test]
+    fn a_pause_is_not_sent_and_its_time_passes() {
+        let second = Duration::from_secs(1);
+        let frames = Prepared::encode(&Sound::voice(150.0), Coding::PCMU, second, 1).unwrap();
+        let prepared = Some(Arc::new(frames.sending_only(|index| index % 10 < 5)));
+        let config = ParticipantConfig { prepared, ..ParticipantConfig::default() };
+        let mut mouth = Mouth::of(&config).unwrap().unwrap();
+        let start = Instant::now();
+        mouth.start(start);
+        let sent: Vec<(u32, u32, bool)> = (0..20)
+            .filter_map(|n| {
+                mouth.frame(start + n * FRAME_TIME).map(|frame| (n, frame.timestamp, frame.marker))
+            })
+            .collect();
+        let numbers: Vec<u32> = sent.iter().map(|(n, ..)| *n).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+        assert_eq!(sent[5].1.wrapping_sub(sent[4].1), 6 * 160);
+        assert_eq!(sent.iter().filter(|(.., marker)| *marker).count(), 2);
     }
 }

@@ -10,6 +10,7 @@ use proto::data_packet::Value;
 
 use super::super::event::{Cause, ParticipantEvent};
 use super::super::peer::{AudioPacket, PeerOutput};
+use super::super::tap::TapHandle;
 use super::Driver;
 
 impl Driver {
@@ -30,9 +31,12 @@ impl Driver {
     pub(super) fn speak(&mut self, now: Instant) {
         let Some(mouth) = self.mouth.as_mut().filter(|_| self.peer.may_speak()) else { return };
         mouth.start(now);
-        while mouth.next_timeout().is_some_and(|due| due <= now) {
-            if let Some(frame) = mouth.frame(now) {
-                self.peer.send_audio(now, &frame);
+        while let Some(due) = mouth.next_timeout().filter(|due| *due <= now) {
+            let number = mouth.upcoming();
+            let Some(frame) = mouth.frame(now) else { continue };
+            self.peer.send_audio(now, &frame);
+            if let Some(TapHandle(tap)) = &self.config.tap {
+                tap.spoke(now, number, now - due);
             }
         }
     }
@@ -41,19 +45,32 @@ impl Driver {
     pub(super) async fn drain(&mut self, now: Instant) -> Result<Instant, Cause> {
         let failed = |error: super::super::peer::PeerError| Cause::SignalLost(error.to_string());
         self.peer.handle_timeout(now).map_err(failed)?;
+        self.pass(now).await;
         loop {
             match self.peer.poll_output().map_err(failed)? {
                 PeerOutput::Wait(at) => return Ok(at),
-                PeerOutput::Transmit { to, data } => {
-                    // A full socket buffer is a lost datagram, as anywhere on the way.
-                    let _ = self.socket.send_to(&data, to).await;
-                }
+                PeerOutput::Transmit { to, data } => self.send(now, to, &data).await,
                 PeerOutput::Connected => self.event(ParticipantEvent::Connected),
                 PeerOutput::DataReady => self.event(ParticipantEvent::DataReady),
                 PeerOutput::Closed => self.event(ParticipantEvent::MediaLost),
                 PeerOutput::Audio(packet) => self.audio(now, &packet),
                 PeerOutput::Data { reliable, data } => self.data(reliable, &data),
             }
+        }
+    }
+
+    async fn send(&mut self, now: Instant, to: SocketAddr, data: &[u8]) {
+        match self.path.as_mut().filter(|_| is_rtp(data)) {
+            Some(path) => path.push(now, to, data),
+            // A full socket buffer is a lost datagram, as anywhere on the way.
+            None => drop(self.socket.send_to(data, to).await),
+        }
+    }
+
+    /// Sends what has come through the bad network.
+    async fn pass(&mut self, now: Instant) {
+        while let Some((to, data)) = self.path.as_mut().and_then(|path| path.pop(now)) {
+            let _ = self.socket.send_to(&data, to).await;
         }
     }
 
@@ -89,4 +106,9 @@ impl Driver {
             identity => identity.to_owned(),
         }
     }
+}
+
+/// Whether a datagram to the server is audio: not STUN, not DTLS, not RTCP (RFC 7983, RFC 5761 §4).
+fn is_rtp(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| (128..=191).contains(first)) && !media::rtp::is_rtcp(datagram)
 }

@@ -23,6 +23,7 @@ use super::peer::Peer;
 use super::roster::Roster;
 use super::rpc::Rpcs;
 use super::signal::{Closed, Signal};
+use crate::path::Path;
 use crate::tell::Teller;
 use clock::Clock;
 
@@ -33,6 +34,8 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Driver {
     signal: Signal,
     socket: UdpSocket,
+    /// The bad network, if the configuration has one.
+    path: Option<Path>,
     peer: Peer,
     config: ParticipantConfig,
     commands: mpsc::Receiver<Command>,
@@ -72,6 +75,7 @@ impl Driver {
         Ok(Self {
             signal,
             socket,
+            path: config.trouble.map(|trouble| Path::new(trouble, config.seed)),
             peer,
             commands,
             tell: Teller::new(events),
@@ -152,7 +156,8 @@ impl Driver {
         }
         let media = self.drain(now).await?;
         let mouth = self.mouth.as_ref().and_then(Mouth::next_timeout);
-        let others = [mouth, self.rpcs.next_timeout(), self.leaving];
+        let path = self.path.as_ref().and_then(Path::next_timeout);
+        let others = [mouth, path, self.rpcs.next_timeout(), self.leaving];
         let earliest = others.into_iter().flatten().min();
         Ok(earliest.map_or(media, |at| at.min(media)).min(self.clock.next_timeout()))
     }

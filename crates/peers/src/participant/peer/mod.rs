@@ -83,6 +83,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) timestamp: u32,
     /// Loudness for the header extension, in dBov.
     pub(super) level: f64,
+    /// The first after a pause.
+    pub(super) marker: bool,
 }
 
 /// What the next offer has to bring.
@@ -250,7 +252,8 @@ impl Peer {
             voice_activity: Some(level > -50),
             ..ExtensionValues::default()
         };
-        stream.write_rtp(RtpWrite::new(pt, seq, frame.timestamp, now, frame.payload).ext_vals(ext_vals));
+        let packet = RtpWrite::new(pt, seq, frame.timestamp, now, frame.payload);
+        stream.write_rtp(packet.marker(frame.marker).ext_vals(ext_vals));
     }
 
     /// True once both data channels are open.

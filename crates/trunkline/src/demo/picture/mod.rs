@@ -1,12 +1,18 @@
 //! The picture of the call: statuses, SIP messages, digits and both recordings on one time axis (SVG 1.1).
 
-mod svg;
 mod wave;
+
+use peers::svg::{Svg, escape};
 
 use super::journal::Journal;
 use super::judge::Verdict;
-use svg::{Svg, escape};
 
+const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:18px;font-weight:600}\
+.name{fill:#555}.label{fill:#fff;font-weight:600}.digit{font-weight:700;font-size:14px}.tick{fill:#777;font-size:11px}\
+.ok{fill:#1a7f37}.failed{fill:#c0262d;font-weight:700}.field{fill:#f4f5f7}\
+.state{fill:#8a8f98}.dialing{fill:#8a8f98}.ringing{fill:#c98a00}.automation{fill:#7a52c7}.active{fill:#1a7f37}\
+.hangup{fill:#c0262d}.axis{stroke:#999}.leader{stroke:#ccc}line.request{stroke:#0b62c4}line.answer{stroke:#b4560b}\
+text.request,path.request{fill:#0b62c4}text.answer,path.answer{fill:#b4560b}.room{fill:#0b62c4}.phone{fill:#b4560b}";
 const WIDTH: f64 = 1200.0;
 const LEFT: f64 = 130.0;
 const RIGHT: f64 = 20.0;
@@ -46,7 +52,7 @@ pub(super) fn draw(journal: &Journal, verdict: &Verdict) -> String {
         .map_or(begin + 1.0, |(at, _)| *at)
         .max(journal.sip.last().map_or(0.0, |m| m.at));
     let scale = Scale { begin, end: last + 0.8 };
-    let mut svg = Svg::new(WIDTH, HEIGHT);
+    let mut svg = Svg::new(WIDTH, HEIGHT, STYLE);
     svg.text(20.0, TITLE, "title", "One phone call into a room");
     states(&mut svg, scale, journal);
     ladder(&mut svg, scale, journal);

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use peers::measure::Recording;
+use peers::svg::Svg;
 
 use super::super::journal::Track;
-use super::svg::Svg;
 use super::{LEFT, RIGHT, Scale, WAVE_HEIGHT, WIDTH};
 
 /// Half of full scale fills the field: telephone speech is never louder for long.

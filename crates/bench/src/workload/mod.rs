@@ -1,0 +1,154 @@
+//! What is placed on the server.
+
+mod named;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use peers::participant::Codec;
+use peers::path::Trouble;
+use serde::{Serialize, Serializer};
+
+pub(crate) use named::{NAMED, Named};
+
+use crate::speech::Manner;
+
+/// Frames of a bursty source that come at once, every 140 ms: text-to-speech that is sent as it is made. With a mixer that
+/// holds five frames two of the seven are lost each time (livekit/sip#727).
+const BURST: u32 = 7;
+
+/// What is done with the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// All are placed, stay, and are measured together.
+    Steady,
+    /// They come at a rate, last 2 s and go, while a few others stay.
+    Storm,
+    /// The same, each into a room of its own that its participant joins first, faster and faster.
+    FreshStorm,
+    /// No calls: rooms, empty.
+    IdleRooms,
+    /// No calls: rooms with a participant who says nothing.
+    IdleParticipants,
+}
+
+/// Calls at once, and who is in their rooms.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) rooms: usize,
+    /// Phones in each room.
+    pub(crate) phones: usize,
+    /// Participants in each room who only listen, besides the one who talks.
+    pub(crate) listeners: usize,
+    /// Calls placed per second.
+    pub(crate) rate: f64,
+    /// How long the steady part lasts, which alone counts for CPU and loss.
+    #[serde(rename = "steady_seconds", serialize_with = "seconds")]
+    pub(crate) steady: Duration,
+    #[serde(rename = "ring_seconds", serialize_with = "seconds")]
+    pub(crate) ring: Duration,
+    /// Calls placed and ended before anything is measured.
+    pub(crate) warm_up: usize,
+    pub(crate) agent: AgentCodec,
+    /// Both sides speak 45 % of the time; else all the time.
+    pub(crate) pauses: bool,
+    /// The participants' audio comes in bursts.
+    pub(crate) bursty: bool,
+    /// The participants subscribe to the phones.
+    pub(crate) subscribed: bool,
+    /// Voice isolation.
+    pub(crate) krisp: bool,
+    /// The phones take SRTP only.
+    pub(crate) srtp: bool,
+    /// The network that both sides' audio takes to the server.
+    #[serde(serialize_with = "trouble")]
+    pub(crate) trouble: Option<Trouble>,
+    #[serde(skip)]
+    pub(crate) phone: IpAddr,
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        Self {
+            name: "steady",
+            kind: Kind::Steady,
+            rooms: 8,
+            phones: 1,
+            listeners: 0,
+            rate: 4.0,
+            steady: Duration::from_secs(20),
+            ring: Duration::from_millis(300),
+            warm_up: 1,
+            agent: AgentCodec::Opus,
+            pauses: false,
+            bursty: false,
+            subscribed: true,
+            krisp: false,
+            srtp: false,
+            trouble: None,
+            phone: Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+}
+
+impl Workload {
+    /// Calls at once.
+    pub(crate) fn calls(&self) -> usize {
+        self.rooms * self.phones
+    }
+
+    /// Makes it one of `calls` calls.
+    pub(crate) fn set_calls(&mut self, calls: usize) {
+        self.rooms = calls.div_ceil(self.phones.max(1));
+    }
+
+    /// Frames that the talking participants send at once.
+    pub(crate) fn burst(&self) -> u32 {
+        if self.bursty { BURST } else { 1 }
+    }
+
+    /// How the phones speak. Several in one room hear one another, and could not tell whose mark it is.
+    pub(crate) fn phone_manner(&self) -> Manner {
+        Manner { pauses: self.pauses, discontinuous: false, marked: self.phones == 1 }
+    }
+
+    /// How the participants speak.
+    pub(crate) fn agent_manner(&self) -> Manner {
+        Manner { pauses: self.pauses, discontinuous: self.pauses, marked: true }
+    }
+}
+
+/// What the participants publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AgentCodec {
+    /// Opus, full band, 32 kbit/s
+    Opus,
+    /// Opus, narrowband, 24 kbit/s: what a publisher sends who heeds maxplaybackrate=8000
+    Narrowband,
+    /// G.711 µ-law
+    Pcmu,
+}
+
+impl AgentCodec {
+    pub(crate) fn codec(self) -> Codec {
+        match self {
+            Self::Opus | Self::Narrowband => Codec::Opus,
+            Self::Pcmu => Codec::Pcmu,
+        }
+    }
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+fn trouble<S: Serializer>(trouble: &Option<Trouble>, serializer: S) -> Result<S::Ok, S::Error> {
+    let parts = trouble.map(|Trouble { loss, jitter }| (loss, jitter.as_secs_f64() * 1e3));
+    let words =
+        parts.map(|(loss, jitter)| format!("{:.0} % loss, up to {jitter:.0} ms jitter", loss * 100.0));
+    words.serialize(serializer)
+}
