@@ -33,6 +33,8 @@ impl Outcome {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figures {
     pub(crate) workload: Workload,
+    /// Calls that were up.
+    pub(crate) calls: usize,
     /// Calls that were not set up, or whose phone or participant heard nothing.
     pub(crate) failed: usize,
     /// Why the first of them failed.

@@ -192,7 +192,7 @@ fn limit(out: &mut String, figures: &LimitFigures) -> fmt::Result {
         writeln!(
             out,
             "  {:>6}{:>9.2}{:>10.3}{:>10.3}{:>10.0}{:>11.1}{:>13.1}{:>9.0}{:>8.0}  {}",
-            step.phone_expected as f64 as u64 / (step.workload.steady.as_secs().max(1) * 50),
+            step.calls,
             step.cost.as_ref().map_or(f64::NAN, |cost| cost.cpu_ms_per_call_second),
             step.missing_percent(),
             step.agent_lost_percent(),

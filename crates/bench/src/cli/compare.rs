@@ -1,6 +1,6 @@
 //! Runs of this project's own server, compared with what they are to cost.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::budgets::{self, Round};
 use crate::figures::Outcome;
 use crate::run::{self, Target};
 use crate::server::{self, Server};
-use crate::targets::{self, Plan, Results, Row, Run};
+use crate::targets::{self, Plan, Results, Row};
 use crate::workload::Workload;
 use crate::{plot, report};
 
@@ -78,7 +78,7 @@ pub(super) async fn targets(options: Targets) -> anyhow::Result<ExitCode> {
         let workload = run.workload(&plan);
         let outcome = match other.as_ref().filter(|_| run.is_other()) {
             Some(other) => Box::pin(run::run(other, &workload)).await,
-            None => Box::pin(on_its_own(&program, run, &workload)).await,
+            None => Box::pin(on_its_own(&program, &workload)).await,
         };
         match outcome {
             Ok(outcome) => {
@@ -104,10 +104,8 @@ impl Targets {
 }
 
 /// A run on a server that is started for it.
-async fn on_its_own(program: &std::path::Path, run: Run, workload: &Workload) -> anyhow::Result<Outcome> {
-    // A storm has more calls at once than the rooms that stay.
-    let calls = if run == Run::Storm { workload.rate as usize * 3 } else { workload.calls() };
-    let server = Server::start(program, calls).await?;
+async fn on_its_own(program: &Path, workload: &Workload) -> anyhow::Result<Outcome> {
+    let server = Server::start(program, workload.most_calls()).await?;
     let outcome = Box::pin(run::run(&server.target(), workload)).await;
     server.end().await;
     outcome

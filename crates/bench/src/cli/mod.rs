@@ -13,6 +13,9 @@ use crate::workload::NAMED;
 use crate::{plot, report};
 use options::{Measured, Output};
 
+/// Calls that a server of ours is given ports for when its limit is looked for.
+const LIMIT_CALLS: usize = 4000;
+
 #[derive(Debug, clap::Parser)]
 #[command(name = "bench", about = "What a call costs, on any LiveKit-compatible server")]
 pub(crate) struct Arguments {
@@ -62,7 +65,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 async fn measure(measured: Measured) -> anyhow::Result<ExitCode> {
     let workload = measured.workload()?;
-    let (server, target) = measured.server.open(workload.calls().max(workload.rooms)).await?;
+    let most = if measured.find_limit { LIMIT_CALLS } else { workload.most_calls() };
+    let (server, target) = measured.server.open(most).await?;
     let outcome = if measured.find_limit {
         let figures = Box::pin(crate::run::find_limit(&target, &workload)).await;
         figures.map(|figures| {

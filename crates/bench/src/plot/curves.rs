@@ -25,8 +25,8 @@ const CURVES: [Curve; 3] = [
 /// Draws the steps in the order of their calls.
 pub(super) fn draw(figures: &LimitFigures) -> String {
     let mut steps: Vec<&Figures> = figures.steps.iter().collect();
-    steps.sort_by_key(|step| step.phone_expected);
-    let calls = |step: &Figures| step.phone_expected as f64 / (50.0 * step.workload.steady.as_secs_f64());
+    steps.sort_by_key(|step| step.calls);
+    let calls = |step: &Figures| step.calls as f64;
     let most = steps.last().map_or(1.0, |step| calls(step)).max(1.0);
     let x = |calls: f64| LEFT + calls / most * (WIDTH - LEFT - RIGHT);
     let top = CURVES.iter().flat_map(|(_, _, value)| steps.iter().map(|step| value(step)));

@@ -82,7 +82,7 @@ fn calls(figures: &Figures) -> String {
     let bottom = TOP + ROW * rows.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 40.0, STYLE);
     let workload = &figures.workload;
-    svg.text(20.0, 34.0, "title", &format!("{}: {} calls", workload.name, workload.calls()));
+    svg.text(20.0, 34.0, "title", &format!("{}: {} calls", workload.name, figures.calls));
     svg.text(20.0, 56.0, "note", &summary(figures));
     let axis = Log { from: 0.1, to: 1000.0 };
     axis.draw(&mut svg, TOP, bottom, "ms");

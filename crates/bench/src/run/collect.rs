@@ -38,6 +38,7 @@ pub(super) fn figures(
     let (agent, agent_codec) = agents(&up);
     Figures {
         workload: workload.clone(),
+        calls: up.len(),
         failed: calls.len() - fine,
         first_failure: first_failure.or(deaf),
         cost: (!bench.target.pids.is_empty()).then(|| cost(workload.rooms, up.len(), before, alone, part)),

@@ -26,6 +26,7 @@ pub(super) async fn find(bench: &Arc<Bench>) -> anyhow::Result<LimitFigures> {
         LimitFigures { workload: bench.workload.clone(), steps: Vec::new(), verdicts: Vec::new(), most: 0 };
     let mut more = bench.workload.rooms.max(1);
     while crowd.rooms.len() + more <= MOST {
+        let before_growing = crowd.rooms.len();
         let failure = crowd.grow(bench, more).await;
         tokio::time::sleep(SETTLE).await;
         let watched = steady::watch(bench, &crowd.calls, bench.workload.steady).await;
@@ -41,7 +42,7 @@ pub(super) async fn find(bench: &Arc<Bench>) -> anyhow::Result<LimitFigures> {
             let wider = (crowd.rooms.len() as f64 * MORE) as usize;
             more = if found.verdicts.iter().any(Option::is_some) { more / 2 } else { wider.max(1) };
         } else {
-            crowd.shrink(bench, more).await;
+            crowd.shrink(bench, before_growing).await;
             more /= 2;
         }
         if more == 0 || (!fine || found.verdicts.iter().any(Option::is_some)) && near(more, crowd.rooms.len())
@@ -82,9 +83,8 @@ impl Crowd {
         failure
     }
 
-    /// Takes the rooms that came last away, with their calls.
-    async fn shrink(&mut self, bench: &Arc<Bench>, fewer: usize) {
-        let keep = self.rooms.len().saturating_sub(fewer);
+    /// Takes the rooms away that came after the first `keep`, with their calls.
+    async fn shrink(&mut self, bench: &Arc<Bench>, keep: usize) {
         let gone = self.rooms.split_off(keep);
         self.calls.truncate(keep * bench.workload.phones);
         bench.close_rooms(gone).await;

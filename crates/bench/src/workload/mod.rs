@@ -100,6 +100,17 @@ impl Workload {
         self.rooms * self.phones
     }
 
+    /// Calls that may be there at the same time, those just ending among them.
+    pub(crate) fn most_calls(&self) -> usize {
+        match self.kind {
+            Kind::Steady => self.calls(),
+            // Each takes little more than 2 s.
+            Kind::Storm => self.calls() + self.rate as usize * 4,
+            Kind::FreshStorm => 2000,
+            Kind::IdleRooms | Kind::IdleParticipants => 1,
+        }
+    }
+
     /// Makes it one of `calls` calls.
     pub(crate) fn set_calls(&mut self, calls: usize) {
         self.rooms = calls.div_ceil(self.phones.max(1));
