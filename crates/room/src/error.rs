@@ -43,3 +43,15 @@ pub enum PublishError {
     #[error("the participant has published already")]
     AlreadyPublished,
 }
+
+/// Why a participant cannot be moved to another room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// Nobody in the room has this identity.
+    #[error("participant does not exist")]
+    NoParticipant,
+    /// The client is still joining, or has lost its signalling connection: it could not be told.
+    #[error("participant is not connected")]
+    NotConnected,
+}

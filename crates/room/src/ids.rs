@@ -22,11 +22,25 @@ pub struct PeerId {
     pub(crate) role: Role,
 }
 
+impl ParticipantId {
+    /// The participant of a number: for tables of them, and their tests.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 impl PeerId {
     /// Whose it is.
     #[must_use]
     pub const fn participant(self) -> ParticipantId {
         self.participant
+    }
+
+    /// The same connection, of a participant that has another id since it was moved to another room.
+    #[must_use]
+    pub const fn belonging_to(self, participant: ParticipantId) -> Self {
+        Self { participant, ..self }
     }
 }
 

@@ -14,6 +14,7 @@ mod data;
 mod error;
 mod ids;
 mod lifecycle;
+mod moderation;
 mod output;
 mod participant;
 mod speaker;
@@ -22,11 +23,13 @@ mod track;
 mod video;
 
 pub use config::{COMPATIBLE_VERSION, Env, Join, JoinMode, LocalJoin, LocalTrack, Resume, RoomConfig};
-pub use error::{JoinError, PublishError, ResumeError};
+pub use error::{JoinError, MoveError, PublishError, ResumeError};
 pub use ids::{ParticipantId, PeerId, TrackSid};
-pub use lifecycle::Room;
+pub use lifecycle::{Room, Traveller};
 /// LiveKit's protobuf messages.
 pub use livekit_protocol as proto;
+pub use moderation::{ModerationError, RpcFailure, RpcId};
 pub use output::{AudioPacket, Codec, LocalEvent, Output, Receive};
+pub use participant::LimitExceeded;
 /// The transport of a packet: UDP, or TCP with the framing done by the shell.
 pub use str0m::net::Protocol;

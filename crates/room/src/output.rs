@@ -1,5 +1,6 @@
 //! What a room takes in and gives out, besides signalling messages.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use str0m::net::Protocol;
 
 use crate::grants::Claims;
 use crate::ids::{ParticipantId, PeerId, TrackSid};
+use crate::moderation::{RpcFailure, RpcId};
 
 /// The audio codecs that are forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +79,16 @@ pub enum Output {
         /// The token's content but for issuer and times.
         claims: Box<Claims>,
     },
+    /// Sign these claims as for [`Output::RefreshToken`], put the token into the message, and send it with
+    /// [`crate::signal::room_moved`], in order with the other signals.
+    Moved {
+        /// The recipient.
+        to: ParticipantId,
+        /// The message, without its token.
+        moved: Box<proto::RoomMovedResponse>,
+        /// The token's content but for issuer and times.
+        claims: Box<Claims>,
+    },
     /// Close the participant's signalling connection (code 1000) once what was sent is written.
     CloseSignal {
         /// The participant.
@@ -114,6 +126,13 @@ pub enum Output {
         to: ParticipantId,
         /// What happened.
         event: LocalEvent,
+    },
+    /// What came of [`crate::Room::perform_rpc`]; once per call.
+    RpcAnswered {
+        /// The call.
+        id: RpcId,
+        /// The method's payload.
+        result: Result<String, RpcFailure>,
     },
     /// The participant is no longer in the room; its id is never used again. Comes once per participant, last of
     /// all its outputs.
@@ -181,6 +200,8 @@ pub enum LocalEvent {
         /// The sender's identity; empty for a hidden sender or the server.
         from: String,
     },
+    /// The API has set attributes of it; an empty value deletes its key.
+    Attributes(HashMap<String, String>),
     /// In which codecs somebody listens to its track now. Nobody: all false; packets need not be written then.
     Demand {
         /// Write PCMU.

@@ -1,5 +1,7 @@
 //! What goes into a [`Call`](super::Call) and what comes out.
 
+use std::collections::HashMap;
+
 use livekit_protocol::{self as proto, DisconnectReason};
 use media::sdp::LocalAudio;
 use sip::LegEvent;
@@ -32,6 +34,8 @@ pub enum CallInput {
     Bridge(BridgeEvent),
     /// The bridge is closed; what it measured.
     BridgeClosed(Box<BridgeReport>),
+    /// Somebody else has set attributes of the participant; an empty value deletes its key.
+    Attributes(HashMap<String, String>),
     /// The participant is no longer in the room.
     Removed(DisconnectReason),
     /// Another participant asks something of the phone.

@@ -112,7 +112,7 @@ pub struct Call {
     /// The phone holds the call.
     held: bool,
     digits: Option<DialString>,
-    /// The participant's attributes as this call has set them.
+    /// The participant's attributes as far as they are known: set by this call, or through the API.
     shown: Vec<(String, String)>,
     /// Headers of the 200 OK.
     remote_headers: Vec<(String, String)>,
@@ -218,6 +218,7 @@ impl Call {
                 self.presence = Presence::Gone;
                 self.finish_if_done(now);
             }
+            CallInput::Attributes(update) => self.note(update),
             CallInput::Removed(reason) => self.removed(now, reason),
             CallInput::Rpc(request) => self.rpc(now, &request),
             CallInput::Abort(abort) => self.abort(now, abort),
@@ -312,13 +313,19 @@ impl Call {
         if update.is_empty() || self.presence != Presence::Here {
             return;
         }
-        for (key, value) in &update {
-            match self.shown.iter_mut().find(|(present, _)| present == key) {
-                Some((_, old)) => value.clone_into(old),
-                None => self.shown.push((key.clone(), value.clone())),
+        self.note(update.iter().cloned());
+        self.push(CallOutput::Attributes(update));
+    }
+
+    /// Keeps what the participant's attributes are now, whoever has set them.
+    fn note(&mut self, update: impl IntoIterator<Item = (String, String)>) {
+        for (key, value) in update {
+            match self.shown.iter_mut().find(|(present, _)| *present == key) {
+                Some((_, old)) => *old = value,
+                None => self.shown.push((key, value)),
             }
         }
-        self.push(CallOutput::Attributes(update));
+        self.shown.retain(|(_, value)| !value.is_empty());
     }
 
     fn reply_with_participant(&mut self) {

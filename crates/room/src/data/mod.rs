@@ -35,17 +35,33 @@ impl Room {
         if !may_send(sender, &envelope) || (reliable && is_repeated(sender, envelope.sequence)) {
             return;
         }
+        if envelope.content == Content::RpcReply && self.rpc_reply(from, packet) {
+            return;
+        }
         self.route(now, from, reliable, packet, &envelope);
     }
 
-    /// Sends a data packet of a local participant; reliably or not as its `kind` says.
+    /// Sends a data packet of a local participant that may send; reliably or not as its `kind` says.
     #[allow(deprecated, reason = "the packet's own kind is how local senders choose the channel")]
     pub fn send_data(&mut self, now: Instant, id: ParticipantId, packet: &proto::DataPacket) {
         let reliable = packet.kind != i32::from(proto::data_packet::Kind::Lossy);
         let bytes = packet.encode_to_vec();
-        if let Some(envelope) = wire::read(&bytes) {
+        let Some(envelope) = wire::read(&bytes) else { return };
+        if !self.participants.get(&id).is_some_and(|sender| may_send(sender, &envelope)) {
+            return;
+        }
+        if envelope.content != Content::RpcReply || !self.rpc_reply(id, &bytes) {
             self.route(now, id, reliable, &bytes, &envelope);
-            self.flush(now);
+        }
+        self.flush(now);
+    }
+
+    /// Sends a data packet of nobody in the room, under the identity it carries.
+    pub(crate) fn send_from_server(&mut self, now: Instant, reliable: bool, packet: &proto::DataPacket) {
+        let bytes = packet.encode_to_vec();
+        if let Some(envelope) = wire::read(&bytes) {
+            let sender = Sender { identity: envelope.identity, sid: "", reliable };
+            self.deliver(now, None, sender, &bytes, &envelope);
         }
     }
 
@@ -59,10 +75,26 @@ impl Room {
     ) {
         let Some(sender) = self.participants.get(&from) else { return };
         let (sid, identity) = (sender.sid.clone(), shown_identity(sender, envelope));
-        let out = wire::rewrite(packet, envelope, Sender { identity: &identity, sid: &sid, reliable });
-        let out = Bytes::from(out);
+        let sender = Sender { identity: &identity, sid: &sid, reliable };
+        self.deliver(now, Some(from), sender, packet, envelope);
+    }
+
+    /// Sends a packet to whom it is addressed, but not back to where it came from.
+    fn deliver(
+        &mut self,
+        now: Instant,
+        from: Option<ParticipantId>,
+        sender: Sender<'_>,
+        packet: &[u8],
+        envelope: &Envelope<'_>,
+    ) {
+        let Sender { identity, reliable, .. } = sender;
+        let out = Bytes::from(wire::rewrite(packet, envelope, sender));
         let mut decoded = None;
-        for to in self.others(from) {
+        for to in self.everybody() {
+            if Some(to) == from {
+                continue;
+            }
             let Some(recipient) = self.participants.get_mut(&to) else { continue };
             if !is_addressed(recipient, envelope) {
                 continue;
@@ -72,7 +104,7 @@ impl Room {
                 Link::Local(_) => {
                     let packet = decoded.get_or_insert_with(|| proto::DataPacket::decode(&*out).ok());
                     if let Some(packet) = packet.clone().map(Box::new) {
-                        let event = LocalEvent::Data { packet, from: identity.clone() };
+                        let event = LocalEvent::Data { packet, from: identity.to_owned() };
                         self.out.push_back(Output::Local { to, event });
                     }
                 }
@@ -123,7 +155,7 @@ fn may_send(sender: &Participant, envelope: &Envelope<'_>) -> bool {
         && match envelope.content {
             Content::Metrics => false,
             Content::Transcription => is_agent(sender),
-            Content::User | Content::Attributable | Content::Other => true,
+            Content::User | Content::RpcReply | Content::Attributable | Content::Other => true,
         }
 }
 

@@ -11,6 +11,8 @@ const DESTINATION_IDENTITIES: u32 = 5;
 const TRANSCRIPTION: u32 = 7;
 const METRICS: u32 = 8;
 const CHAT_MESSAGE: u32 = 9;
+const RPC_ACK: u32 = 11;
+const RPC_RESPONSE: u32 = 12;
 const STREAM_HEADER: u32 = 13;
 const SEQUENCE: u32 = 16;
 const PARTICIPANT_SID: u32 = 17;
@@ -29,6 +31,8 @@ pub(crate) enum Content {
     User,
     Transcription,
     Metrics,
+    /// Answers a method call, which may be the API's.
+    RpcReply,
     /// Chat or the head of a stream: agents may speak for others.
     Attributable,
     #[default]
@@ -110,6 +114,7 @@ pub(crate) fn read(packet: &[u8]) -> Option<Envelope<'_>> {
             }
             TRANSCRIPTION => envelope.content = Content::Transcription,
             METRICS => envelope.content = Content::Metrics,
+            RPC_ACK | RPC_RESPONSE => envelope.content = Content::RpcReply,
             CHAT_MESSAGE | STREAM_HEADER => envelope.content = Content::Attributable,
             PARTICIPANT_IDENTITY => envelope.identity = text(field.bytes)?,
             DESTINATION_IDENTITIES => envelope.destination_identities.push(text(field.bytes)?),

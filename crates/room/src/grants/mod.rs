@@ -158,6 +158,19 @@ impl VideoGrant {
             ..deprecated_permission(self.recorder, self.agent)
         }
     }
+
+    /// Makes the grants amount to this permission. Whether it is a recorder or an agent stays as the token has it.
+    pub fn set_permission(&mut self, permission: &proto::ParticipantPermission) {
+        self.can_publish = Some(permission.can_publish);
+        self.can_subscribe = Some(permission.can_subscribe);
+        self.can_publish_data = Some(permission.can_publish_data);
+        self.can_publish_sources =
+            permission.can_publish_sources().filter_map(source_name).map(str::to_owned).collect();
+        self.can_update_own_metadata = Some(permission.can_update_metadata);
+        self.hidden = permission.hidden;
+        self.can_subscribe_metrics = Some(permission.can_subscribe_metrics);
+        self.can_manage_agent_session = Some(permission.can_manage_agent_session);
+    }
 }
 
 /// `recorder` and `agent` are deprecated in the protocol, yet clients read them.
@@ -193,6 +206,18 @@ pub fn source_from_name(name: &str) -> Option<proto::TrackSource> {
         "screen_share_audio" => proto::TrackSource::ScreenShareAudio,
         _ => return None,
     })
+}
+
+/// The name tokens use for a track source.
+#[must_use]
+pub const fn source_name(source: proto::TrackSource) -> Option<&'static str> {
+    match source {
+        proto::TrackSource::Camera => Some("camera"),
+        proto::TrackSource::Microphone => Some("microphone"),
+        proto::TrackSource::ScreenShare => Some("screen_share"),
+        proto::TrackSource::ScreenShareAudio => Some("screen_share_audio"),
+        proto::TrackSource::Unknown => None,
+    }
 }
 
 /// A participant's kind by the name tokens use.

@@ -55,17 +55,28 @@ impl Room {
 
     /// Takes a participant out of the room. Others hear of it if `announced`.
     pub(crate) fn end(&mut self, now: Instant, id: ParticipantId, reason: Why, announced: bool) {
-        let Some(participant) = self.participants.get(&id) else { return };
-        let (info, hidden) = (participant.departure(reason), participant.is_hidden());
-        if announced && !hidden {
-            self.publish_info(info, |to| to != id);
+        if announced {
+            self.tell_departure(id, reason);
         }
         self.release_tracks(now, id);
+        self.rpc_destination_gone(id);
         let Some(participant) = self.participants.remove(&id) else { return };
         if self.by_identity.get(&participant.identity) == Some(&id) {
             self.by_identity.remove(&participant.identity);
         }
         self.depart(now, participant, id, reason);
+        self.one_left(now);
+    }
+
+    /// Tells the others that somebody is gone.
+    pub(super) fn tell_departure(&mut self, id: ParticipantId, reason: Why) {
+        let Some(participant) = self.participants.get(&id).filter(|p| !p.is_hidden()) else { return };
+        let info = participant.departure(reason);
+        self.publish_info(info, |to| to != id);
+    }
+
+    /// One is gone; if it was the last, the room's days are numbered.
+    pub(super) fn one_left(&mut self, now: Instant) {
         self.counts_changed(now);
         let anybody = self.participants.values().any(|participant| !participant.is_dependent());
         if !anybody && !self.closed {
@@ -74,7 +85,7 @@ impl Room {
     }
 
     /// Ends what it publishes, and its part in what others publish.
-    fn release_tracks(&mut self, now: Instant, id: ParticipantId) {
+    pub(super) fn release_tracks(&mut self, now: Instant, id: ParticipantId) {
         let Some(participant) = self.participants.get_mut(&id) else { return };
         let tracks: Vec<_> = participant.tracks.iter().map(|track| track.sid.clone()).collect();
         let subscribed: Vec<_> =

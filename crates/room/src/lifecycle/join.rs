@@ -86,7 +86,7 @@ impl Room {
         Ok(id)
     }
 
-    fn check_join(&self, identity: &str, dependent: bool) -> Result<(), JoinError> {
+    pub(super) fn check_join(&self, identity: &str, dependent: bool) -> Result<(), JoinError> {
         let full = self.config.max_participants > 0 && self.counts().0 >= self.config.max_participants;
         match () {
             () if self.closed => Err(JoinError::Closed),
@@ -97,7 +97,7 @@ impl Room {
     }
 
     /// The newcomer takes the place of whoever has its identity.
-    fn replace(&mut self, now: Instant, identity: &str) -> bool {
+    pub(super) fn replace(&mut self, now: Instant, identity: &str) -> bool {
         let Some(old) = self.by_identity.get(identity).copied() else { return false };
         self.end(now, old, proto::DisconnectReason::DuplicateIdentity, false);
         true
@@ -132,7 +132,7 @@ impl Room {
         }
     }
 
-    fn admit(&mut self, now: Instant, participant: Participant) -> ParticipantId {
+    pub(super) fn admit(&mut self, now: Instant, participant: Participant) -> ParticipantId {
         let id = ParticipantId(self.next_id);
         self.next_id += 1;
         if !participant.is_dependent() {
@@ -190,7 +190,7 @@ impl Room {
     }
 
     /// Tells the shell which packets belong to the client.
-    fn name_peers(&mut self, participant: ParticipantId) {
+    pub(super) fn name_peers(&mut self, participant: ParticipantId) {
         let Some(remote) = self.remote_mut(participant) else { return };
         let ufrags: Vec<_> = remote
             .transport

@@ -3,6 +3,7 @@
 mod clock;
 mod end;
 mod join;
+mod moving;
 mod pump;
 mod resume;
 mod tell;
@@ -19,9 +20,12 @@ use str0m::crypto::CryptoProvider;
 
 use crate::config::{Env, RoomConfig};
 use crate::ids::{ParticipantId, new_sid};
+use crate::moderation::{Nonces, PendingRpcs};
 use crate::output::Output;
 use crate::participant::{Participant, Participants, Remote};
 use clock::Clock;
+
+pub use moving::Traveller;
 
 /// A LiveKit room.
 pub struct Room {
@@ -42,6 +46,10 @@ pub struct Room {
     /// When to tell everybody of new counts and new participants' connection quality.
     tick_due: Option<Instant>,
     told_counts: (u32, u32),
+    /// Messages of the API that were sent.
+    pub(crate) nonces: Nonces,
+    /// Methods that the API calls at participants.
+    pub(crate) rpcs: PendingRpcs,
     /// When the room closes if nobody comes.
     empty_due: Option<Instant>,
     closed: bool,
@@ -71,6 +79,8 @@ impl Room {
             speakers_due: None,
             tick_due: None,
             told_counts: (0, 0),
+            nonces: Nonces::default(),
+            rpcs: PendingRpcs::default(),
             empty_due,
             closed: false,
         }
@@ -110,7 +120,12 @@ impl Room {
     /// The participant of this identity.
     #[must_use]
     pub fn participant(&self, identity: &str) -> Option<proto::ParticipantInfo> {
-        self.participants.get(self.by_identity.get(identity)?).map(Participant::info)
+        self.participants.get(&self.id_of(identity)?).map(Participant::info)
+    }
+
+    /// Who has this identity.
+    pub(crate) fn id_of(&self, identity: &str) -> Option<ParticipantId> {
+        self.by_identity.get(identity).copied()
     }
 
     /// The sid of a participant.

@@ -19,7 +19,7 @@ impl Room {
         }
     }
 
-    pub(super) fn is_reachable(&self, id: ParticipantId) -> bool {
+    pub(crate) fn is_reachable(&self, id: ParticipantId) -> bool {
         self.participants.get(&id).and_then(Participant::remote).is_some_and(|remote| remote.signalling)
     }
 
@@ -32,7 +32,7 @@ impl Room {
     }
 
     /// Sends a participant's record to those clients `to` chooses.
-    pub(super) fn publish_info(&mut self, info: proto::ParticipantInfo, to: impl Fn(ParticipantId) -> bool) {
+    pub(crate) fn publish_info(&mut self, info: proto::ParticipantInfo, to: impl Fn(ParticipantId) -> bool) {
         let bytes = frame(Response::Update(proto::ParticipantUpdate { participants: vec![info] }));
         for id in self.everybody() {
             if to(id) && self.is_reachable(id) {
@@ -66,12 +66,7 @@ impl Room {
         self.tick_due = None;
         if self.counts() != self.told_counts {
             self.told_counts = self.counts();
-            let bytes = frame(Response::RoomUpdate(proto::RoomUpdate { room: Some(self.info()) }));
-            for to in self.everybody() {
-                if self.is_reachable(to) {
-                    self.out.push_back(Output::Signal { to, bytes: bytes.clone() });
-                }
-            }
+            self.tell_room();
         }
         for to in self.everybody() {
             self.tell_quality(to);

@@ -17,7 +17,7 @@ impl Room {
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         let remotes = self.participants.values().filter_map(Participant::remote).map(|r| r.next_timeout());
-        let own = [self.speakers_due, self.tick_due, self.empty_due];
+        let own = [self.speakers_due, self.tick_due, self.empty_due, self.rpcs.due()];
         remotes.chain(own.into_iter().flatten()).min()
     }
 
@@ -28,6 +28,7 @@ impl Room {
         }
         self.update_speakers(now);
         self.tick(now);
+        self.rpc_timeout(now);
         self.flush(now);
         if self.empty_due.is_some_and(|due| now >= due) {
             self.empty_due = None;

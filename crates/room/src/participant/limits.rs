@@ -1,23 +1,40 @@
-//! What a participant may say of itself, and how much.
+//! How much a participant may say of itself, or be said of it.
 
 use std::collections::HashMap;
 
-use livekit_protocol as proto;
 use thiserror::Error;
 
-const MAX_NAME: usize = 256;
-const MAX_METADATA: usize = 512 << 10;
-const MAX_ATTRIBUTES: usize = 64 << 10;
+/// The longest name of a participant, in bytes.
+pub(crate) const MAX_NAME: usize = 256;
+/// The longest metadata, of a participant or a room.
+pub(crate) const MAX_METADATA: usize = 512 << 10;
+/// All keys and values of a participant's attributes together.
+pub(crate) const MAX_ATTRIBUTES: usize = 64 << 10;
 
 /// A field of an update was too long; the texts are LiveKit's kind of message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum LimitExceeded {
+pub enum LimitExceeded {
+    /// The name, in bytes.
     #[error("name exceeds {MAX_NAME} bytes")]
     Name,
+    /// The metadata, in bytes.
     #[error("metadata exceeds {MAX_METADATA} bytes")]
     Metadata,
+    /// All attributes together, in bytes.
     #[error("attributes exceed {MAX_ATTRIBUTES} bytes")]
     Attributes,
+}
+
+impl LimitExceeded {
+    /// The limit, in bytes.
+    #[must_use]
+    pub const fn limit(self) -> usize {
+        match self {
+            Self::Name => MAX_NAME,
+            Self::Metadata => MAX_METADATA,
+            Self::Attributes => MAX_ATTRIBUTES,
+        }
+    }
 }
 
 /// Adds `update` to `attributes`; an empty value deletes its key.
@@ -34,15 +51,16 @@ pub(crate) fn merge_attributes<'a>(
     }
 }
 
-/// Whether a participant may change itself like this; `attributes` are what it would have then.
-pub(crate) fn check_own_update(
-    update: &proto::UpdateParticipantMetadata,
+/// Whether a participant may be changed like this; `attributes` are what it would have then.
+pub(crate) fn check_limits(
+    name: &str,
+    metadata: &str,
     attributes: &HashMap<String, String>,
 ) -> Result<(), LimitExceeded> {
     let size: usize = attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
     match () {
-        () if update.name.len() > MAX_NAME => Err(LimitExceeded::Name),
-        () if update.metadata.len() > MAX_METADATA => Err(LimitExceeded::Metadata),
+        () if name.len() > MAX_NAME => Err(LimitExceeded::Name),
+        () if metadata.len() > MAX_METADATA => Err(LimitExceeded::Metadata),
         () if size > MAX_ATTRIBUTES => Err(LimitExceeded::Attributes),
         () => Ok(()),
     }

@@ -4,16 +4,18 @@ mod info;
 mod limits;
 mod remote;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use livekit_protocol as proto;
 
+use crate::config::LocalTrack;
 use crate::grants::VideoGrant;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::output::Codec;
 use crate::track::Track;
 
-pub(crate) use limits::{check_own_update, merge_attributes};
+pub use limits::LimitExceeded;
+pub(crate) use limits::{MAX_METADATA, check_limits, merge_attributes};
 pub(crate) use remote::{JOIN_TIMEOUT, PATH_TIMEOUT, Remote, Subscription, TOKEN_REFRESH};
 
 /// A participant of the room.
@@ -56,6 +58,10 @@ pub(crate) enum Link {
 pub(crate) struct Local {
     /// Subscribed to all audio.
     pub(crate) wants_all: bool,
+    /// Tracks it is not to hear although it wants all.
+    pub(crate) unwanted: BTreeSet<TrackSid>,
+    /// What it publishes, whenever it may.
+    pub(crate) publishes: Option<LocalTrack>,
     /// The demand it was told last: PCMU, PCMA, Opus.
     pub(crate) demand: [bool; 3],
 }
@@ -97,6 +103,12 @@ impl Participant {
         self.tracks.iter_mut().find(|track| track.sid.as_str() == sid)
     }
 
+    /// Whether it may publish from this source (LiveKit's `TrackSource` number).
+    pub(crate) fn may_publish(&self, source: i32) -> bool {
+        let sources = &self.permission.can_publish_sources;
+        self.permission.can_publish && (sources.is_empty() || sources.contains(&source))
+    }
+
     /// Whether it lets `subscriber` have this track of its own.
     pub(crate) fn allows(&self, track: &TrackSid, subscriber: &Participant) -> bool {
         let Some(permission) = &self.subscribers_allowed else { return true };
@@ -111,6 +123,11 @@ impl Participant {
 }
 
 impl Local {
+    /// Whether it wants a track.
+    pub(crate) fn wants(&self, track: &TrackSid) -> bool {
+        self.wants_all && !self.unwanted.contains(track)
+    }
+
     /// Takes in who listens in which codec; returns it if it is news.
     pub(crate) fn set_demand(&mut self, codecs: impl Iterator<Item = Codec>) -> Option<[bool; 3]> {
         let mut demand = [false; 3];

@@ -17,6 +17,12 @@ pub fn refresh_token(jwt: String) -> Bytes {
     frame(Response::RefreshToken(jwt))
 }
 
+/// The frame that tells a client of the room that it was moved to.
+#[must_use]
+pub fn room_moved(moved: proto::RoomMovedResponse) -> Bytes {
+    frame(Response::RoomMoved(moved))
+}
+
 /// The first and only frame for a client that wants to resume a session: it shall join anew. The signalling
 /// connection is closed after it. (Any other action than RECONNECT would end the client's session for good.)
 #[must_use]

@@ -5,7 +5,7 @@ use proto::request_response::{Reason, Request};
 
 use crate::ids::ParticipantId;
 use crate::lifecycle::Room;
-use crate::participant::{check_own_update, merge_attributes};
+use crate::participant::{check_limits, merge_attributes};
 
 impl Room {
     /// Everybody is told, the client gets a token that holds the new values, then its acknowledgement.
@@ -40,7 +40,8 @@ impl Room {
         }
         let mut attributes = participant.attributes.clone();
         merge_attributes(&mut attributes, &update.attributes);
-        check_own_update(update, &attributes).map_err(|error| (Reason::LimitExceeded, error.to_string()))?;
+        check_limits(&update.name, &update.metadata, &attributes)
+            .map_err(|error| (Reason::LimitExceeded, error.to_string()))?;
         participant.attributes = attributes;
         if !update.name.is_empty() {
             participant.name.clone_from(&update.name);

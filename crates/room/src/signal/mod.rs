@@ -19,7 +19,7 @@ use crate::lifecycle::Room;
 use crate::peer::Role;
 
 pub(crate) use encode::{frame, leave};
-pub use encode::{refresh_token, resume_refused};
+pub use encode::{refresh_token, resume_refused, room_moved};
 
 impl Room {
     /// A message on the participant's signalling connection.

@@ -110,7 +110,7 @@ impl Room {
             Link::Local(_) if published.kind() == Kind::Video => {}
             Link::Local(local) => {
                 let has = published.listeners.contains(&subscriber);
-                self.set_listening(subscriber, publisher, track, has, local.wants_all && may);
+                self.set_listening(subscriber, publisher, track, has, local.wants(track) && may);
             }
             Link::Remote(remote) => {
                 match (remote.subscriptions.contains_key(track), remote.wishes_for(track) && may) {
@@ -209,8 +209,8 @@ impl Room {
         }
         for subscriber in self.others(publisher) {
             self.unsubscribe(now, subscriber, track);
-            if let Some(remote) = self.remote_mut(subscriber) {
-                remote.wishes.remove(track);
+            if let Some(participant) = self.participants.get_mut(&subscriber) {
+                participant.forget_wish(track);
             }
         }
     }

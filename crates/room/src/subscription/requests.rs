@@ -12,7 +12,7 @@ use crate::peer::Kind;
 use crate::video::Wish;
 
 impl Room {
-    /// A client wants tracks, or no longer.
+    /// A participant wants tracks, or no longer.
     pub(crate) fn update_subscription(
         &mut self,
         now: Instant,
@@ -24,10 +24,8 @@ impl Room {
             update.track_sids.iter().chain(of_participants).map(|sid| TrackSid::from(sid.as_str())).collect();
         for track in sids {
             let Some(publisher) = self.publisher_of(&track) else { continue };
-            let Some(remote) = self.remote_mut(from) else { return };
-            if remote.wishes.len() < MAX_SUBSCRIPTIONS || remote.wishes.contains_key(&track) {
-                remote.wishes.insert(track.clone(), update.subscribe);
-            }
+            let Some(participant) = self.participants.get_mut(&from) else { return };
+            participant.wish(&track, update.subscribe);
             if publisher != from {
                 self.reconcile(now, from, publisher, &track);
             }
@@ -90,6 +88,7 @@ impl Room {
         self.offer_all(now, id);
     }
 
+    /// Whether a client is subscribed to a track.
     fn has(&self, subscriber: ParticipantId, track: &TrackSid) -> bool {
         let remote = self.participants.get(&subscriber).and_then(Participant::remote);
         remote.is_some_and(|remote| remote.subscriptions.contains_key(track))
@@ -97,5 +96,32 @@ impl Room {
 
     fn publisher_of(&self, track: &TrackSid) -> Option<ParticipantId> {
         self.participants.iter().find(|(_, p)| p.track(track.as_str()).is_some()).map(|(id, _)| *id)
+    }
+}
+
+impl Participant {
+    /// Notes whether it wants a track, over what it wants of all tracks.
+    fn wish(&mut self, track: &TrackSid, wanted: bool) {
+        match &mut self.link {
+            Link::Remote(remote) => {
+                if remote.wishes.len() < MAX_SUBSCRIPTIONS || remote.wishes.contains_key(track) {
+                    remote.wishes.insert(track.clone(), wanted);
+                }
+            }
+            Link::Local(local) if wanted => drop(local.unwanted.remove(track)),
+            Link::Local(local) => {
+                if local.unwanted.len() < MAX_SUBSCRIPTIONS {
+                    local.unwanted.insert(track.clone());
+                }
+            }
+        }
+    }
+
+    /// Forgets what it wished about a track that ended.
+    pub(super) fn forget_wish(&mut self, track: &TrackSid) {
+        match &mut self.link {
+            Link::Remote(remote) => drop(remote.wishes.remove(track)),
+            Link::Local(local) => drop(local.unwanted.remove(track)),
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::PublishError;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::output::{Codec, LocalEvent, Output};
-use crate::participant::{Link, Participant};
+use crate::participant::{Link, Local, Participant};
 use crate::peer::Kind;
 use crate::track::{PendingTrack, Track, default_stream, new_track_sid};
 use crate::video::{self, Video, VideoFormat};
@@ -108,7 +108,6 @@ impl Room {
         id: ParticipantId,
         track: LocalTrack,
     ) -> Result<TrackSid, PublishError> {
-        let version = self.clock.timed_version(now);
         let participant = self.participants.get_mut(&id).ok_or(PublishError::NotLocal)?;
         if !matches!(participant.link, Link::Local(_)) {
             return Err(PublishError::NotLocal);
@@ -116,6 +115,26 @@ impl Room {
         if !participant.tracks.is_empty() {
             return Err(PublishError::AlreadyPublished);
         }
+        if let Link::Local(local) = &mut participant.link {
+            local.publishes = Some(track.clone());
+        }
+        let sid = self.publish_local(now, id, track);
+        self.flush(now);
+        Ok(sid)
+    }
+
+    /// A local participant that may publish again does.
+    pub(crate) fn publish_again(&mut self, now: Instant, id: ParticipantId) {
+        let Some(participant) = self.participants.get(&id) else { return };
+        let Link::Local(Local { publishes: Some(track), .. }) = &participant.link else { return };
+        if participant.tracks.is_empty() && participant.may_publish(track.source.into()) {
+            let track = track.clone();
+            self.publish_local(now, id, track);
+        }
+    }
+
+    fn publish_local(&mut self, now: Instant, id: ParticipantId, track: LocalTrack) -> TrackSid {
+        let version = self.clock.timed_version(now);
         let LocalTrack { name, source, stream, codec } = track;
         let sid = new_track_sid(proto::TrackType::Audio, source, &mut self.rng);
         let request = proto::AddTrackRequest {
@@ -129,11 +148,12 @@ impl Room {
         let mut track = Track::new(track_info(sid, source, &request), codec, None);
         describe(&mut track, version);
         let sid = track.sid.clone();
-        participant.tracks.push(track);
+        if let Some(participant) = self.participants.get_mut(&id) {
+            participant.tracks.push(track);
+        }
         self.publisher_changed(now, id);
         self.offer_to_all(now, id, &sid);
-        self.flush(now);
-        Ok(sid)
+        sid
     }
 
     fn publisher_changed(&mut self, now: Instant, id: ParticipantId) {
@@ -159,32 +179,41 @@ impl Room {
 
     /// A client mutes or unmutes its own track.
     pub(crate) fn mute_own(&mut self, from: ParticipantId, request: proto::MuteTrackRequest) {
-        let Some(participant) = self.participants.get_mut(&from) else { return };
-        let muted = request.muted;
+        if self.set_muted(from, &request.sid, request.muted).is_none() {
+            self.respond(from, 0, Reason::NotFound, "track not found".to_owned(), Request::Mute(request));
+        }
+    }
+
+    /// Mutes or unmutes a track of a participant, announced or published; everybody is told. `None` when it has no
+    /// such track.
+    pub(crate) fn set_muted(
+        &mut self,
+        of: ParticipantId,
+        sid: &str,
+        muted: bool,
+    ) -> Option<proto::TrackInfo> {
+        let participant = self.participants.get_mut(&of)?;
         let pending = participant
             .remote_mut()
-            .and_then(|remote| remote.pending.iter_mut().find(|pending| pending.info.sid == request.sid));
+            .and_then(|remote| remote.pending.iter_mut().find(|pending| pending.info.sid == sid));
         if let Some(pending) = pending {
             pending.info.muted = muted;
-            return;
+            return Some(pending.info.clone());
         }
-        let Some(track) = participant.track_mut(&request.sid) else {
-            self.respond(from, 0, Reason::NotFound, "track not found".to_owned(), Request::Mute(request));
-            return;
-        };
-        if track.info.muted == muted {
-            return;
-        }
-        track.info.muted = muted;
-        if let Some(video) = &mut track.video {
+        let track = participant.track_mut(sid)?;
+        let changed = std::mem::replace(&mut track.info.muted, muted) != muted;
+        if let Some(video) = track.video.as_mut().filter(|_| changed) {
             video.interrupted();
         }
-        let (sid, listeners) = (track.sid.clone(), track.listeners.clone());
-        for to in listeners {
-            let event = LocalEvent::TrackMuted { track: sid.clone(), muted };
-            self.out.push_back(Output::Local { to, event });
+        let (info, listeners) = (track.info.clone(), track.listeners.clone());
+        if changed {
+            for to in listeners {
+                let event = LocalEvent::TrackMuted { track: TrackSid::from(sid), muted };
+                self.out.push_back(Output::Local { to, event });
+            }
+            self.announce(of);
         }
-        self.announce(from);
+        Some(info)
     }
 
     /// A client says how it makes its audio.
@@ -203,16 +232,13 @@ impl Room {
 }
 
 fn refusal(participant: &Participant, request: &proto::AddTrackRequest) -> Option<Reason> {
-    let permission = &participant.permission;
-    let sources = &permission.can_publish_sources;
     let remote = participant.remote()?;
     let known = |cid: &str| {
         remote.pending.iter().any(|pending| pending.cids.iter().any(|known| known == cid))
             || participant.tracks.iter().any(|track| track.info.codecs.iter().any(|codec| codec.cid == cid))
     };
     match () {
-        () if !permission.can_publish => Some(Reason::NotAllowed),
-        () if !sources.is_empty() && !sources.contains(&request.source) => Some(Reason::NotAllowed),
+        () if !participant.may_publish(request.source) => Some(Reason::NotAllowed),
         // A further codec for a track: each is forwarded in the one it came with.
         () if !request.sid.is_empty() => Some(Reason::NotFound),
         () if known(&request.cid) => Some(Reason::Queued),

@@ -57,6 +57,8 @@ pub(crate) struct Client {
     pub(crate) signals: Vec<Response>,
     pub(crate) signal_closed: bool,
     pub(crate) tokens: Vec<room::grants::Claims>,
+    /// The claims of the token that came with its move to another room.
+    pub(crate) moved_claims: Option<room::grants::Claims>,
     /// What the answers said: which section carries which track.
     pub(crate) mid_to_track: HashMap<String, String>,
     pub(crate) answers: Vec<String>,
@@ -90,6 +92,7 @@ impl Client {
             signals: Vec::new(),
             signal_closed: false,
             tokens: Vec::new(),
+            moved_claims: None,
             mid_to_track: HashMap::new(),
             answers: Vec::new(),
             offers: Vec::new(),

@@ -17,7 +17,7 @@ use room::grants::VideoGrant;
 use room::proto::signal_response::Message as Response;
 use room::{
     AudioPacket, Codec, Env, Join, JoinError, JoinMode, LocalEvent, LocalJoin, LocalTrack, Output,
-    ParticipantId, PeerId, Protocol, Receive, Room, RoomConfig, proto,
+    ParticipantId, PeerId, Protocol, Receive, Room, RoomConfig, RpcFailure, RpcId, proto,
 };
 
 use client::Client;
@@ -43,6 +43,8 @@ pub(crate) struct World {
     /// Which peer connection an address belongs to, as its first packet told.
     routes: HashMap<SocketAddr, PeerId>,
     pub(crate) closed: bool,
+    /// What came of method calls.
+    pub(crate) rpcs: Vec<(RpcId, Result<String, RpcFailure>)>,
     in_flight: VecDeque<(Instant, Travelling)>,
     /// How long signals take; zero: they are there at once.
     pub(crate) signal_latency: Duration,
@@ -58,14 +60,8 @@ impl World {
     }
 
     pub(crate) fn with(config: RoomConfig) -> Self {
-        let env = Env {
-            node_id: "ND_test".into(),
-            version: "1.13.5".into(),
-            candidates: vec![SERVER.parse().unwrap()],
-            ..Default::default()
-        };
         let now = Instant::now();
-        let room = Room::new(config, env, 7, now, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let room = Room::new(config, env(), 7, now, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         Self {
             room,
             now,
@@ -76,6 +72,7 @@ impl World {
             ufrags: Vec::new(),
             routes: HashMap::new(),
             closed: false,
+            rpcs: Vec::new(),
             in_flight: VecDeque::new(),
             signal_latency: Duration::ZERO,
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
@@ -157,16 +154,27 @@ impl World {
     }
 
     pub(crate) fn join_phone(&mut self, identity: &str) -> ParticipantId {
-        let join = LocalJoin {
-            identity: identity.into(),
-            name: "Phone".into(),
-            metadata: String::new(),
-            attributes: [("sip.callStatus".to_owned(), "dialing".to_owned())].into(),
-            kind: proto::participant_info::Kind::Sip,
-        };
-        let id = self.room.join_local(self.now, self.wallclock(), join).unwrap();
+        let id = join_phone_of(&mut self.room, self.now, identity);
         self.settle();
         id
+    }
+
+    /// Moves a participant to another room, which is this world's from then on; returns the room that it left and the
+    /// id that it has now.
+    pub(crate) fn move_to(&mut self, identity: &str, there: Room) -> (Room, ParticipantId) {
+        let (old, traveller) = self.room.take(self.now, identity).unwrap();
+        self.settle();
+        let here = std::mem::replace(&mut self.room, there);
+        let id = self.room.adopt(self.now, self.wallclock(), traveller);
+        if let Some(client) = self.clients.remove(&old) {
+            // A server renames what it knows of the connections.
+            self.clients.insert(id, client);
+            let renamed = |peer: PeerId| if peer.participant() == old { peer.belonging_to(id) } else { peer };
+            self.routes.values_mut().for_each(|peer| *peer = renamed(*peer));
+            self.ufrags.iter_mut().for_each(|(peer, _)| *peer = renamed(*peer));
+        }
+        self.settle();
+        (here, id)
     }
 
     pub(crate) fn state(&self, identity: &str) -> &'static str {
@@ -235,6 +243,12 @@ impl World {
         match output {
             Output::Signal { to, bytes } => self.travel(self.signal_latency, Travelling::Signal(to, bytes)),
             Output::RefreshToken { to, claims } => self.client(to).tokens.push(*claims),
+            Output::Moved { to, moved, claims } => {
+                let client = self.client(to);
+                client.moved_claims = Some(*claims);
+                client.signal(Response::RoomMoved(*moved));
+            }
+            Output::RpcAnswered { id, result } => self.rpcs.push((id, result)),
             Output::CloseSignal { to } => self.client(to).signal_closed = true,
             Output::Transmit { peer, dst, data, .. } => {
                 self.travel(LATENCY, Travelling::ToClient(peer.participant(), dst, data));
@@ -352,6 +366,27 @@ impl World {
             self.step(end);
         }
     }
+}
+
+/// The server around the rooms.
+pub(crate) fn env() -> Env {
+    Env {
+        node_id: "ND_test".into(),
+        version: "1.13.5".into(),
+        candidates: vec![SERVER.parse().unwrap()],
+        ..Default::default()
+    }
+}
+
+pub(crate) fn join_phone_of(room: &mut Room, now: Instant, identity: &str) -> ParticipantId {
+    let join = LocalJoin {
+        identity: identity.into(),
+        name: "Phone".into(),
+        metadata: String::new(),
+        attributes: [("sip.callStatus".to_owned(), "dialing".to_owned())].into(),
+        kind: proto::participant_info::Kind::Sip,
+    };
+    room.join_local(now, UNIX_EPOCH + Duration::from_secs(1_800_000_000), join).unwrap()
 }
 
 pub(crate) const FRAME: Duration = Duration::from_millis(20);

@@ -164,6 +164,7 @@ impl Task {
         match event {
             Some(MediaEvent::Bridge(event)) => CallInput::Bridge(event),
             Some(MediaEvent::Rpc(request)) => CallInput::Rpc(request),
+            Some(MediaEvent::Attributes(attributes)) => CallInput::Attributes(attributes),
             Some(MediaEvent::Removed(reason)) => CallInput::Removed(reason),
             Some(MediaEvent::Closed(report)) => {
                 self.media = None;

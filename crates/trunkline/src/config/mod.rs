@@ -160,6 +160,8 @@ pub(crate) struct Room {
     pub(crate) departure_timeout: Duration,
     /// 0 is no limit.
     pub(crate) max_participants: u32,
+    /// The API may unmute tracks.
+    pub(crate) enable_remote_unmute: bool,
 }
 
 /// `logging`.
@@ -251,6 +253,7 @@ impl Default for Room {
             empty_timeout: Duration::from_secs(300),
             departure_timeout: Duration::from_secs(20),
             max_participants: 0,
+            enable_remote_unmute: false,
         }
     }
 }

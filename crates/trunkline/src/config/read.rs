@@ -179,6 +179,7 @@ fn room(mut section: Section<'_>, room: &mut Room) {
     section.duration("empty_timeout", &mut room.empty_timeout);
     section.duration("departure_timeout", &mut room.departure_timeout);
     section.count("max_participants", &mut room.max_participants);
+    section.boolean("enable_remote_unmute", &mut room.enable_remote_unmute);
     section.finish();
 }
 

@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use calls::OpenCall;
 pub(crate) use error::{OpenError, StoreError};
+pub(crate) use requests::{Claim, RequestKey};
 
 /// How many operations may wait for the thread; more are refused as busy.
 const QUEUE: usize = 1024;

@@ -1,50 +1,102 @@
-//! Requests that were answered, by the id their client gave them.
+//! Requests that are answered once, by the id their client gave them.
+//!
+//! A request is written down before anything is done for it, with an empty reply; so one that a crash cut off is known
+//! when its client sends it again.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Store, StoreError};
 
+/// What makes two requests the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RequestKey {
+    /// Who asks.
+    pub(crate) api_key: String,
+    /// What the client calls its request.
+    pub(crate) request_id: String,
+    /// Tells a repetition from another request under the same id.
+    pub(crate) body_hash: Vec<u8>,
+}
+
+/// What is known of a request that comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It is new, and written down.
+    New,
+    /// It was answered.
+    Answered(Vec<u8>),
+    /// It was begun, and neither answered nor given up: the server went down meanwhile.
+    CutOff,
+}
+
 impl Store {
-    /// Keeps the answer to a request. `body_hash` tells a repetition from another request under the same id.
-    pub(crate) async fn remember_request(
+    /// Writes a request down, at `now` in milliseconds since 1970, unless it is there since `since` or later; older ones
+    /// are dropped.
+    pub(crate) async fn claim_request(
         &self,
-        api_key: String,
-        request_id: String,
-        body_hash: Vec<u8>,
-        reply: Vec<u8>,
-        answered_at: i64,
-    ) -> Result<(), StoreError> {
+        key: RequestKey,
+        since: i64,
+        now: i64,
+    ) -> Result<Claim, StoreError> {
         self.run(move |database| {
+            let transaction = database.connection.transaction()?;
+            transaction.execute("DELETE FROM request WHERE answered_at < ?1", [since])?;
+            let claim = match recall(&transaction, &key)? {
+                Some(reply) if reply.is_empty() => Claim::CutOff,
+                Some(reply) => Claim::Answered(reply),
+                None => {
+                    write(&transaction, &key, &[], now)?;
+                    Claim::New
+                }
+            };
+            transaction.commit()?;
+            Ok(claim)
+        })
+        .await
+    }
+
+    /// Keeps the answer to a request; it is never empty.
+    pub(crate) async fn answer_request(
+        &self,
+        key: RequestKey,
+        reply: Vec<u8>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        self.run(move |database| write(&database.connection, &key, &reply, now)).await
+    }
+
+    /// Forgets a request that came to nothing: it may be tried again.
+    pub(crate) async fn forget_request(&self, key: RequestKey) -> Result<(), StoreError> {
+        self.run(move |database| {
+            let RequestKey { api_key, request_id, body_hash } = key;
             database.connection.execute(
-                "INSERT OR REPLACE INTO request (api_key, request_id, body_hash, reply, answered_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![api_key, request_id, body_hash, reply, answered_at],
+                "DELETE FROM request WHERE api_key = ?1 AND request_id = ?2 AND body_hash = ?3",
+                params![api_key, request_id, body_hash],
             )?;
             Ok(())
         })
         .await
     }
+}
 
-    /// The answer to the same request, when it was given at `since` or later; older ones are dropped.
-    pub(crate) async fn recall_request(
-        &self,
-        api_key: String,
-        request_id: String,
-        body_hash: Vec<u8>,
-        since: i64,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.run(move |database| {
-            database.connection.execute("DELETE FROM request WHERE answered_at < ?1", [since])?;
-            let reply = database
-                .connection
-                .query_row(
-                    "SELECT reply FROM request WHERE api_key = ?1 AND request_id = ?2 AND body_hash = ?3",
-                    params![api_key, request_id, body_hash],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            Ok(reply)
-        })
-        .await
-    }
+fn recall(connection: &Connection, key: &RequestKey) -> Result<Option<Vec<u8>>, StoreError> {
+    let RequestKey { api_key, request_id, body_hash } = key;
+    let reply = connection
+        .query_row(
+            "SELECT reply FROM request WHERE api_key = ?1 AND request_id = ?2 AND body_hash = ?3",
+            params![api_key, request_id, body_hash],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(reply)
+}
+
+fn write(connection: &Connection, key: &RequestKey, reply: &[u8], now: i64) -> Result<(), StoreError> {
+    let RequestKey { api_key, request_id, body_hash } = key;
+    connection.execute(
+        "INSERT OR REPLACE INTO request (api_key, request_id, body_hash, reply, answered_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![api_key, request_id, body_hash, reply, now],
+    )?;
+    Ok(())
 }

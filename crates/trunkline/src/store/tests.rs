@@ -191,20 +191,36 @@ async fn open_calls_are_known_until_they_are_over() {
     assert_eq!(store.open_calls().await.unwrap(), []);
 }
 
+fn request(api_key: &str, request_id: &str, hash: u8) -> RequestKey {
+    RequestKey { api_key: api_key.into(), request_id: request_id.into(), body_hash: vec![hash] }
+}
+
 #[tokio::test]
-async fn a_request_is_recalled_only_when_it_is_the_same_and_not_too_old() {
+async fn a_request_is_known_again_only_when_it_is_the_same_and_not_too_old() {
     let directory = TempDir::new().unwrap();
     let store = Store::open(directory.path(), None).unwrap();
-    let text = |text: &str| text.to_owned();
-    store.remember_request(text("key"), text("id"), vec![1], b"reply".to_vec(), 1000).await.unwrap();
-    let recall = |key: &str, id: &str, hash: u8, since| {
-        let (store, key, id) = (store.clone(), text(key), text(id));
-        async move { store.recall_request(key, id, vec![hash], since).await.unwrap() }
-    };
-    assert_eq!(recall("key", "id", 1, 1000).await, Some(b"reply".to_vec()));
-    assert_eq!(recall("other", "id", 1, 1000).await, None);
-    assert_eq!(recall("key", "id", 2, 1000).await, None);
-    assert_eq!(recall("key", "id", 1, 1001).await, None);
+    let key = request("key", "id", 1);
+    assert_eq!(store.claim_request(key.clone(), 0, 1000).await.unwrap(), Claim::New);
+    store.answer_request(key.clone(), b"reply".to_vec(), 1000).await.unwrap();
+    assert_eq!(
+        store.claim_request(key.clone(), 1000, 1001).await.unwrap(),
+        Claim::Answered(b"reply".to_vec())
+    );
+    for other in [request("other", "id", 1), request("key", "other", 1), request("key", "id", 2)] {
+        assert_eq!(store.claim_request(other, 1000, 1001).await.unwrap(), Claim::New);
+    }
+    assert_eq!(store.claim_request(key, 1002, 1003).await.unwrap(), Claim::New, "too old");
+}
+
+#[tokio::test]
+async fn a_request_that_was_cut_off_is_known_and_one_that_came_to_nothing_is_not() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    let key = request("key", "id", 1);
+    assert_eq!(store.claim_request(key.clone(), 0, 1000).await.unwrap(), Claim::New);
+    assert_eq!(store.claim_request(key.clone(), 0, 1001).await.unwrap(), Claim::CutOff);
+    store.forget_request(key.clone()).await.unwrap();
+    assert_eq!(store.claim_request(key, 0, 1002).await.unwrap(), Claim::New);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A phone call's place on a worker, as the call's task sees it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use call::bridge::{BridgeCommand, BridgeEvent, BridgeReport};
@@ -56,6 +57,8 @@ pub(crate) enum MediaEvent {
     Bridge(BridgeEvent),
     /// Somebody in the room asks something of the phone.
     Rpc(RpcCall),
+    /// The API has set attributes of the participant; an empty value deletes its key.
+    Attributes(HashMap<String, String>),
     /// The participant is no longer in the room.
     Removed(DisconnectReason),
     /// The bridge is closed; what it measured. Nothing follows.

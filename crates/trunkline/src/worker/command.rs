@@ -1,14 +1,17 @@
 //! What the control plane asks of a worker. Each question carries the place for its answer.
 
+use std::fmt;
+
 use call::bridge::BridgeCommand;
 use media::sdp::LocalAudio;
-use room::{ParticipantId, proto};
+use room::{ParticipantId, Room, proto};
 use tokio::sync::{mpsc, oneshot};
 
-use super::JoinError;
 use super::call_media::{CallOpen, MediaEvent, OpenError};
 use super::directory::Placed;
 use super::session::{ConnectionId, SignalJoin, SignalOut, SignalResume};
+use super::slot::Now;
+use super::{JoinError, MoveError, RpcError};
 
 /// One room on its worker. Never used again, even for a room of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,6 +19,18 @@ pub(crate) struct RoomKey(pub(super) u64);
 
 /// The place for an answer.
 pub(super) type Reply<T> = oneshot::Sender<T>;
+
+/// What came of a method call.
+pub(super) type RpcAnswer = Result<String, RpcError>;
+
+/// Something to be done with a room of its worker; it is told `None` when there is no such room.
+pub(super) struct Act(pub(super) Box<dyn FnOnce(Now, Option<&mut Room>) + Send>);
+
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Act")
+    }
+}
 
 /// One request to a worker.
 #[derive(Debug)]
@@ -44,12 +59,12 @@ pub(super) enum Command {
     ListRooms { names: Vec<String>, reply: Reply<Vec<proto::Room>> },
     /// End a room; false when there is none.
     DeleteRoom { name: String, reply: Reply<bool> },
-    /// Tell of everybody in a room.
-    ListParticipants { room: String, reply: Reply<Option<Vec<proto::ParticipantInfo>>> },
-    /// Tell of somebody.
-    GetParticipant { room: String, identity: String, reply: Reply<Option<proto::ParticipantInfo>> },
-    /// Remove somebody; false when there is nobody.
-    RemoveParticipant { room: String, identity: String, reply: Reply<bool> },
+    /// Look into a room, or change something in it.
+    InRoom { room: String, act: Act },
+    /// Call a method of somebody; `None` when there is no such room.
+    PerformRpc { request: Box<proto::PerformRpcRequest>, reply: Reply<Option<RpcAnswer>> },
+    /// Move somebody to another room, which is made when there is none.
+    Move { room: String, identity: String, placed: Placed, reply: Reply<Result<(), MoveError>> },
     /// A phone joins; the room is made when there is none.
     OpenCall {
         placed: Placed,

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use room::PeerId;
 use room::peer::stun_username_ufrag;
+use room::{ParticipantId, PeerId};
 
 use super::command::RoomKey;
 
@@ -37,6 +37,9 @@ impl Demux {
     /// The peer answers to this user fragment.
     pub(super) fn add(&mut self, peer: Peer, fragment: String) {
         let fragments = &mut self.names.entry(peer).or_default().fragments;
+        if fragments.contains(&fragment) {
+            return;
+        }
         fragments.push(fragment.clone());
         if fragments.len() > MAX_FRAGMENTS {
             self.by_fragment.remove(&fragments.remove(0));
@@ -56,6 +59,28 @@ impl Demux {
                 self.by_address.remove(&address);
             }
         }
+    }
+
+    /// A peer has another name since its participant was moved: its addresses stay its own.
+    pub(super) fn rename(&mut self, old: Peer, new: Peer) {
+        let Some(names) = self.names.remove(&old) else { return };
+        for fragment in &names.fragments {
+            if let Some(peer) = self.by_fragment.get_mut(fragment) {
+                *peer = new;
+            }
+        }
+        for address in &names.addresses {
+            if let Some(peer) = self.by_address.get_mut(address).filter(|peer| **peer == old) {
+                *peer = new;
+            }
+        }
+        self.names.insert(new, names);
+    }
+
+    /// The peers of a participant.
+    pub(super) fn peers_of(&self, room: RoomKey, participant: ParticipantId) -> Vec<PeerId> {
+        let of = |(key, peer): &&Peer| *key == room && peer.participant() == participant;
+        self.names.keys().filter(of).map(|(_, peer)| *peer).collect()
     }
 
     /// Every peer of a room is gone.

@@ -37,17 +37,24 @@ impl Directory {
 
     /// The worker of a room, the least loaded one when it has none yet.
     pub(super) fn place(&self, room: &str) -> Placed {
-        let worker = self.reserve(room);
+        let worker = self.reserve(room, None);
         Placed { directory: self.clone(), room: room.to_owned(), worker }
     }
 
-    fn reserve(&self, room: &str) -> usize {
+    /// The worker of a room, this one when it has none yet.
+    pub(super) fn place_beside(&self, room: &str, worker: usize) -> Placed {
+        let worker = self.reserve(room, Some(worker));
+        Placed { directory: self.clone(), room: room.to_owned(), worker }
+    }
+
+    fn reserve(&self, room: &str, wanted: Option<usize>) -> usize {
         let mut state = self.state();
         if let Some(entry) = state.rooms.get_mut(room) {
             entry.pending += 1;
             return entry.worker;
         }
-        let worker = (0..state.load.len()).min_by_key(|worker| state.load[*worker]).unwrap_or(0);
+        let idlest = || (0..state.load.len()).min_by_key(|worker| state.load[*worker]).unwrap_or(0);
+        let worker = wanted.unwrap_or_else(idlest);
         state.load[worker] += 1;
         state.rooms.insert(room.to_owned(), Entry { worker, pending: 1, alive: false });
         worker

@@ -53,3 +53,36 @@ pub(crate) enum RoomError {
 #[derive(Debug, Clone, Copy, Error)]
 #[error("the session is over")]
 pub(crate) struct SessionClosed;
+
+/// Why a participant was not moved to another room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum MoveError {
+    /// There is no such room.
+    #[error("requested room does not exist")]
+    NoRoom,
+    /// The server stops.
+    #[error("the server is stopping")]
+    Stopped,
+    /// The other room exists on another worker.
+    #[error(
+        "the rooms are carried by different media workers; move the participant to a room that does not exist yet"
+    )]
+    Apart,
+    /// The participant cannot leave its room.
+    #[error(transparent)]
+    Leave(#[from] room::MoveError),
+    /// The other room does not take it in.
+    #[error(transparent)]
+    Enter(#[from] room::JoinError),
+}
+
+/// Why a method call brought no result.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum RpcError {
+    /// Nobody was called.
+    #[error(transparent)]
+    Refused(#[from] room::ModerationError),
+    /// What the participant, or its silence, says.
+    #[error(transparent)]
+    Failed(#[from] room::RpcFailure),
+}

@@ -34,6 +34,7 @@ impl Worker {
             }
             Command::Resume { resume, outgoing, reply } => self.resume(now, &resume, outgoing, reply),
             Command::Signal { room, from, connection, request } => {
+                let (room, from) = self.moved.whereabouts(room, from);
                 self.with_room(room, |slot| {
                     // What an earlier connection still had to say is out of date.
                     if slot.is_current(from, connection) {
@@ -42,6 +43,7 @@ impl Worker {
                 });
             }
             Command::SignalClosed { room, from, connection } => {
+                let (room, from) = self.moved.whereabouts(room, from);
                 self.with_room(room, |slot| slot.disconnected(now, from, connection));
             }
             Command::CreateRoom { placed: _placed, request, reply } => {
@@ -54,20 +56,16 @@ impl Worker {
             }
             Command::ListRooms { names, reply } => answer(reply, self.list_rooms(&names)),
             Command::DeleteRoom { name, reply } => answer(reply, self.delete_room(now, &name)),
-            Command::ListParticipants { room, reply } => {
-                answer(reply, self.with_named(&room, |slot| slot.room.participants()));
-            }
-            Command::GetParticipant { room, identity, reply } => {
-                let participant = self.with_named(&room, |slot| slot.room.participant(&identity));
-                answer(reply, participant.flatten());
-            }
-            Command::RemoveParticipant { room, identity, reply } => {
-                answer(reply, self.remove_participant(now, &room, &identity));
+            Command::InRoom { room, act } => self.act(now, &room, act),
+            Command::PerformRpc { request, reply } => self.perform_rpc(now, &request, reply),
+            Command::Move { room, identity, placed, reply } => {
+                answer(reply, self.move_participant(now, &room, &identity, &placed));
             }
             Command::OpenCall { placed, open, events, reply } => {
                 self.open_call(now, &placed, *open, events, reply);
             }
             Command::Call { room, participant, command } => {
+                let (room, participant) = self.moved.whereabouts(room, participant);
                 self.with_room(room, |slot| slot.call(now, participant, command));
             }
             Command::Stop => self.stop(now),
@@ -75,7 +73,7 @@ impl Worker {
     }
 
     /// The room of this name, made if there is none. `None` when the worker stops.
-    fn ensure_room(
+    pub(super) fn ensure_room(
         &mut self,
         now: Now,
         name: &str,
@@ -100,7 +98,7 @@ impl Worker {
     }
 
     /// The room of this name. One that a command of this turn has closed is cleared away first.
-    fn open_room(&mut self, now: Now, name: &str) -> Option<RoomKey> {
+    pub(super) fn open_room(&mut self, now: Now, name: &str) -> Option<RoomKey> {
         let key = *self.names.get(name)?;
         if self.rooms.get(&key).is_some_and(|slot| slot.dirty) {
             self.drain_room(now, key);
@@ -134,7 +132,8 @@ impl Worker {
         outgoing: mpsc::Sender<SignalOut>,
         reply: Reply<Result<Joined, JoinError>>,
     ) {
-        let key = self.ensure_room(now, placed.room(), None);
+        let config = join.config.as_deref().map(requested);
+        let key = self.ensure_room(now, placed.room(), config.as_ref());
         let joined = key.and_then(|key| self.join_room(now, key, join, outgoing));
         let joined = joined.unwrap_or(Err(JoinError::Stopped));
         if let Err(Ok(Joined { room, participant, connection, .. })) = reply.send(joined) {
@@ -245,11 +244,6 @@ impl Worker {
         }
     }
 
-    fn with_named<T>(&mut self, name: &str, act: impl FnOnce(&mut RoomSlot) -> T) -> Option<T> {
-        let key = *self.names.get(name)?;
-        self.with_room(key, act)
-    }
-
     fn list_rooms(&mut self, names: &[String]) -> Vec<proto::Room> {
         let wanted = |slot: &&RoomSlot| names.is_empty() || names.contains(&slot.name);
         let keys: Vec<RoomKey> = self.rooms.values().filter(wanted).map(|slot| slot.key).collect();
@@ -261,18 +255,23 @@ impl Worker {
         self.with_room(key, |slot| slot.room.close(now.at, DisconnectReason::RoomDeleted)).is_some()
     }
 
-    fn remove_participant(&mut self, now: Now, room: &str, identity: &str) -> bool {
-        let remove =
-            |slot: &mut RoomSlot| slot.room.remove(now.at, identity, DisconnectReason::ParticipantRemoved);
-        self.with_named(room, remove).unwrap_or(false)
-    }
-
     fn stop(&mut self, now: Now) {
         self.stop_by = Some(now.at + GOODBYE);
         let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
         for key in keys {
             self.with_room(key, |slot| slot.room.close(now.at, DisconnectReason::ServerShutdown));
         }
+    }
+}
+
+/// A token's configuration of the room that its join makes.
+fn requested(config: &proto::RoomConfiguration) -> proto::CreateRoomRequest {
+    proto::CreateRoomRequest {
+        empty_timeout: config.empty_timeout,
+        departure_timeout: config.departure_timeout,
+        max_participants: config.max_participants,
+        metadata: config.metadata.clone(),
+        ..proto::CreateRoomRequest::default()
     }
 }
 

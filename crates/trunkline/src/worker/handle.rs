@@ -146,33 +146,8 @@ impl Workers {
         self.ask_found(name, |reply| Command::DeleteRoom { name: owned, reply }, false).await
     }
 
-    /// Everybody in a room; `None` when there is no such room.
-    pub(crate) async fn list_participants(
-        &self,
-        room: &str,
-    ) -> Result<Option<Vec<proto::ParticipantInfo>>, RoomError> {
-        let owned = room.to_owned();
-        self.ask_found(room, |reply| Command::ListParticipants { room: owned, reply }, None).await
-    }
-
-    /// One participant of a room.
-    pub(crate) async fn get_participant(
-        &self,
-        room: &str,
-        identity: &str,
-    ) -> Result<Option<proto::ParticipantInfo>, RoomError> {
-        let (owned, identity) = (room.to_owned(), identity.to_owned());
-        self.ask_found(room, |reply| Command::GetParticipant { room: owned, identity, reply }, None).await
-    }
-
-    /// Removes a participant; false when there is nobody.
-    pub(crate) async fn remove_participant(&self, room: &str, identity: &str) -> Result<bool, RoomError> {
-        let (owned, identity) = (room.to_owned(), identity.to_owned());
-        self.ask_found(room, |reply| Command::RemoveParticipant { room: owned, identity, reply }, false).await
-    }
-
     /// Asks the worker of a room that need not exist yet.
-    async fn ask_placed<T>(
+    pub(super) async fn ask_placed<T>(
         &self,
         room: &str,
         command: impl FnOnce(Placed, Reply<T>) -> Command,
@@ -184,7 +159,7 @@ impl Workers {
     }
 
     /// Asks the worker of a room that should exist; `otherwise` when it does not.
-    async fn ask_found<T>(
+    pub(super) async fn ask_found<T>(
         &self,
         room: &str,
         command: impl FnOnce(Reply<T>) -> Command,
@@ -203,7 +178,7 @@ fn session(lane: Lane, joined: Joined, outgoing: mpsc::Receiver<SignalOut>) -> S
     SignalSession { participant_sid, outgoing, incoming }
 }
 
-async fn ask<T>(lane: &Lane, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, RoomError> {
+pub(super) async fn ask<T>(lane: &Lane, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, RoomError> {
     let (reply, answer) = oneshot::channel();
     lane.begin(command(reply))?;
     answer.await.map_err(|_| RoomError::Stopped)

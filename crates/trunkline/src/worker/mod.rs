@@ -13,6 +13,8 @@ mod directory;
 mod error;
 mod execute;
 mod handle;
+mod moderation;
+mod moving;
 mod pacing;
 mod phone;
 mod ports;
@@ -25,7 +27,7 @@ mod timers;
 
 pub(crate) use call_media::{CallMedia, CallOpen, MediaEvent, OpenError};
 pub(crate) use config::{RtcAddress, WorkersConfig};
-pub(crate) use error::{JoinError, RoomError, SessionClosed, StartError};
+pub(crate) use error::{JoinError, MoveError, RoomError, RpcError, SessionClosed, StartError};
 pub(crate) use handle::Workers;
 pub(crate) use session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
 pub(crate) use start::Threads;

@@ -77,6 +77,11 @@ impl Phone {
         Self { participant, bridge, sockets, events: EventQueue::new(events) }
     }
 
+    /// The same call, as a participant of another room. The phone's side goes on as if nothing had happened.
+    pub(super) fn moved(self, participant: ParticipantId) -> Self {
+        Self { participant, ..self }
+    }
+
     /// Reads what has come. True when there may be more.
     pub(super) fn receive(&mut self, now: Instant, rtcp: bool, room: &mut Room, buffer: &mut [u8]) -> bool {
         for _ in 0..READ_AT_ONCE {
@@ -116,6 +121,7 @@ impl Phone {
             LocalEvent::TrackRemoved { track, .. } => self.bridge.room_track_ended(&track),
             LocalEvent::Demand { pcmu, pcma, opus } => self.bridge.demand(now, Demand { pcmu, pcma, opus }),
             LocalEvent::Data { packet, from } => self.data(&packet, &from),
+            LocalEvent::Attributes(attributes) => self.events.push(MediaEvent::Attributes(attributes)),
             _ => {}
         }
     }
@@ -245,8 +251,9 @@ impl EventQueue {
             Err(TrySendError::Full(event))
         };
         if let Err(TrySendError::Full(event)) = refused {
-            // The bridge reports each thing once, so only the room's requests can be many.
-            if self.backlog.len() < BACKLOG || !matches!(event, MediaEvent::Rpc(_)) {
+            // The bridge reports each thing once, so only the room's requests and changes can be many.
+            let many = matches!(event, MediaEvent::Rpc(_) | MediaEvent::Attributes(_));
+            if self.backlog.len() < BACKLOG || !many {
                 self.backlog.push_back(event);
             }
         }

@@ -15,6 +15,8 @@ use super::handle::Lane;
 pub(crate) struct SignalJoin {
     /// The room's name.
     pub(crate) room: String,
+    /// What the room shall be like if this join makes it.
+    pub(crate) config: Option<Box<proto::RoomConfiguration>>,
     /// Who joins, and how.
     pub(crate) join: room::Join,
 }
@@ -39,6 +41,8 @@ pub(crate) enum SignalOut {
     Message(Bytes),
     /// Sign these claims and send the token, in order with the messages.
     RefreshToken(Box<Claims>),
+    /// Sign these claims, put the token into the message and send it.
+    Moved(Box<proto::RoomMovedResponse>, Box<Claims>),
     /// Write what is left, then close with code 1000.
     Close,
 }

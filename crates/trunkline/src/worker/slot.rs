@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
 use room::proto::DisconnectReason;
-use room::{LocalEvent, Output, ParticipantId, Room};
+use room::{LocalEvent, Output, ParticipantId, Room, RpcId};
 use tokio::sync::mpsc;
 
-use super::command::{CallCommand, RoomKey};
+use super::command::{CallCommand, Reply, RoomKey, RpcAnswer};
 use super::demux::Demux;
 use super::phone::{Phone, PhoneSockets};
 use super::rtc::RtcSockets;
@@ -31,7 +31,7 @@ impl Now {
 }
 
 /// A client's signalling connection.
-struct Session {
+pub(super) struct Session {
     connection: ConnectionId,
     outgoing: mpsc::Sender<SignalOut>,
 }
@@ -41,9 +41,11 @@ pub(super) struct RoomSlot {
     pub(super) key: RoomKey,
     pub(super) name: String,
     pub(super) room: Room,
-    sessions: HashMap<ParticipantId, Session>,
+    pub(super) sessions: HashMap<ParticipantId, Session>,
     next_connection: u64,
     pub(super) phones: HashMap<ParticipantId, Phone>,
+    /// Whoever waits for what comes of the method calls that are under way.
+    pub(super) rpcs: HashMap<RpcId, Reply<Option<RpcAnswer>>>,
     /// Something happened since the outputs were drained last.
     pub(super) dirty: bool,
 }
@@ -55,12 +57,14 @@ pub(super) struct Drained {
     pub(super) closed: bool,
     /// Sockets of phones that have gone.
     pub(super) sockets: Vec<PhoneSockets>,
+    /// Who has left.
+    pub(super) left: Vec<ParticipantId>,
 }
 
 impl RoomSlot {
     pub(super) fn new(key: RoomKey, name: String, room: Room) -> Self {
-        let (sessions, phones) = (HashMap::new(), HashMap::new());
-        Self { key, name, room, sessions, next_connection: 0, phones, dirty: false }
+        let (sessions, phones, rpcs) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { key, name, room, sessions, next_connection: 0, phones, rpcs, dirty: false }
     }
 
     /// Gives a client's session this signalling connection, in place of the one that it had.
@@ -73,6 +77,12 @@ impl RoomSlot {
         self.next_connection += 1;
         self.sessions.insert(participant, Session { connection, outgoing });
         connection
+    }
+
+    /// Takes over the session of a client that was in another room. Its connection keeps its number.
+    pub(super) fn take_over(&mut self, participant: ParticipantId, session: Session) {
+        self.next_connection = self.next_connection.max(session.connection.0 + 1);
+        self.sessions.insert(participant, session);
     }
 
     /// Whether this is the connection that the session has now.
@@ -128,7 +138,10 @@ impl RoomSlot {
                 }
                 Output::PeerUfrag { peer, ufrag } => demux.add((self.key, peer), ufrag),
                 Output::PeerGone { peer } => demux.remove((self.key, peer)),
+                Output::Moved { to, moved, claims } => self.signal(now, to, SignalOut::Moved(moved, claims)),
+                Output::RpcAnswered { id, result } => self.rpc_answered(id, result),
                 Output::Left { participant, reason, .. } => {
+                    drained.left.push(participant);
                     tracing::debug!(room = %self.name, ?participant, reason = reason.as_str_name(), "left");
                 }
                 Output::Closed => drained.closed = true,

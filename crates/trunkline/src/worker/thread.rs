@@ -19,6 +19,7 @@ use super::command::{Command, RoomKey};
 use super::config::WorkersConfig;
 use super::demux::Demux;
 use super::directory::Directory;
+use super::moving::Moved;
 use super::pacing::Pacing;
 use super::ports::PortPool;
 use super::rtc::RtcSockets;
@@ -57,10 +58,12 @@ pub(super) struct Worker {
     poll: Poll,
     commands: Receiver<Command>,
     pub(super) rtc: RtcSockets,
-    demux: Demux,
+    pub(super) demux: Demux,
     pub(super) rooms: HashMap<RoomKey, RoomSlot>,
     pub(super) names: HashMap<String, RoomKey>,
     pub(super) phones: HashMap<Token, PhoneAt>,
+    /// Participants that were moved to other rooms.
+    pub(super) moved: Moved,
     timers: Timers,
     /// Rooms to be drained in this turn.
     touched: Vec<RoomKey>,
@@ -102,6 +105,7 @@ impl Worker {
             rooms: HashMap::new(),
             names: HashMap::new(),
             phones: HashMap::new(),
+            moved: Moved::default(),
             timers: Timers::default(),
             touched: Vec::new(),
             unread: Vec::new(),
@@ -226,6 +230,9 @@ impl Worker {
                 for sockets in drained.sockets {
                     self.phones.remove(&sockets.token);
                 }
+                for participant in drained.left {
+                    self.moved.forget(key, participant);
+                }
                 if drained.closed {
                     self.remove_room(key);
                 } else {
@@ -268,6 +275,7 @@ impl Worker {
     fn remove_room(&mut self, key: RoomKey) {
         let Some(slot) = self.rooms.remove(&key) else { return };
         self.phones.retain(|_, phone| phone.room != key);
+        self.moved.forget_room(key);
         self.demux.remove_room(key);
         self.timers.remove(key);
         if self.names.get(&slot.name) == Some(&key) {

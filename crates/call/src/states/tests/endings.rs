@@ -50,6 +50,21 @@ fn the_phone_hangs_up_while_digits_are_being_sent() {
 }
 
 #[test]
+fn a_bye_carries_what_the_api_has_set_meanwhile() {
+    let mut story = Story::answered(&request());
+    for outcome in ["won", "lost", ""] {
+        story.input(CallInput::Attributes([("outcome".to_owned(), outcome.to_owned())].into()));
+    }
+    story.input(CallInput::Attributes([("outcome".to_owned(), "won after all".to_owned())].into()));
+    assert!(!story.outputs.iter().any(|output| {
+        matches!(output, CallOutput::Attributes(shown) if shown.iter().any(|(key, _)| key == "outcome"))
+    }));
+    story.input(rpc(END_CALL, ""));
+    let expected = ("X-Outcome".to_owned(), "won after all".to_owned());
+    assert!(story.hangups()[0].contains(&expected), "{:?}", story.hangups());
+}
+
+#[test]
 fn a_refusal_reaches_the_caller_with_its_sip_status() {
     let mut story = Story::ringing(&waiting());
     story.refuse(486, "Busy Here");

@@ -74,6 +74,8 @@ pub(crate) trait Permits {
     fn room_list(&self) -> bool;
     /// Administration of this room.
     fn room_admin(&self, room: &str) -> bool;
+    /// Moving participants of this room to that one.
+    fn room_move(&self, room: &str, destination: &str) -> bool;
 }
 
 impl Permits for Option<Claims> {
@@ -95,6 +97,10 @@ impl Permits for Option<Claims> {
 
     fn room_admin(&self, room: &str) -> bool {
         video(self).is_some_and(|video| video.room_admin && video.room == room)
+    }
+
+    fn room_move(&self, room: &str, destination: &str) -> bool {
+        self.room_admin(room) && video(self).is_some_and(|video| video.destination_room == destination)
     }
 }
 

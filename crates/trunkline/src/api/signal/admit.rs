@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use livekit_protocol::{self as proto, JoinRequest};
+use prost::Message as _;
 use room::{
     Join, JoinMode,
     grants::{Claims, VideoGrant},
@@ -18,6 +19,7 @@ use super::{
     join_request::{self, JoinRequestError},
     query::Query,
 };
+use crate::api::json;
 
 /// The longest identity and room name, in bytes.
 const MAX_NAME: usize = 256;
@@ -27,6 +29,8 @@ const MAX_NAME: usize = 256;
 pub(super) struct Admission {
     pub(super) room: String,
     pub(super) join: Box<Join>,
+    /// What the room shall be like if this join makes it.
+    pub(super) config: Option<Box<proto::RoomConfiguration>>,
     /// The API key of its token, which signs the next one.
     pub(super) key: String,
     /// The sid of the session that it wants to go on with; empty when it does not say.
@@ -50,6 +54,8 @@ pub(super) enum Refusal {
     LongRoomName,
     #[error("cannot decode attributes")]
     Attributes,
+    #[error("roomConfig of the token is no room configuration, or too large")]
+    RoomConfig,
     #[error(transparent)]
     JoinRequest(#[from] JoinRequestError),
     #[error("requested room does not exist")]
@@ -86,8 +92,10 @@ pub(super) fn admit(
     if wants.changes_itself() && grants.can_update_own_metadata != Some(true) {
         return Err(Refusal::NoPermission);
     }
+    let config = claims.room_config.as_ref().map(room_config).transpose()?;
     Ok(Admission {
         room: grants.room.clone(),
+        config: config.map(Box::new),
         key: claims.iss.clone(),
         resumes: wants.resumes.clone(),
         join: Box::new(join(claims, grants, wants, user_agent)),
@@ -111,6 +119,14 @@ fn check_grants(claims: &Claims, grants: &VideoGrant) -> Result<(), Refusal> {
         return Err(Refusal::LongIdentity);
     }
     Ok(())
+}
+
+fn room_config(claim: &serde_json::Value) -> Result<proto::RoomConfiguration, Refusal> {
+    let bytes = json::decode(claim.to_string().as_bytes(), &json::room::ROOM_CONFIGURATION);
+    let config = bytes.ok().and_then(|bytes| proto::RoomConfiguration::decode(bytes.as_slice()).ok());
+    let config = config.ok_or(Refusal::RoomConfig)?;
+    let fits = config.metadata.len() <= room::LimitExceeded::Metadata.limit();
+    if fits { Ok(config) } else { Err(Refusal::RoomConfig) }
 }
 
 /// What the client asks for, whichever way it says so.

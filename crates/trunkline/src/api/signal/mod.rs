@@ -98,10 +98,10 @@ async fn upgrade(state: State, route: Route, request: Request) -> Response {
 }
 
 async fn join(state: State, socket: WebSocketUpgrade, admission: Admission) -> Response {
-    let Admission { room, join, key, .. } = admission;
+    let Admission { room, join, config, key, .. } = admission;
     let (room_name, identity) = (room.clone(), join.identity.clone());
     let pause = pump::pause_after_join(&join.client);
-    match state.workers.join(SignalJoin { room, join: *join }).await {
+    match state.workers.join(SignalJoin { room, config, join: *join }).await {
         Ok(session) => {
             tracing::debug!(
                 room = room_name,

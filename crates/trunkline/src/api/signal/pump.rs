@@ -8,7 +8,7 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use livekit_protocol::{ClientInfo, SignalRequest, SignalResponse, client_info};
+use livekit_protocol::{self as proto, ClientInfo, SignalRequest, SignalResponse, client_info};
 use prost::Message as _;
 use room::grants::Claims;
 use tokio::sync::mpsc;
@@ -181,6 +181,10 @@ impl Writer {
                 Some(token) => self.frame(room::signal::refresh_token(token)).await,
                 None => true,
             },
+            Some(SignalOut::Moved(moved, claims)) => {
+                let token = self.sign(*claims).unwrap_or_default();
+                self.frame(room::signal::room_moved(proto::RoomMovedResponse { token, ..*moved })).await
+            }
             Some(SignalOut::Close) | None => false,
         }
     }

@@ -31,6 +31,13 @@ impl TwirpError {
         Self { code, message: message.into(), meta: BTreeMap::new() }
     }
 
+    /// A value that is not right, in the words of Twirp's Go library.
+    pub(super) fn argument(argument: &str, what: impl std::fmt::Display) -> Self {
+        let mut error = Self::new(ErrorCode::InvalidArgument, format!("{argument} {what}"));
+        error.meta.insert("argument", argument.to_owned());
+        error
+    }
+
     /// With the prefix of messages that crossed LiveKit's internal RPC.
     pub(super) fn relayed(code: ErrorCode, message: impl std::fmt::Display) -> Self {
         Self::new(code, format!("{RELAYED}{message}"))

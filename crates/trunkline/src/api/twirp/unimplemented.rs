@@ -20,16 +20,6 @@ pub(super) fn methods(service: &str) -> &'static [&'static str] {
             "DeleteSIPDispatchRule",
             "TransferSIPParticipant",
         ],
-        "livekit.RoomService" => &[
-            "MutePublishedTrack",
-            "UpdateParticipant",
-            "UpdateSubscriptions",
-            "SendData",
-            "UpdateRoomMetadata",
-            "ForwardParticipant",
-            "MoveParticipant",
-            "PerformRpc",
-        ],
         "livekit.Egress" => &[
             "StartEgress",
             "StartRoomCompositeEgress",

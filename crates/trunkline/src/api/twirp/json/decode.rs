@@ -1,5 +1,6 @@
 //! JSON to protobuf bytes.
 
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -109,6 +110,10 @@ fn element(value: &Value, field: &Field, out: &mut Vec<u8>) -> Result<()> {
             varint(field.number, u64::from(number), out);
         }
         Kind::Text => delimited(field.number, value.as_str().ok_or(Malformed)?.as_bytes(), out),
+        Kind::Bytes => {
+            let bytes = value.as_str().and_then(base64).ok_or(Malformed)?;
+            delimited(field.number, &bytes, out);
+        }
         Kind::Enum(enumeration) => {
             if let Some(number) = enum_number(value, enumeration)? {
                 varint(field.number, sign_extended(i64::from(number)), out);
@@ -124,6 +129,20 @@ fn element(value: &Value, field: &Field, out: &mut Vec<u8>) -> Result<()> {
         Kind::Opaque => drop(value.as_object().ok_or(Malformed)?),
     }
     Ok(())
+}
+
+/// Base64 of either alphabet, padded or not, as protobuf's JSON takes it.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let standard: String = text
+        .trim_end_matches('=')
+        .chars()
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '/',
+            c => c,
+        })
+        .collect();
+    STANDARD_NO_PAD.decode(standard).ok()
 }
 
 /// Seconds and nanoseconds as a message of two numbers.

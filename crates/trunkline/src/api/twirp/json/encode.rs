@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use prost::encoding::{WireType, decode_key, decode_varint};
 use serde_json::{Map, Value};
 
@@ -76,7 +77,7 @@ fn default(kind: Kind) -> Value {
         Kind::Bool => Value::Bool(false),
         Kind::Int32 | Kind::Uint32 => Value::from(0),
         Kind::Int64 => Value::from("0"),
-        Kind::Text => Value::from(""),
+        Kind::Text | Kind::Bytes => Value::from(""),
         Kind::Enum(enumeration) => (enumeration.name_of)(0).map_or(Value::from(0), Value::from),
         Kind::Message(_) | Kind::Timestamp | Kind::Duration | Kind::Opaque => Value::Null,
     }
@@ -93,6 +94,7 @@ fn single(kind: Kind, raw: &Raw<'_>) -> Value {
             (enumeration.name_of)(number).map_or_else(|| Value::from(number), Value::from)
         }
         (Kind::Text, Raw::Bytes(bytes)) => Value::from(String::from_utf8_lossy(bytes)),
+        (Kind::Bytes, Raw::Bytes(bytes)) => Value::from(STANDARD.encode(bytes)),
         (Kind::Message(message), Raw::Bytes(bytes)) => encode(bytes, message),
         (Kind::Timestamp, Raw::Bytes(bytes)) => instant(bytes, time::print_timestamp),
         (Kind::Duration, Raw::Bytes(bytes)) => instant(bytes, time::print_duration),

@@ -13,8 +13,7 @@ mod messages;
 mod tests;
 mod time;
 
-pub(super) use decode::decode;
+pub(crate) use decode::decode;
 pub(crate) use document::document;
 pub(super) use encode::encode;
-pub(super) use messages::room;
-pub(crate) use messages::{Message, sip};
+pub(crate) use messages::{Message, room, sip};

@@ -57,6 +57,22 @@ macro_rules! each_message {
         $check::<proto::DataTrackSchemaEncoding>(&room::DATA_TRACK_SCHEMA_ENCODING);
         $check::<proto::RoomParticipantIdentity>(&room::ROOM_PARTICIPANT_IDENTITY);
         $check::<proto::RemoveParticipantResponse>(&room::REMOVE_PARTICIPANT_RESPONSE);
+        $check::<proto::UpdateParticipantRequest>(&room::UPDATE_PARTICIPANT_REQUEST);
+        $check::<proto::MuteRoomTrackRequest>(&room::MUTE_ROOM_TRACK_REQUEST);
+        $check::<proto::MuteRoomTrackResponse>(&room::MUTE_ROOM_TRACK_RESPONSE);
+        $check::<proto::UpdateSubscriptionsRequest>(&room::UPDATE_SUBSCRIPTIONS_REQUEST);
+        $check::<proto::ParticipantTracks>(&room::PARTICIPANT_TRACKS);
+        $check::<proto::UpdateSubscriptionsResponse>(&room::UPDATE_SUBSCRIPTIONS_RESPONSE);
+        $check::<proto::SendDataRequest>(&room::SEND_DATA_REQUEST);
+        $check::<proto::SendDataResponse>(&room::SEND_DATA_RESPONSE);
+        $check::<proto::UpdateRoomMetadataRequest>(&room::UPDATE_ROOM_METADATA_REQUEST);
+        $check::<proto::ForwardParticipantRequest>(&room::FORWARD_PARTICIPANT_REQUEST);
+        $check::<proto::ForwardParticipantResponse>(&room::FORWARD_PARTICIPANT_RESPONSE);
+        $check::<proto::MoveParticipantRequest>(&room::MOVE_PARTICIPANT_REQUEST);
+        $check::<proto::MoveParticipantResponse>(&room::MOVE_PARTICIPANT_RESPONSE);
+        $check::<proto::PerformRpcRequest>(&room::PERFORM_RPC_REQUEST);
+        $check::<proto::PerformRpcResponse>(&room::PERFORM_RPC_RESPONSE);
+        $check::<proto::RoomConfiguration>(&room::ROOM_CONFIGURATION);
     }};
 }
 
@@ -85,6 +101,7 @@ fn sample_field(field: &Field, member: usize, depth: usize) -> Value {
         Kind::Int32 | Kind::Uint32 => json!(field.number + 1),
         Kind::Int64 => json!((i64::from(field.number) + 1).to_string()),
         Kind::Text => json!(field.name),
+        Kind::Bytes => json!("/+8="),
         Kind::Enum(enumeration) => json!((enumeration.name_of)(1).unwrap()),
         Kind::Message(message) => sample(message, member, depth - 1),
         Kind::Timestamp => json!("2026-11-24T02:33:04.500Z"),
@@ -264,6 +281,16 @@ fn numbers_enums_and_durations_are_read_in_every_form() {
     assert_eq!(duration("79.5s"), (79, 500_000_000));
     assert_eq!(duration("-1.5s"), (-1, -500_000_000));
     assert_eq!(duration("0.000000001s"), (0, 1));
+}
+
+#[test]
+fn bytes_are_base64_of_either_alphabet() {
+    for text in ["/+8=", "/+8", "_-8=", "_-8"] {
+        let bytes = decode(format!(r#"{{"data": "{text}"}}"#).as_bytes(), &room::SEND_DATA_REQUEST).unwrap();
+        assert_eq!(proto::SendDataRequest::decode(bytes.as_slice()).unwrap().data, [0xff, 0xef], "{text}");
+    }
+    assert!(decode(br#"{"data": "no base64"}"#, &room::SEND_DATA_REQUEST).is_err());
+    assert!(decode(br#"{"data": [1]}"#, &room::SEND_DATA_REQUEST).is_err());
 }
 
 #[test]

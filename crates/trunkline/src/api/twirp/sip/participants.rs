@@ -7,7 +7,7 @@ use livekit_protocol::{CreateSipParticipantRequest, SipParticipantInfo};
 
 use super::{
     super::{TwirpError, require, rpc::Context},
-    repetition::Repetition,
+    repetition::{Begun, Repetition},
 };
 use crate::{api::auth::Permits, calls::Request};
 
@@ -15,26 +15,37 @@ use crate::{api::auth::Permits, calls::Request};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The same, when it waits for the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(80);
+
 /// Dropped when the client goes away, and the call with it.
 pub(super) async fn create(
     context: Context,
     request: CreateSipParticipantRequest,
 ) -> Result<SipParticipantInfo, TwirpError> {
     require(context.claims.sip_call())?;
-    let repetition = Repetition::begin(&context).await;
-    if let Some(answer) = repetition.recall(&context).await? {
-        return Ok(answer);
+    let attempt = match Repetition::begin(&context).await.claim(&context).await? {
+        Begun::First(attempt) => attempt,
+        Begun::Again(answer) => return Ok(answer),
+    };
+    let placed = place(&context, &request).await;
+    match &placed {
+        Ok(answer) => attempt.answered(answer).await,
+        Err(_) => attempt.failed().await,
     }
+    placed
+}
+
+async fn place(
+    context: &Context,
+    request: &CreateSipParticipantRequest,
+) -> Result<SipParticipantInfo, TwirpError> {
     let state = &context.state;
     let trunk = match request.sip_trunk_id.as_str() {
         "" => None,
         id => state.store.trunk(id).await?,
     };
-    let plan = Plan::new(&request, trunk.as_ref(), &state.plan_defaults, &mut rand::rng())?;
+    let plan = Plan::new(request, trunk.as_ref(), &state.plan_defaults, &mut rand::rng())?;
     let default = if plan.wait_until_answered { ANSWER_TIMEOUT } else { TIMEOUT };
     let deadline = context.received_at + context.timeout().unwrap_or(default);
     let request = Request { received_at: context.received_at, deadline, request_id: context.request_id() };
-    let placed = state.calls.place(plan, request).await?;
-    repetition.remember(&context, &placed).await;
-    Ok(placed)
+    Ok(state.calls.place(plan, request).await?)
 }

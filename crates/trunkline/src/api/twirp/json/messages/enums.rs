@@ -20,6 +20,7 @@ enumeration!(SIP_MEDIA_ENCRYPTION, proto::SipMediaEncryption);
 enumeration!(TRUNK_KIND, proto::sip_trunk_info::TrunkKind);
 enumeration!(AUDIO_TRACK_FEATURE, proto::AudioTrackFeature);
 enumeration!(BACKUP_CODEC_POLICY, proto::BackupCodecPolicy);
+enumeration!(DATA_PACKET_KIND, proto::data_packet::Kind);
 enumeration!(DISCONNECT_REASON, proto::DisconnectReason);
 enumeration!(JOB_RESTART_POLICY, proto::JobRestartPolicy);
 enumeration!(PACKET_TRAILER_FEATURE, proto::PacketTrailerFeature);

@@ -8,7 +8,7 @@ pub(crate) mod room;
 pub(crate) mod sip;
 
 pub(crate) use Kind::{
-    Bool, Duration, Enum, Int32, Int64, Message as Nested, Opaque, Text, Timestamp, Uint32,
+    Bool, Bytes, Duration, Enum, Int32, Int64, Message as Nested, Opaque, Text, Timestamp, Uint32,
 };
 
 /// A message type.
@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     Int64,
     Uint32,
     Text,
+    /// Base64 in JSON.
+    Bytes,
     Enum(&'static Enumeration),
     Message(&'static Message),
     /// `google.protobuf.Timestamp`.

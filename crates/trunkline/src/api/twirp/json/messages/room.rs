@@ -212,3 +212,115 @@ pub(crate) static ROOM_PARTICIPANT_IDENTITY: Message = Message {
 
 pub(crate) static REMOVE_PARTICIPANT_RESPONSE: Message =
     Message { name: "livekit.RemoveParticipantResponse", fields: &[] };
+
+pub(crate) static UPDATE_PARTICIPANT_REQUEST: Message = Message {
+    name: "livekit.UpdateParticipantRequest",
+    fields: &[
+        one("room", 1, Text),
+        one("identity", 2, Text),
+        one("metadata", 3, Text),
+        one("permission", 4, Nested(&PARTICIPANT_PERMISSION)),
+        one("name", 5, Text),
+        map("attributes", 6),
+    ],
+};
+
+pub(crate) static MUTE_ROOM_TRACK_REQUEST: Message = Message {
+    name: "livekit.MuteRoomTrackRequest",
+    fields: &[
+        one("room", 1, Text),
+        one("identity", 2, Text),
+        one("track_sid", 3, Text),
+        one("muted", 4, Bool),
+    ],
+};
+
+pub(crate) static MUTE_ROOM_TRACK_RESPONSE: Message =
+    Message { name: "livekit.MuteRoomTrackResponse", fields: &[one("track", 1, Nested(&TRACK_INFO))] };
+
+pub(crate) static UPDATE_SUBSCRIPTIONS_REQUEST: Message = Message {
+    name: "livekit.UpdateSubscriptionsRequest",
+    fields: &[
+        one("room", 1, Text),
+        one("identity", 2, Text),
+        many("track_sids", 3, Text),
+        one("subscribe", 4, Bool),
+        many("participant_tracks", 5, Nested(&PARTICIPANT_TRACKS)),
+    ],
+};
+
+pub(crate) static PARTICIPANT_TRACKS: Message = Message {
+    name: "livekit.ParticipantTracks",
+    fields: &[one("participant_sid", 1, Text), many("track_sids", 2, Text)],
+};
+
+pub(crate) static UPDATE_SUBSCRIPTIONS_RESPONSE: Message =
+    Message { name: "livekit.UpdateSubscriptionsResponse", fields: &[] };
+
+pub(crate) static SEND_DATA_REQUEST: Message = Message {
+    name: "livekit.SendDataRequest",
+    fields: &[
+        one("room", 1, Text),
+        one("data", 2, Bytes),
+        one("kind", 3, Enum(&DATA_PACKET_KIND)),
+        many("destination_sids", 4, Text),
+        many("destination_identities", 6, Text),
+        optional("topic", 5, Text),
+        one("nonce", 7, Bytes),
+    ],
+};
+
+pub(crate) static SEND_DATA_RESPONSE: Message = Message { name: "livekit.SendDataResponse", fields: &[] };
+
+pub(crate) static UPDATE_ROOM_METADATA_REQUEST: Message = Message {
+    name: "livekit.UpdateRoomMetadataRequest",
+    fields: &[one("room", 1, Text), one("metadata", 2, Text)],
+};
+
+pub(crate) static FORWARD_PARTICIPANT_REQUEST: Message = Message {
+    name: "livekit.ForwardParticipantRequest",
+    fields: &[one("room", 1, Text), one("identity", 2, Text), one("destination_room", 3, Text)],
+};
+
+pub(crate) static FORWARD_PARTICIPANT_RESPONSE: Message =
+    Message { name: "livekit.ForwardParticipantResponse", fields: &[] };
+
+pub(crate) static MOVE_PARTICIPANT_REQUEST: Message = Message {
+    name: "livekit.MoveParticipantRequest",
+    fields: &[one("room", 1, Text), one("identity", 2, Text), one("destination_room", 3, Text)],
+};
+
+pub(crate) static MOVE_PARTICIPANT_RESPONSE: Message =
+    Message { name: "livekit.MoveParticipantResponse", fields: &[] };
+
+pub(crate) static PERFORM_RPC_REQUEST: Message = Message {
+    name: "livekit.PerformRpcRequest",
+    fields: &[
+        one("room", 1, Text),
+        one("destination_identity", 2, Text),
+        one("method", 3, Text),
+        one("payload", 4, Text),
+        one("response_timeout_ms", 5, Uint32),
+    ],
+};
+
+pub(crate) static PERFORM_RPC_RESPONSE: Message =
+    Message { name: "livekit.PerformRpcResponse", fields: &[one("payload", 1, Text)] };
+
+/// Also the claim `roomConfig` of tokens.
+pub(crate) static ROOM_CONFIGURATION: Message = Message {
+    name: "livekit.RoomConfiguration",
+    fields: &[
+        one("name", 1, Text),
+        one("empty_timeout", 2, Uint32),
+        one("departure_timeout", 3, Uint32),
+        one("max_participants", 4, Uint32),
+        one("metadata", 11, Text),
+        one("egress", 5, Opaque),
+        one("min_playout_delay", 7, Uint32),
+        one("max_playout_delay", 8, Uint32),
+        one("sync_streams", 9, Bool),
+        many("agents", 10, Nested(&ROOM_AGENT_DISPATCH)),
+        map("tags", 12),
+    ],
+};
