@@ -30,6 +30,9 @@ pub enum ResumeError {
     /// The session has another number of peer connections than the client now wants.
     #[error("the session has other peer connections")]
     OtherMode,
+    /// The client was away for so long that reliable data for it had to be dropped.
+    #[error("data for the session has been lost")]
+    DataLost,
 }
 
 /// Why a local participant could not publish.

@@ -292,3 +292,26 @@ fn a_client_that_wants_to_resume_is_told_to_reconnect() {
     );
     assert!(leave.can_reconnect);
 }
+
+/// What a client asks for to test itself: a lost session, a full reconnect, a server that leaves.
+#[test]
+fn a_client_can_ask_for_the_ends_of_its_session() {
+    use proto::leave_request::Action;
+    use proto::simulate_scenario::Scenario;
+    let told = |scenario| {
+        let mut world = World::new();
+        let (bob, alice) = (world.join("bob"), world.join("alice"));
+        let scenario = proto::SimulateScenario { scenario: Some(scenario) };
+        world.request(bob, proto::signal_request::Message::Simulate(scenario));
+        assert!(world.clients[&bob].signal_closed);
+        assert_eq!(world.updates(alice, "bob").last().unwrap().state().as_str_name(), "DISCONNECTED");
+        world.signals(
+            bob,
+            |signal| if let Response::Leave(leave) = signal { Some(leave.action()) } else { None },
+        )
+    };
+    assert_eq!(told(Scenario::NodeFailure(true)), []);
+    assert_eq!(told(Scenario::Migration(true)), []);
+    assert_eq!(told(Scenario::ServerLeave(true)), [Action::Disconnect]);
+    assert_eq!(told(Scenario::LeaveRequestFullReconnect(true)), [Action::Reconnect]);
+}

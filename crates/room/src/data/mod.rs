@@ -1,5 +1,6 @@
 //! Data packets between participants (LiveKit's `_reliable` and `_lossy` channels).
 
+mod backpressure;
 mod outbox;
 mod wire;
 
@@ -100,7 +101,11 @@ impl Room {
                 continue;
             }
             match &mut recipient.link {
-                Link::Remote(_) => self.data_to_client(now, to, reliable, &out),
+                Link::Remote(_) => {
+                    if self.data_to_client(now, to, reliable, &out) {
+                        self.note_slow_reader(from, to);
+                    }
+                }
                 Link::Local(_) => {
                     let packet = decoded.get_or_insert_with(|| proto::DataPacket::decode(&*out).ok());
                     if let Some(packet) = packet.clone().map(Box::new) {
@@ -112,8 +117,9 @@ impl Room {
         }
     }
 
-    fn data_to_client(&mut self, now: Instant, to: ParticipantId, reliable: bool, packet: &Bytes) {
-        let Some(remote) = self.remote_mut(to) else { return };
+    /// Sends a packet, or keeps it until it can be sent; whether it has to wait.
+    fn data_to_client(&mut self, now: Instant, to: ParticipantId, reliable: bool, packet: &Bytes) -> bool {
+        let Some(remote) = self.remote_mut(to) else { return false };
         let sent = match (reliable, remote.outbox.is_empty()) {
             (true, false) => Sent::NotNow,
             _ => remote.transport.primary().send_data(reliable, packet),
@@ -121,12 +127,15 @@ impl Room {
         match sent {
             Sent::Yes => self.touch(to),
             Sent::NotNow if reliable => {
-                if !remote.outbox.push(now, packet.clone()) {
-                    tracing::warn!("a client does not take its data; dropping a reliable packet");
+                let first_loss = !remote.outbox.has_lost();
+                if !remote.outbox.push(now, packet.clone()) && first_loss {
+                    tracing::warn!("a client does not take its data; its reliable packets are dropped");
                 }
+                return true;
             }
             Sent::NotNow | Sent::Never => {}
         }
+        false
     }
 
     /// A client's channels opened, or have room again.
@@ -141,7 +150,7 @@ impl Room {
                 Sent::NotNow => break,
                 Sent::Yes | Sent::Never => {}
             }
-            remote.outbox.pop();
+            remote.outbox.pop(now);
             sent = true;
         }
         if sent {

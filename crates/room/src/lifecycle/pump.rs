@@ -14,6 +14,9 @@ use crate::peer::{PeerEvent, Polled};
 impl Room {
     /// A datagram for a peer connection.
     pub fn handle_packet(&mut self, now: Instant, to: PeerId, packet: Receive<'_>) {
+        if self.is_too_fast(now, to.participant, packet.data) {
+            return;
+        }
         let Some(remote) = self.remote_mut(to.participant) else { return };
         remote.transport.of(to.role).receive(now, packet);
         self.drain_peer(now, to);

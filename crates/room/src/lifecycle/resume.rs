@@ -54,6 +54,7 @@ impl Room {
             }
             () if remote.closed => Err(ResumeError::Gone),
             () if dual != resume.dual => Err(ResumeError::OtherMode),
+            () if remote.outbox.has_lost() => Err(ResumeError::DataLost),
             () => Ok(*id),
         }
     }

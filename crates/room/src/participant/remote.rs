@@ -33,6 +33,8 @@ pub(crate) struct Remote {
     pub(crate) held_offer: Option<(Instant, Box<proto::SessionDescription>)>,
     pub(crate) pending: Vec<PendingTrack>,
     pub(crate) outbox: Outbox,
+    /// Who could not take its reliable data as fast as it sends it.
+    pub(crate) slow_readers: Vec<ParticipantId>,
     /// The primary peer connection is up; media flows.
     pub(crate) connected: bool,
     /// The client closed its primary peer connection.
@@ -75,6 +77,7 @@ impl Remote {
             held_offer: None,
             pending: Vec::new(),
             outbox: Outbox::default(),
+            slow_readers: Vec::new(),
             connected: false,
             closed: false,
             path_lost: None,

@@ -109,7 +109,6 @@ impl Draft {
             Some("application") => Some(Kind::Data),
             _ => None,
         };
-        // A bundled section may say port 0 with a=bundle-only; no client of LiveKit does.
         let rejected = tokens.next() == Some("0");
         // After the port comes the protocol.
         let payload_types = tokens.skip(1).map_while(|pt| pt.parse().ok()).collect();
@@ -123,6 +122,8 @@ impl Draft {
             "a=sendonly" => self.direction = Direction::SENDONLY,
             "a=recvonly" => self.direction = Direction::RECVONLY,
             "a=inactive" => self.direction = Direction::INACTIVE,
+            // Port 0 is no refusal then (RFC 9143 §6); Firefox writes all but the first of a kind so.
+            "a=bundle-only" => self.rejected = false,
             _ => {
                 if let Some(mid) = line.strip_prefix("a=mid:") {
                     self.mid = Some(Mid::from(mid));
@@ -193,6 +194,14 @@ mod tests {
         let offer = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:7\r\na=sendonly\r\na=rid:q send\r\na=rid:h send\r\n\
                      a=rid:x recv\r\na=simulcast:send q;h\r\n";
         assert_eq!(sections(offer)[0].rids, ["q", "h"].map(Rid::from));
+    }
+
+    #[test]
+    fn a_section_that_is_only_bundled_is_not_refused() {
+        let offer = "v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 109\r\na=mid:7\r\na=bundle-only\r\na=sendonly\r\n\
+                     m=audio 0 UDP/TLS/RTP/SAVPF 109\r\na=mid:8\r\na=sendonly\r\n";
+        let directions: Vec<_> = sections(offer).iter().map(|section| section.direction).collect();
+        assert_eq!(directions, [Direction::SENDONLY, Direction::INACTIVE]);
     }
 
     proptest! {

@@ -6,6 +6,7 @@ mod encode;
 pub(crate) mod join;
 mod metadata;
 mod offer;
+mod simulate;
 
 use std::time::Instant;
 
@@ -63,6 +64,7 @@ impl Room {
             SignalRequest::UpdateVideoTrack(update) => self.update_video_track(from, &update),
             #[allow(deprecated, reason = "older clients tell it so")]
             SignalRequest::UpdateLayers(update) => self.update_video_layers(from, &update),
+            SignalRequest::Simulate(scenario) => self.simulate(now, from, &scenario),
             // The rest belongs to data tracks.
             _ => {}
         }

@@ -10,11 +10,17 @@ use crate::peer::Count;
 /// A client that has not offered by then did not get the request.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long a client that resumes may take until it looks at its tracks again: what the answer to its first offer brings
+/// meanwhile goes unseen by the Rust SDK (Python, Node), which reports the end of resuming after 3 s at the latest.
+const RESUMING: Duration = Duration::from_secs(4);
+
 /// Rounds begin with the client's first offer: before it there is nothing to ask for.
 #[derive(Debug, Default)]
 pub(crate) struct Requirement {
     pub(super) pace: Pace,
     outstanding: Option<Outstanding>,
+    /// The client resumes, and its first offer since is not answered yet.
+    resuming: bool,
 }
 
 #[derive(Debug)]
@@ -42,10 +48,14 @@ impl Requirement {
     pub(crate) fn answered(&mut self, now: Instant, unplaced: Count) {
         self.pace.shown();
         self.pace.over(now, !unplaced.is_zero());
+        if std::mem::take(&mut self.resuming) {
+            self.pace.freed(now + RESUMING);
+        }
     }
 
     /// The client's connection was cut: a request may have got lost with it.
     pub(crate) fn resumed(&mut self, now: Instant) {
+        self.resuming = true;
         if self.outstanding.take().is_some() {
             self.pace.added(now);
         }
@@ -131,6 +141,20 @@ mod tests {
         requirement.pace.added(now + DEBOUNCE);
         assert_eq!(requirement.due(), Some(now + DEBOUNCE + PATIENCE));
         assert_eq!(requirement.ask(now + DEBOUNCE + PATIENCE, audio(1), audio(0), audio(3)), Some(audio(1)));
+    }
+
+    #[test]
+    fn a_client_that_has_resumed_looks_at_its_tracks_once_more() {
+        let (mut requirement, now) = after_join();
+        requirement.resumed(now);
+        requirement.offered(audio(3));
+        requirement.answered(now, audio(0));
+        let due = requirement.due().unwrap();
+        assert!(due >= now + RESUMING);
+        assert_eq!(requirement.ask(due, audio(0), audio(3), audio(3)), Some(audio(0)));
+        requirement.offered(audio(3));
+        requirement.answered(due, audio(0));
+        assert_eq!(requirement.due(), None);
     }
 
     #[test]

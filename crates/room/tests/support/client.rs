@@ -256,10 +256,15 @@ impl Client {
     }
 
     pub(crate) fn send_data(&mut self, now: Instant, label: &str, packet: &proto::DataPacket) {
+        assert!(self.try_send_data(now, label, packet));
+    }
+
+    /// False when its own buffer is full.
+    pub(crate) fn try_send_data(&mut self, now: Instant, label: &str, packet: &proto::DataPacket) -> bool {
         let id = self.channels[label];
         let bytes = prost::Message::encode_to_vec(packet);
-        assert!(self.leg.rtc.channel(id).unwrap().write(true, &bytes).unwrap());
         self.leg.due = now;
+        self.leg.rtc.channel(id).unwrap().write(true, &bytes).unwrap()
     }
 
     pub(crate) fn signal(&mut self, message: Response) {

@@ -52,6 +52,14 @@ pub(crate) struct World {
     pub(crate) codecs: Vec<Codec>,
     /// Packets of these clients get lost.
     pub(crate) cut: Vec<ParticipantId>,
+    /// Clients whose path takes so many packets in 20 ms; the rest is lost.
+    narrow: HashMap<ParticipantId, Narrow>,
+}
+
+struct Narrow {
+    packets: u32,
+    since: Instant,
+    passed: u32,
 }
 
 impl World {
@@ -77,7 +85,22 @@ impl World {
             signal_latency: Duration::ZERO,
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             cut: Vec::new(),
+            narrow: HashMap::new(),
         }
+    }
+
+    /// From now on a client's path takes no more than so many packets in 20 ms.
+    pub(crate) fn narrow(&mut self, id: ParticipantId, packets: u32) {
+        self.narrow.insert(id, Narrow { packets, since: self.now, passed: 0 });
+    }
+
+    fn passes(&mut self, id: ParticipantId) -> bool {
+        let Some(narrow) = self.narrow.get_mut(&id) else { return true };
+        if self.now >= narrow.since + FRAME {
+            (narrow.since, narrow.passed) = (self.now, 0);
+        }
+        narrow.passed += 1;
+        narrow.passed <= narrow.packets
     }
 
     pub(crate) fn wallclock(&self) -> SystemTime {
@@ -341,7 +364,7 @@ impl World {
             }
             Travelling::ToClient(id, to, data) => {
                 let now = self.now;
-                if !self.cut.contains(&id) && self.clients.contains_key(&id) {
+                if !self.cut.contains(&id) && self.clients.contains_key(&id) && self.passes(id) {
                     self.client(id).receive(now, server, to, &data);
                     self.drain_client(id);
                 }
@@ -359,10 +382,14 @@ impl World {
 
     /// Runs until `condition` holds, which it must within 10 s of simulated time.
     pub(crate) fn until(&mut self, condition: impl Fn(&Self) -> bool) {
-        let end = self.now + Duration::from_secs(10);
+        self.until_within(Duration::from_secs(10), condition);
+    }
+
+    pub(crate) fn until_within(&mut self, limit: Duration, condition: impl Fn(&Self) -> bool) {
+        let end = self.now + limit;
         self.settle();
         while !condition(self) {
-            assert!(self.now < end, "nothing came of it within 10 s");
+            assert!(self.now < end, "nothing came of it within {limit:?}");
             self.step(end);
         }
     }
