@@ -14,6 +14,36 @@ pub(super) struct Population {
     pub(super) participants: u64,
 }
 
+/// What this process has at this moment, where the system tells it (proc_pid_status(5), proc_pid_fd(5)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Process {
+    /// Bytes that are resident.
+    pub(super) memory: Option<u64>,
+    pub(super) threads: Option<u64>,
+    pub(super) open_files: Option<u64>,
+    /// Tasks of the runtime that asks.
+    pub(super) tasks: usize,
+}
+
+impl Process {
+    /// Looks at the process; to be called within a runtime.
+    pub(super) fn look() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let figure = |name: &str| -> Option<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_ascii_whitespace().next()?.parse().ok()
+        };
+        // The one that the listing itself takes is not counted.
+        let files = std::fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as u64);
+        Self {
+            memory: figure("VmRSS:").and_then(|kilobytes| kilobytes.checked_mul(1024)),
+            threads: figure("Threads:"),
+            open_files: files.map(|count| count.saturating_sub(1)),
+            tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+        }
+    }
+}
+
 pub(super) struct Sampled {
     messages: IntCounterVec,
     discarded: IntCounterVec,
@@ -22,6 +52,9 @@ pub(super) struct Sampled {
     rooms: IntGauge,
     participants: IntGauge,
     memory: IntGauge,
+    tasks: IntGauge,
+    threads: IntGauge,
+    open_files: IntGauge,
     /// What the stack said last: its counts only grow.
     last: Mutex<StackStats>,
 }
@@ -42,6 +75,9 @@ impl Sampled {
             participants: make
                 .gauge("trunkline_participants", "Participants of all rooms, phones included")?,
             memory: make.gauge("process_resident_memory_bytes", "Memory of the process in bytes")?,
+            tasks: make.gauge("trunkline_tasks", "Tasks of the control plane")?,
+            threads: make.gauge("process_threads", "Threads of the process")?,
+            open_files: make.gauge("process_open_fds", "Open files and sockets of the process")?,
             last: Mutex::default(),
         })
     }
@@ -79,19 +115,21 @@ impl Sampled {
         set(&self.participants, population.participants);
     }
 
-    pub(super) fn memory(&self, bytes: u64) {
-        set(&self.memory, bytes);
+    pub(super) fn process(&self, process: &Process) {
+        set(&self.tasks, process.tasks);
+        let pairs = [
+            (&self.memory, process.memory),
+            (&self.threads, process.threads),
+            (&self.open_files, process.open_files),
+        ];
+        for (gauge, figure) in pairs {
+            if let Some(figure) = figure {
+                set(gauge, figure);
+            }
+        }
     }
 }
 
 fn set(gauge: &IntGauge, value: impl TryInto<i64>) {
     gauge.set(value.try_into().unwrap_or(i64::MAX));
-}
-
-/// The resident memory of this process, where the system tells it (proc_pid_status(5)).
-pub(super) fn resident_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
 }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{
     Metrics,
-    sampled::{Population, resident_memory},
+    sampled::{Population, Process},
 };
 use crate::worker::Workers;
 
@@ -47,9 +47,7 @@ async fn sample(metrics: &Metrics, sources: &Sources) {
     if let Some(population) = population.flatten() {
         sampled.population(population);
     }
-    if let Some(bytes) = resident_memory() {
-        sampled.memory(bytes);
-    }
+    sampled.process(&Process::look());
 }
 
 async fn population(workers: &Workers) -> Option<Population> {

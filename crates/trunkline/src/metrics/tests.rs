@@ -79,6 +79,10 @@ async fn whoever_reads_the_page_sees_rubbish_rooms_and_memory_of_this_moment() {
     assert!(before.contains("trunkline_rooms 0"), "{before}");
     let memory = before.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     assert!(memory.unwrap().parse::<u64>().unwrap() > 1_000_000);
+    for family in ["trunkline_tasks", "process_threads", "process_open_fds"] {
+        let figure = before.lines().find_map(|line| line.strip_prefix(&format!("{family} ")));
+        assert!(figure.unwrap().parse::<u64>().unwrap() > 0, "{family}");
+    }
 
     let request = room::proto::CreateRoomRequest { name: "r".to_owned(), ..Default::default() };
     workers.create_room(request).await.unwrap();
