@@ -3,6 +3,7 @@
 A test that needs a program which is not installed is skipped loudly; under CI=true a skip is a failure.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable
@@ -79,7 +80,7 @@ class Clients:
                 need_node_packages()
                 made = NodeClient(dict(os.environ), *rest, **options)
             case "go" | "go-single":
-                made = GoClient(self.go_program(), dict(os.environ), *rest, single=kind == "go-single", **options)
+                made = GoClient(await asyncio.to_thread(self.go_program), dict(os.environ), *rest, single=kind == "go-single", **options)
             case _:
                 made = PageClient(await self.browser(kind), *rest, **options)
         self.joined.append(made)

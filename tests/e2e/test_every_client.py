@@ -14,7 +14,7 @@ from harness.waiting import until
 pytestmark = [pytest.mark.matrix, pytest.mark.asyncio(loop_scope="module")]
 
 CLIENT_HERTZ, PARTNER_HERTZ, GUEST_HERTZ = 1_700, 1_100, 2_300
-KINDS = ["python", "python-dual", "node", "chromium", "go", "go-single"]
+KINDS = ["python", "python-dual", "node", "chromium", "firefox", "go", "go-single"]
 GO = ("go", "go-single")
 DUPLICATE_IDENTITY, PARTICIPANT_REMOVED = 2, 4
 

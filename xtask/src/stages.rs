@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::matrix;
 use crate::sdk::{self, Runner};
 use crate::tools;
 
@@ -81,11 +82,47 @@ fn build(root: &Path) -> Result<Finished> {
 
 /// The release binary against software we did not write.
 fn e2e(root: &Path) -> Result<Finished> {
+    let mut pytest = pytest(root)?;
+    let mut finished = run_counted("e2e", pytest.args(["--durations=10", "tests/e2e"]), count_pytest)?;
+    if finished.succeeded
+        && let Err(error) = matrix::check(root)
+    {
+        eprintln!("{error:#}");
+        finished.succeeded = false;
+        finished.tally.failed += 1;
+    }
+    Ok(finished)
+}
+
+/// pytest with everything that the end-to-end tests need.
+fn pytest(root: &Path) -> Result<Command> {
     let python = tools::prepare(root)?;
     tools::node_packages(root, "tests/e2e/node")?;
     let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest", "-rs", "--durations=10", "tests/e2e"]);
-    run_counted("e2e", pytest.current_dir(root), count_pytest)
+    pytest.args(["-m", "pytest", "-rs"]).current_dir(root);
+    Ok(pytest)
+}
+
+/// A busy time of so many seconds; an empty seed is drawn.
+pub(crate) fn soak(root: &Path, seconds: &str, seed: &str) -> Result<()> {
+    let mut finished = vec![build(root)?];
+    if finished.iter().all(|stage| stage.succeeded) {
+        let mut pytest = pytest(root)?;
+        pytest.args(["-s", "tests/e2e/test_soak.py"]).env("SOAK_SECONDS", seconds).env("SOAK_SEED", seed);
+        finished.push(run_counted("soak", &mut pytest, count_pytest)?);
+    }
+    summarise(&finished)
+}
+
+/// What works with which client, shown and written down.
+pub(crate) fn matrix(root: &Path) -> Result<()> {
+    let mut finished = vec![build(root)?];
+    if finished.iter().all(|stage| stage.succeeded) {
+        let mut pytest = pytest(root)?;
+        finished.push(run_counted("matrix", pytest.args(["-m", "matrix", "tests/e2e"]), count_pytest)?);
+        matrix::write(root)?;
+    }
+    summarise(&finished)
 }
 
 /// Runs a command, passes its output on line by line and lets `count` read every line.

@@ -7,6 +7,7 @@ const RATE = 48000;
 const KEPT = 60 * 50; // pieces of 20 ms that are kept of each participant
 const context = new AudioContext({ sampleRate: RATE });
 const ears = new Map(); // identity -> pieces
+const recorders = new Map(); // track -> what hears it
 const events = [];
 const say = (event, content = {}) => events.push({ event, ...content });
 const { RoomEvent, Track } = LivekitClient;
@@ -20,6 +21,8 @@ function listen() {
     })
     .on(RoomEvent.TrackUnsubscribed, (track, _publication, who) => {
       track.detach().forEach((element) => element.remove());
+      recorders.get(track)?.disconnect(); // it would go on with silence
+      recorders.delete(track);
       say('unsubscribed', { identity: who.identity });
     })
     .on(RoomEvent.ParticipantConnected, (who) => say('participant', { identity: who.identity, kind: who.kind }))
@@ -56,10 +59,13 @@ function record(track, identity) {
   ears.set(identity, pieces);
   const recorder = new AudioWorkletNode(context, 'recorder', { numberOfOutputs: 0 });
   recorder.port.onmessage = ({ data }) => {
+    if (!recorders.has(track)) return;
     pieces.push(data);
     if (pieces.length > KEPT) pieces.shift();
   };
-  context.createMediaStreamSource(new MediaStream([track.mediaStreamTrack])).connect(recorder);
+  const source = context.createMediaStreamSource(new MediaStream([track.mediaStreamTrack]));
+  source.connect(recorder);
+  recorders.set(track, source);
 }
 
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -87,8 +87,8 @@ class Program(Client):
 
     async def _read(self) -> None:
         async for line in self.process.stdout:
-            if line.startswith(b"{"):
-                self.events.append(json.loads(line))
+            if line.startswith(b"{") and "event" in (told := json.loads(line)):  # Node's SDK logs in JSON too
+                self.events.append(told)
 
     def complaint(self) -> str:
         ended = self.process is not None and self.process.returncode is not None

@@ -1,7 +1,7 @@
 """What was seen to work with which client: tests prove features, and the table in docs/compatibility.md is made of it.
 
 `with proves("mutes and unmutes", kind): ...` around what shows a feature; what the SDK has no call for is told by
-`proves.nothing(...)`. The results of a run are in target/matrix.json; `cargo xtask matrix` writes the table from them.
+`proves.nothing(...)`. The table of a run is in target/matrix.md; `cargo xtask matrix` puts it into the page.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-RESULTS = ROOT / "target" / "matrix.json"
+SHOWN = ROOT / "target" / "matrix.md"
 E2E = ROOT / "tests" / "e2e"
 
 
@@ -26,6 +26,7 @@ def clients() -> dict[str, str]:
         "python-dual": "the same, two peer connections",
         "node": f"Node `@livekit/rtc-node` {node}",
         "chromium": f"`livekit-client` {browser} in Chromium",
+        "firefox": f"`livekit-client` {browser} in Firefox",
         "go": f"Go `server-sdk-go` {go}, two peer connections",
         "go-single": "the same, one",
     }
@@ -58,6 +59,5 @@ class Matrix:
         return "\n".join(lines)
 
     def write(self) -> None:
-        if self.cells:
-            RESULTS.parent.mkdir(exist_ok=True)
-            RESULTS.write_text(json.dumps({"table": self.table(), "cells": self.cells}, indent=1))
+        SHOWN.parent.mkdir(exist_ok=True)
+        SHOWN.write_text(self.table() + "\n")

@@ -26,6 +26,8 @@ class Path:
         self.http_port, self.rtc_port = http_port, rtc_port
         self.way = asyncio.Event()
         self.way.set()
+        self.flow = asyncio.Event()
+        self.flow.set()
         self.accepted = 0
         self.writers: set[asyncio.StreamWriter] = set()
         self.media = MediaPath(rtc_port)
@@ -46,12 +48,17 @@ class Path:
         for writer in list(self.writers):
             writer.transport.abort()
 
+    def stall_signalling(self) -> None:
+        """Connections stay, and what is said on them arrives only after `mend`."""
+        self.flow.clear()
+
     def cut_media(self) -> None:
         self.media.cut = True
 
     def mend(self) -> None:
         self.media.cut = False
         self.way.set()
+        self.flow.set()
 
     def move(self) -> None:
         self.media.moves += 1
@@ -83,7 +90,9 @@ class Path:
             writer.write(head)
             if b"websocket" in head.lower():
                 while True:
-                    writer.write(await self._frame(reader, change))
+                    frame = await self._frame(reader, change)
+                    await self.flow.wait()
+                    writer.write(frame)
                     await writer.drain()
             while chunk := await reader.read(65_536):
                 writer.write(chunk)

@@ -22,6 +22,7 @@ FRAME = RATE // 50
 FOLDER = Path(sys.argv[1])
 tasks: set[asyncio.Task] = set()
 voice: dict = {}
+ears: dict[rtc.Track, rtc.AudioStream] = {}
 
 
 def say(event: str, **content) -> None:
@@ -41,7 +42,6 @@ def listen() -> None:
     room.on("participant_disconnected", lambda who: say("left", identity=who.identity, reason=who.disconnect_reason))
     room.on("track_published", lambda publication, who: say("published", identity=who.identity, sid=publication.sid))
     room.on("track_unpublished", lambda publication, who: say("unpublished", identity=who.identity, sid=publication.sid))
-    room.on("track_unsubscribed", lambda _track, _publication, who: say("unsubscribed", identity=who.identity))
     room.on("track_muted", lambda who, _publication: say("muted", identity=who.identity))
     room.on("track_unmuted", lambda who, _publication: say("unmuted", identity=who.identity))
     room.on("local_track_subscribed", lambda _track: say("listened_to"))
@@ -65,16 +65,23 @@ def listen() -> None:
         kind = "audio" if track.kind == rtc.TrackKind.KIND_AUDIO else "video"
         say("subscribed", identity=who.identity, kind=kind, sid=track.sid)
         if kind == "audio":
-            soon(record(track, who.identity))
+            ears[track] = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+            soon(record(ears[track], who.identity))
+
+    @room.on("track_unsubscribed")
+    def unsubscribed(track, _publication, who):
+        say("unsubscribed", identity=who.identity)
+        if track in ears:  # it would go on with silence
+            soon(ears.pop(track).aclose())
 
 
 def say_data(identity: str, topic: str | None, data: bytes) -> None:
     say("data", identity=identity, topic=topic or "", text=data[:200].decode(errors="replace"), length=len(data))
 
 
-async def record(track, identity: str) -> None:
+async def record(stream: rtc.AudioStream, identity: str) -> None:
     with (FOLDER / f"{identity}.s16").open("ab", buffering=0) as file:
-        async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
+        async for event in stream:
             file.write(bytes(event.frame.data))
 
 

@@ -1,0 +1,53 @@
+//! The table of docs/compatibility.md, client by feature: every cell is the result of a test.
+//!
+//! The end-to-end tests note what they show in `target/matrix.md` (tests/e2e/harness/matrix.py); here it is put between
+//! two marks of the page, or held against what stands there.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+const PAGE: &str = "docs/compatibility.md";
+/// What the last run showed.
+pub(crate) const SHOWN: &str = "target/matrix.md";
+const BEGIN: &str = "<!-- written by `cargo xtask matrix` -->\n";
+const END: &str = "<!-- end -->";
+
+/// Puts what the last run showed into the page.
+pub(crate) fn write(root: &Path) -> Result<()> {
+    let page = read(root, PAGE)?;
+    let (before, _, after) = parts(&page)?;
+    let text = format!("{before}{BEGIN}{}\n{END}{after}", read(root, SHOWN)?.trim_end());
+    fs::write(root.join(PAGE), text).with_context(|| format!("writing {PAGE}"))
+}
+
+/// Fails when the page says something else than the last run showed.
+pub(crate) fn check(root: &Path) -> Result<()> {
+    let (page, shown) = (read(root, PAGE)?, read(root, SHOWN)?);
+    let (_, table, _) = parts(&page)?;
+    if table.trim() == shown.trim() {
+        return Ok(());
+    }
+    for line in shown.lines().filter(|line| !table.contains(line)) {
+        println!("+ {line}");
+    }
+    for line in table.lines().filter(|line| !shown.contains(line)) {
+        println!("- {line}");
+    }
+    bail!("{PAGE} does not say what the tests show; to write it: cargo xtask matrix")
+}
+
+fn read(root: &Path, file: &str) -> Result<String> {
+    fs::read_to_string(root.join(file)).with_context(|| format!("reading {file}"))
+}
+
+/// What comes before the table, the table, and what comes after it.
+fn parts(page: &str) -> Result<(&str, &str, &str)> {
+    let marks = || {
+        let (before, rest) = page.split_once(BEGIN)?;
+        let (table, after) = rest.split_once(END)?;
+        Some((before, table, after))
+    };
+    marks().with_context(|| format!("{PAGE} has no table between {BEGIN:?} and {END:?}"))
+}
