@@ -310,8 +310,8 @@ fn a_client_can_ask_for_the_ends_of_its_session() {
             |signal| if let Response::Leave(leave) = signal { Some(leave.action()) } else { None },
         )
     };
-    assert_eq!(told(Scenario::NodeFailure(true)), []);
-    assert_eq!(told(Scenario::Migration(true)), []);
+    assert!(told(Scenario::NodeFailure(true)).is_empty());
+    assert!(told(Scenario::Migration(true)).is_empty());
     assert_eq!(told(Scenario::ServerLeave(true)), [Action::Disconnect]);
     assert_eq!(told(Scenario::LeaveRequestFullReconnect(true)), [Action::Reconnect]);
 }

@@ -21,6 +21,8 @@ pub(crate) struct Requirement {
     outstanding: Option<Outstanding>,
     /// The client resumes, and its first offer since is not answered yet.
     resuming: bool,
+    /// When it has surely resumed, and shall look at its tracks again.
+    look_again: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,12 @@ impl Requirement {
         self.pace.shown();
         self.pace.over(now, !unplaced.is_zero());
         if std::mem::take(&mut self.resuming) {
-            self.pace.freed(now + RESUMING);
+            self.look_again = Some(now + RESUMING);
+        }
+        // However often it offers meanwhile: it looks again when it has resumed.
+        self.look_again = self.look_again.filter(|at| now < *at);
+        if let Some(at) = self.look_again {
+            self.pace.freed(at);
         }
     }
 
