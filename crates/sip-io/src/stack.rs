@@ -60,9 +60,11 @@ impl Stack {
         let host = config.announced.clone().unwrap_or_else(|| local.ip().into());
         let tls = config.tls.as_ref().map(secured_listener).transpose()?;
         let tls_port = tls.as_ref().and_then(|(listener, _)| Some(listener.local_addr().ok()?.port()));
-        let announced = Announced { host: host.clone(), port: local.port() };
+        let tls_port = config.tls.as_ref().and_then(|tls| tls.announced_port).or(tls_port);
+        let port = config.announced_port.unwrap_or(local.port());
+        let announced = Announced { host: host.clone(), port };
         // Without a listener peers have the connection that we dialled, and nothing else to call back by.
-        let over_tls = Announced { host, port: tls_port.unwrap_or(local.port()) };
+        let over_tls = Announced { host, port: tls_port.unwrap_or(port) };
         config.agent.contacts = Contacts {
             udp: Some(announced.clone()),
             tcp: Some(announced.clone()),

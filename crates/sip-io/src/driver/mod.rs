@@ -25,7 +25,7 @@ use crate::leg::LegHandle;
 use crate::probe::Probes;
 use crate::resolve::Penalties;
 use crate::stats::Counters;
-use crate::stream::{ConnectionId, Pool};
+use crate::stream::{ConnectionId, Ended, Pool};
 use crate::tls::Profiles;
 use crate::trace::{Direction, Tap};
 use datagrams::Datagrams;
@@ -111,7 +111,7 @@ pub(crate) async fn run(
         datagrams: Datagrams::new(udp.clone()),
         udp: udp.clone(),
         local,
-        pool: Pool::new(config.max_connections, config.connect_timeout, profiles, events.clone()),
+        pool: Pool::new(&config, profiles, events.clone()),
         probes: Probes::new(local.ip(), events),
         penalties,
         legs: Legs::new(),
@@ -202,8 +202,10 @@ impl Driver {
                     Counters::add(&self.counters.framing_lost);
                 }
                 debug!(%error, "SIP connection ended");
-                if self.pool.ended(id, to) {
-                    self.agent.transport_failed(now, to, &error);
+                match self.pool.ended(id, to) {
+                    Some(Ended::Served) => self.agent.connection_lost(now, to, &error),
+                    Some(Ended::Unused) => self.agent.transport_failed(now, to, &error),
+                    None => {}
                 }
             }
             NetEvent::Probed { address, error } => {

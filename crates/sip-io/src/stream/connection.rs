@@ -10,11 +10,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::ConnectionId;
-use super::opening::{Setup, Stream, failure, open};
+use super::opening::{Setup, Stream, broken, open};
 use crate::driver::NetEvent;
 
-/// A quiet connection that we dialled is pinged this often: NATs forget flows after a minute or more (RFC 5626 §4.4.1).
-const PING_EVERY: Duration = Duration::from_secs(30);
 /// A peer that does not take a message for so long has lost the connection.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// An accepted connection must bring a whole message within this time.
@@ -36,7 +34,7 @@ pub(super) async fn run(
     queue: mpsc::Receiver<Bytes>,
     events: mpsc::Sender<NetEvent>,
 ) {
-    let connection = Connection { id, to, dialled: setup.is_dialled() };
+    let connection = Connection { id, to, ping_every: setup.ping_every() };
     let end = match open(setup, to).await {
         Ok(stream) => connection.talk(stream, queue, &events).await,
         Err(error) => End::Failed(error),
@@ -54,7 +52,8 @@ pub(super) async fn run(
 struct Connection {
     id: ConnectionId,
     to: Destination,
-    dialled: bool,
+    /// `None` for one that we did not dial.
+    ping_every: Option<Duration>,
 }
 
 impl Connection {
@@ -70,7 +69,7 @@ impl Connection {
         };
         let local = match local {
             Ok(local) => local,
-            Err(error) => return End::Failed(failure(self.to, &error)),
+            Err(error) => return End::Failed(broken(self.to, &error)),
         };
         let flow = Flow { transport: self.to.transport, local, remote: self.to.addr };
         match stream {
@@ -110,7 +109,7 @@ impl Connection {
     ) -> End {
         let mut framer = Framer::new();
         let mut buffer = vec![0; READ_BYTES];
-        let mut proven = self.dialled;
+        let mut proven = self.ping_every.is_some();
         let first_message_due = Instant::now() + FIRST_MESSAGE_LIMIT;
         loop {
             let read = tokio::select! {
@@ -120,7 +119,7 @@ impl Connection {
             match read {
                 Ok(0) => return self.lost(),
                 Ok(length) => framer.push(&buffer[..length]),
-                Err(error) => return End::Failed(failure(self.to, &error)),
+                Err(error) => return End::Failed(broken(self.to, &error)),
             }
             loop {
                 match framer.next_frame() {
@@ -147,14 +146,14 @@ impl Connection {
         mut queue: mpsc::Receiver<Bytes>,
     ) -> End {
         loop {
-            let quiet_until = Instant::now() + PING_EVERY;
+            let ping_at = self.ping_every.map(|quiet| Instant::now() + quiet);
             let bytes = tokio::select! {
                 queued = queue.recv() => match queued {
                     Some(bytes) => bytes,
                     None => return End::Released,
                 },
                 () = pong.notified() => Bytes::from_static(b"\r\n"),
-                () = sleep_until(quiet_until), if self.dialled => Bytes::from_static(b"\r\n\r\n"),
+                () = quiet(ping_at) => Bytes::from_static(b"\r\n\r\n"),
             };
             let written = async {
                 stream.write_all(&bytes).await?;
@@ -162,7 +161,7 @@ impl Connection {
             };
             match timeout(WRITE_LIMIT, written).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => return End::Failed(failure(self.to, &error)),
+                Ok(Err(error)) => return End::Failed(broken(self.to, &error)),
                 Err(_) => return self.lost(),
             }
         }
@@ -170,5 +169,12 @@ impl Connection {
 
     fn lost(self) -> End {
         End::Failed(TransportError::ConnectionLost { destination: self.to })
+    }
+}
+
+async fn quiet(until: Option<Instant>) {
+    match until {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

@@ -8,7 +8,7 @@ mod connection;
 mod opening;
 mod pool;
 
-pub(crate) use pool::{Pool, Route};
+pub(crate) use pool::{Ended, Pool, Route};
 
 /// Tells one connection from a later one to the same address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

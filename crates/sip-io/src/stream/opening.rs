@@ -9,22 +9,33 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::tls::Profile;
+use crate::tls::{Profile, is_tls, reason};
 
+/// How long what was written may stay unacknowledged, the pings of a quiet connection included.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(5);
 /// A handshake that a peer begins takes no longer.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be done to have a connection.
 pub(super) enum Setup {
-    /// We open it, over TLS to a peer that must be this one.
-    Dial { limit: Duration, peer: Option<Arc<Profile>> },
+    /// We open it, over TLS to a peer that must be this one, and keep it alive.
+    Dial { limit: Duration, ping_every: Duration, peer: Option<Arc<Profile>> },
     /// The peer has opened it.
     Accepted { stream: TcpStream, tls: Option<TlsAcceptor> },
 }
 
 impl Setup {
     pub(super) fn is_dialled(&self) -> bool {
-        matches!(self, Setup::Dial { .. })
+        self.ping_every().is_some()
+    }
+
+    /// `None`: who has opened it keeps it alive.
+    pub(super) fn ping_every(&self) -> Option<Duration> {
+        match self {
+            Setup::Dial { ping_every, .. } => Some(*ping_every),
+            Setup::Accepted { .. } => None,
+        }
     }
 }
 
@@ -47,7 +58,7 @@ pub(super) async fn open(setup: Setup, to: Destination) -> Result<Stream, Transp
 }
 
 async fn establish(setup: Setup, to: Destination) -> Result<Stream, TransportError> {
-    let secured = |error: io::Error| TransportError::Tls { destination: to, detail: error.to_string() };
+    let secured = |error: io::Error| TransportError::Tls { destination: to, detail: reason(&error) };
     match setup {
         Setup::Accepted { stream, tls: None } => Ok(Stream::Plain(prepared(stream))),
         Setup::Accepted { stream, tls: Some(acceptor) } => {
@@ -68,11 +79,24 @@ async fn establish(setup: Setup, to: Destination) -> Result<Stream, TransportErr
 fn prepared(stream: TcpStream) -> TcpStream {
     // Messages are whole writes: waiting to join them only delays them. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
+    // What the peer's machine does not even acknowledge is lost; without this the kernel hopes on for a quarter of an hour.
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_LIMIT));
     stream
+}
+
+/// What ended a connection that was open.
+pub(super) fn broken(destination: Destination, error: &io::Error) -> TransportError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => TransportError::ConnectionLost { destination },
+        _ => failure(destination, error),
+    }
 }
 
 pub(super) fn failure(destination: Destination, error: &io::Error) -> TransportError {
     match error.kind() {
+        // A peer that asks for a certificate says so only once it has seen none (TLS 1.3).
+        _ if is_tls(error) => TransportError::Tls { destination, detail: reason(error) },
         io::ErrorKind::ConnectionRefused => TransportError::Refused { destination },
         io::ErrorKind::TimedOut => TransportError::ConnectTimeout { destination },
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use super::ConnectionId;
 use super::connection;
 use super::opening::Setup;
+use crate::config::StackConfig;
 use crate::driver::NetEvent;
 use crate::tls::Profiles;
 
@@ -29,6 +30,15 @@ pub(crate) struct Route {
     pub(crate) destination: Destination,
 }
 
+/// What a connection was good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Messages came over it.
+    Served,
+    /// None ever did, or it was never open.
+    Unused,
+}
+
 /// Dialled connections are known by where they lead and whom they were verified for, accepted ones by where they come
 /// from; and all by their two ends.
 #[derive(Debug)]
@@ -39,6 +49,7 @@ pub(crate) struct Pool {
     profiles: Arc<Profiles>,
     limit: usize,
     connect_timeout: Duration,
+    ping_every: Duration,
     next_id: u64,
     /// Connections closed to make room.
     pub(crate) shed: u64,
@@ -56,19 +67,15 @@ struct Entry {
 }
 
 impl Pool {
-    pub(crate) fn new(
-        limit: usize,
-        connect_timeout: Duration,
-        profiles: Arc<Profiles>,
-        events: mpsc::Sender<NetEvent>,
-    ) -> Self {
+    pub(crate) fn new(config: &StackConfig, profiles: Arc<Profiles>, events: mpsc::Sender<NetEvent>) -> Self {
         Self {
             connections: HashMap::new(),
             by_flow: HashMap::new(),
             events,
             profiles,
-            limit,
-            connect_timeout,
+            limit: config.max_connections,
+            connect_timeout: config.connect_timeout,
+            ping_every: config.ping_every,
             next_id: 0,
             shed: 0,
         }
@@ -107,7 +114,8 @@ impl Pool {
             },
             Transport::Tcp | Transport::Udp => None,
         };
-        let queue = self.open(now, to, Setup::Dial { limit: self.connect_timeout, peer });
+        let (limit, ping_every) = (self.connect_timeout, self.ping_every);
+        let queue = self.open(now, to, Setup::Dial { limit, ping_every, peer });
         // The queue is new and empty.
         let _ = queue.try_send(bytes);
         Ok(())
@@ -136,13 +144,12 @@ impl Pool {
         }
     }
 
-    /// A connection has ended. `false` if another has taken its place or it was given up here.
-    pub(crate) fn ended(&mut self, id: ConnectionId, to: Destination) -> bool {
-        let current = self.connections.get(&to).is_some_and(|entry| entry.id == id);
-        if current {
-            self.remove(to);
-        }
-        current
+    /// A connection has ended. `None` if another has taken its place or it was given up here.
+    pub(crate) fn ended(&mut self, id: ConnectionId, to: Destination) -> Option<Ended> {
+        let entry = self.connections.get(&to).filter(|entry| entry.id == id)?;
+        let ended = if entry.flow.is_some() { Ended::Served } else { Ended::Unused };
+        self.remove(to);
+        Some(ended)
     }
 
     fn remove(&mut self, to: Destination) {

@@ -4,8 +4,10 @@
 //! name. It does so before a connection is used, and a connection serves only calls that ask for the same proof.
 
 mod profiles;
+mod reason;
 
 pub(crate) use profiles::{Profile, Profiles};
+pub(crate) use reason::{is_tls, reason};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -33,6 +35,16 @@ pub struct TlsOptions {
     pub alpn: Vec<String>,
 }
 
+impl TlsOptions {
+    /// Finds out what is wrong before a call does: certificates and keys are read, and belong together.
+    ///
+    /// # Errors
+    /// Says which text is not usable.
+    pub fn check(&self) -> Result<(), TlsError> {
+        profiles::check(self)
+    }
+}
+
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions")
@@ -49,6 +61,8 @@ impl fmt::Debug for TlsOptions {
 pub struct TlsListen {
     /// The address; SIP over TLS usually has port 5061.
     pub listen: SocketAddr,
+    /// The port that is announced, where a NAT makes another one of it.
+    pub announced_port: Option<u16>,
     /// Our certificate chain (PEM).
     pub certificate_pem: String,
     /// Its private key (PEM).

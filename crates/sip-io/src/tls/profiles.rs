@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use sip::TlsPeer;
 use sip::msg::Host;
@@ -80,13 +81,7 @@ impl Profiles {
             Some(pem) => builder.with_root_certificates(own_roots(pem)?),
             None => builder.dangerous().with_custom_certificate_verifier(self.system_roots()?),
         };
-        let mut config = match (&options.certificate_pem, &options.key_pem) {
-            (None, None) => builder.with_no_client_auth(),
-            (Some(chain), Some(pem)) => builder
-                .with_client_auth_cert(certificates(chain, "the client certificate")?, key(pem)?)
-                .map_err(|error| TlsError::Identity(error.to_string()))?,
-            _ => return Err(TlsError::HalfIdentity),
-        };
+        let mut config = identified(builder, options)?;
         config.alpn_protocols = protocols(&options.alpn);
         Ok(Profile { name: server, config: Arc::new(config) })
     }
@@ -131,6 +126,29 @@ impl Table {
         self.list.insert(self.last, Known { key, profile, used });
         TlsPeer(self.last)
     }
+}
+
+/// With our certificate, if there is one.
+fn identified(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    options: &TlsOptions,
+) -> Result<ClientConfig, TlsError> {
+    match (&options.certificate_pem, &options.key_pem) {
+        (None, None) => Ok(builder.with_no_client_auth()),
+        (Some(chain), Some(pem)) => builder
+            .with_client_auth_cert(certificates(chain, "the client certificate")?, key(pem)?)
+            .map_err(|error| TlsError::Identity(error.to_string())),
+        _ => Err(TlsError::HalfIdentity),
+    }
+}
+
+/// Whether everything in `options` can be read.
+pub(super) fn check(options: &TlsOptions) -> Result<(), TlsError> {
+    let roots = options.ca_pem.as_deref().map_or(Ok(RootCertStore::empty()), own_roots)?;
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::Identity(error.to_string()))?;
+    identified(builder.with_root_certificates(roots), options).map(drop)
 }
 
 /// An address without the brackets that URIs have.
@@ -182,6 +200,9 @@ mod tests {
         assert_eq!(error, TlsError::NoCertificate("the certificate authority"));
         let secret = TlsOptions { key_pem: Some("SECRET".into()), ..options() };
         assert!(!format!("{secret:?}").contains("SECRET"));
+        assert_eq!(empty.check(), Err(TlsError::NoCertificate("the certificate authority")));
+        assert_eq!(half.check(), Err(TlsError::HalfIdentity));
+        assert_eq!(options().check(), Ok(()));
         let bad_name = TlsOptions { server_name: Some("a b".into()), ..options() };
         assert_eq!(profiles.number(&host("a"), &bad_name), Err(TlsError::Name("a b".into())));
     }

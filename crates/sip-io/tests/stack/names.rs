@@ -190,8 +190,7 @@ async fn a_target_that_says_nothing_is_followed_by_the_next() {
             ("one.trunk.test.", here()),
             ("two.trunk.test.", here()),
         ];
-        let mut config = asking(name_server(Some(zone)).await).await;
-        config.agent.timers.silence_limit = Duration::from_secs(1);
+        let config = asking(name_server(Some(zone)).await).await;
         let stack = Stack::bind(config).await.unwrap().0;
         let started = Instant::now();
         let placed = invite(phone.local_addr(), transport);

@@ -55,6 +55,7 @@ async fn secured_callee(identity: &Identity) -> (Stack, Incoming) {
     let mut config = config(Inbound::Offer);
     config.tls = Some(TlsListen {
         listen: "127.0.0.1:0".parse().unwrap(),
+        announced_port: None,
         certificate_pem: identity.certificate.clone(),
         key_pem: identity.key.clone(),
         alpn: Vec::new(),
@@ -217,6 +218,7 @@ async fn a_listener_without_a_usable_certificate_says_so() {
     let mut config = config(Inbound::Offer);
     config.tls = Some(TlsListen {
         listen: "127.0.0.1:0".parse().unwrap(),
+        announced_port: None,
         certificate_pem: "nothing".into(),
         key_pem: identity.key,
         alpn: Vec::new(),

@@ -74,6 +74,9 @@ impl Agent {
     }
 
     fn on_invite(&mut self, now: Instant, request: &Request, flow: &Flow) {
+        if self.is_our_own(request) {
+            return self.decline(now, request, flow, StatusCode::LOOP_DETECTED);
+        }
         match self.config.inbound {
             Inbound::Offer if self.is_full() => {
                 self.decline(now, request, flow, StatusCode::SERVICE_UNAVAILABLE)
@@ -136,6 +139,14 @@ impl Agent {
     fn leg_of(&self, request: &Request) -> Option<LegId> {
         let key = (request.headers.call_id().ok()?.to_owned(), request.headers.to_tag()?);
         self.dialogs.get(&key).copied()
+    }
+
+    /// An INVITE of ours that proxies have sent round in a circle: no other has our tag in From.
+    fn is_our_own(&self, request: &Request) -> bool {
+        let (Ok(call_id), Some(tag)) = (request.headers.call_id(), request.headers.from_tag()) else {
+            return false;
+        };
+        self.dialogs.contains_key(&(call_id.to_owned(), tag))
     }
 
     fn decline(&mut self, now: Instant, request: &Request, flow: &Flow, status: StatusCode) {

@@ -20,7 +20,7 @@ use rand::{RngCore, SeedableRng};
 use crate::leg::{Context, Identity, Leg, LegEvent, LegId};
 use crate::target::{Destination, Failed, Oversize, TransportError};
 use crate::timer::Deadlines;
-use crate::txn::Layer;
+use crate::txn::{Expired, Layer};
 use stateless::Stateless;
 
 /// How much an agent holds, and what it has turned away since it began.
@@ -97,8 +97,20 @@ impl Agent {
     /// The shell could not deliver to `destination`. Requests that were answered already are not affected: their
     /// peer finds its own way back.
     pub fn transport_failed(&mut self, now: Instant, destination: Destination, error: &TransportError) {
-        for failed in self.txns.clients.fail(destination) {
-            self.with_leg(now, LegId(failed.owner), |leg, cx| leg.on_undelivered(cx, failed.id, error));
+        let failed = self.txns.clients.fail(destination);
+        self.undelivered(now, failed, error);
+    }
+
+    /// A connection over which messages had come is gone. Requests without any answer go once more, over a new one; those
+    /// that had gone twice are lost. Calls that are up go on: their next request opens a connection.
+    pub fn connection_lost(&mut self, now: Instant, destination: Destination, error: &TransportError) {
+        let failed = self.txns.clients.renew(destination, &mut self.txns.out);
+        self.undelivered(now, failed, error);
+    }
+
+    fn undelivered(&mut self, now: Instant, failed: Vec<Expired>, error: &TransportError) {
+        for Expired { owner, id } in failed {
+            self.with_leg(now, LegId(owner), |leg, cx| leg.on_undelivered(cx, id, error));
         }
     }
 

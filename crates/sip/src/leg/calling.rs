@@ -53,8 +53,10 @@ impl Leg {
         seed: u64,
     ) -> Option<Leg> {
         let auth = Authenticator::new(invite.credentials.clone(), seed);
+        let scheme = invite.request_uri.scheme();
         let mut leg = Leg::new(id, Phase::Calling, invite.call_id.clone(), invite.from_tag.clone(), auth);
         leg.calling = Some(Calling::new(invite, targets, options));
+        leg.scheme = scheme;
         leg.send_invite(cx).then_some(leg)
     }
 
@@ -334,7 +336,7 @@ impl Calling {
         headers.push(HeaderName::To, &invite.to);
         headers.push(HeaderName::CallId, invite.call_id.as_str());
         headers.push(HeaderName::CSeq, CSeq::new(self.number, Method::Invite));
-        cx.identity.describe(headers, transport);
+        cx.identity.describe(headers, transport, invite.request_uri.scheme());
         session.offer(cx.timers, headers);
         headers.push(HeaderName::UserAgent, cx.identity.user_agent.as_str());
         add_custom(headers, &invite.headers);

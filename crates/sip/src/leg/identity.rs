@@ -1,6 +1,6 @@
 //! What every message of ours says about us: Via, Contact, Allow, Supported, User-Agent.
 
-use crate::msg::{HeaderName, HeaderValue, Headers, NameAddr, Transport, Uri, Via};
+use crate::msg::{HeaderName, HeaderValue, Headers, NameAddr, Scheme, Transport, Uri, Via};
 use crate::target::Contacts;
 
 /// The methods a leg answers with something else than 405.
@@ -48,15 +48,20 @@ impl Identity {
         Some(Via::new(transport, announced.host.clone(), Some(announced.port), branch))
     }
 
-    pub(crate) fn contact(&self, transport: Transport) -> Option<NameAddr> {
+    /// `sips:` in a call that began with `sips:` (RFC 3261 §8.1.1.8), which says TLS by itself.
+    pub(crate) fn contact(&self, transport: Transport, scheme: Scheme) -> Option<NameAddr> {
         let announced = self.contacts.get(transport)?;
-        let uri = Uri::sip(announced.host.clone()).with_port(Some(announced.port));
-        Some(NameAddr::new(if transport == Transport::Udp { uri } else { uri.with_transport(transport) }))
+        let (host, port) = (announced.host.clone(), Some(announced.port));
+        Some(NameAddr::new(match (scheme, transport) {
+            (Scheme::Sips, Transport::Tls) => Uri::sips(host).with_port(port),
+            (_, Transport::Udp) => Uri::sip(host).with_port(port),
+            _ => Uri::sip(host).with_port(port).with_transport(transport),
+        }))
     }
 
     /// Contact, Allow and Supported: on everything that opens or moves a dialog.
-    pub(crate) fn describe(&self, headers: &mut Headers, transport: Transport) {
-        if let Some(contact) = self.contact(transport) {
+    pub(crate) fn describe(&self, headers: &mut Headers, transport: Transport, scheme: Scheme) {
+        if let Some(contact) = self.contact(transport, scheme) {
             headers.push(HeaderName::Contact, contact);
         }
         capabilities(headers);

@@ -58,7 +58,7 @@ pub(crate) use session::too_short;
 use std::time::Instant;
 
 use crate::auth::Authenticator;
-use crate::msg::Response;
+use crate::msg::{Response, Scheme};
 use crate::target::{Flow, TransportError};
 use crate::txn::ClientId;
 use answered::SentAck;
@@ -101,6 +101,8 @@ pub(crate) struct Leg {
     phase: Phase,
     call_id: String,
     local_tag: String,
+    /// Of the URI that was called.
+    scheme: Scheme,
     auth: Authenticator,
     /// The caller's side of the INVITE.
     calling: Option<Calling>,
@@ -125,6 +127,7 @@ impl Leg {
             phase,
             call_id,
             local_tag,
+            scheme: Scheme::Sip,
             auth,
             calling: None,
             ringing: None,

@@ -102,7 +102,7 @@ impl Leg {
         body: Option<String>,
     ) {
         let mut response = Response::to(request, StatusCode::OK);
-        cx.identity.describe(&mut response.headers, flow.transport);
+        cx.identity.describe(&mut response.headers, flow.transport, self.scheme);
         if matches!(self.phase, Phase::Up) {
             self.session.agree(cx.now, request, &mut response);
         }

@@ -2,7 +2,7 @@
 
 use super::calling::Calling;
 use super::{Context, Leg, LegEvent, Phase, Redirects};
-use crate::msg::{NameAddr, Response, Uri};
+use crate::msg::{NameAddr, Response, Scheme, Uri};
 use crate::target::{Contacts, Destination, Targets, Transport};
 
 /// Redirections of one call that are followed.
@@ -85,7 +85,10 @@ impl Calling {
         let same_address = host.ip() == Some(self.targets.current().addr.ip());
         let secured = self.targets.current().transport == Transport::Tls;
         let transport = self.transport_to(uri, served);
-        (same_name || same_address) && transport.is_some_and(|t| !secured || t == Transport::Tls)
+        let less_secure = self.invite.request_uri.scheme() == Scheme::Sips && uri.scheme() != Scheme::Sips;
+        (same_name || same_address)
+            && !less_secure
+            && transport.is_some_and(|t| !secured || t == Transport::Tls)
     }
 
     /// `None` for a transport that is not served.

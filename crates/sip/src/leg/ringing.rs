@@ -37,6 +37,7 @@ impl Leg {
         let server = cx.open(id, request, flow)?;
         let call_id = request.headers.call_id().ok()?.to_owned();
         let mut leg = Leg::new(id, Phase::Ringing, call_id, local_tag, Authenticator::new(None, seed));
+        leg.scheme = request.uri.scheme();
         leg.branches.choose(dialog.remote_tag());
         leg.branches.insert(dialog, false);
         let deadline = cx.now + cx.timers.ringing_limit;
@@ -150,7 +151,7 @@ impl Ringing {
         response.headers.set_to_tag(tag);
         if status.code() < 300 {
             response.headers.copy_from(&self.request.headers, &HeaderName::RecordRoute);
-            cx.identity.describe(&mut response.headers, self.transport);
+            cx.identity.describe(&mut response.headers, self.transport, self.request.uri.scheme());
         }
         response.headers.push(HeaderName::Server, cx.identity.user_agent.as_str());
         if let Some(body) = body {

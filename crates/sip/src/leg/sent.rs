@@ -89,7 +89,7 @@ impl Leg {
         let mut request = dialog.request(draft.method.clone());
         let hop = dialog.next_hop(&cx.identity.contacts);
         if draft.method == Method::Invite || draft.method == Method::Update {
-            cx.identity.describe(&mut request.headers, hop.destination.transport);
+            cx.identity.describe(&mut request.headers, hop.destination.transport, self.scheme);
             self.session.keep(&mut request.headers);
         }
         if let Some((name, value)) = &draft.own {

@@ -60,6 +60,16 @@ impl Uri {
         Self(Repr::Sip(Box::new(parts)))
     }
 
+    /// `sips:host`
+    #[must_use]
+    pub fn sips(host: Host) -> Self {
+        let mut uri = Self::sip(host);
+        if let Some(sip) = uri.sip_mut() {
+            sip.secure = true;
+        }
+        uri
+    }
+
     /// With this user part, escaped where it must be. No effect on a URI that is not `sip:` or `sips:`, here and below.
     #[must_use]
     pub fn with_user(mut self, user: &str) -> Self {

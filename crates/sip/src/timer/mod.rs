@@ -61,7 +61,7 @@ impl Default for Timers {
             t4: Duration::from_secs(5),
             ringing_limit: Duration::from_secs(600),
             offer_limit: Duration::from_secs(10),
-            silence_limit: Duration::from_secs(4),
+            silence_limit: Duration::from_secs(1),
             stream_silence_limit: Duration::from_secs(1),
             last_silence_limit: None,
             session: SessionTimers::default(),

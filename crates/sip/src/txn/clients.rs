@@ -31,6 +31,8 @@ struct Client {
     hop: Hop,
     sent_by: String,
     bytes: Bytes,
+    /// It was sent once more over a new connection, since the first was lost.
+    renewed: bool,
     /// INVITE: what its ACK is made from, then the ACK itself.
     ack: Ack,
 }
@@ -108,7 +110,7 @@ impl Clients {
         self.deadlines.set(id, machine.deadline());
         self.by_branch.insert(key.clone(), id);
         let ack = if is_invite { Ack::From(Box::new(ack_ingredients(request))) } else { Ack::None };
-        self.table.insert(id, Client { machine, key, owner, hop, sent_by, bytes, ack });
+        self.table.insert(id, Client { machine, key, owner, hop, sent_by, bytes, renewed: false, ack });
         Some(id)
     }
 
@@ -168,22 +170,30 @@ impl Clients {
     /// Ends and returns the transactions that had not reached `destination` for all we know: nothing was heard. Those
     /// that went over a connection to there count, wherever they would go without it.
     pub(crate) fn fail(&mut self, destination: Destination) -> Vec<Expired> {
-        let by_flow = |hop: &Hop| {
-            let same =
-                |flow: Flow| flow.transport == destination.transport && flow.remote == destination.addr;
-            destination.transport.is_reliable() && hop.flow.is_some_and(same)
-        };
-        let failed: Vec<Expired> = self
-            .table
-            .iter()
-            .filter(|(_, client)| client.hop.destination == destination || by_flow(&client.hop))
-            .filter(|(_, client)| client.machine.is_unanswered())
-            .map(|(id, client)| Expired { owner: client.owner, id: *id })
-            .collect();
-        for expired in &failed {
+        self.end(|client| client.is_unanswered_by(destination))
+    }
+
+    /// A connection that had served before was lost: the peer may have closed it just when these requests went out. They
+    /// go once more, over a new one; a peer that had them takes them for copies, by their branch. Ends and returns those
+    /// that have gone twice.
+    pub(crate) fn renew(&mut self, destination: Destination, out: &mut VecDeque<Transmit>) -> Vec<Expired> {
+        let twice = self.end(|client| client.renewed && client.is_unanswered_by(destination));
+        let lost = self.table.values_mut().filter(|client| client.is_unanswered_by(destination));
+        for client in lost {
+            client.renewed = true;
+            client.hop.flow = None;
+            out.push_back(client.hop.transmit(client.bytes.clone()));
+        }
+        twice
+    }
+
+    fn end(&mut self, which: impl Fn(&Client) -> bool) -> Vec<Expired> {
+        let chosen = self.table.iter().filter(|(_, client)| which(client));
+        let ended: Vec<_> = chosen.map(|(id, client)| Expired { owner: client.owner, id: *id }).collect();
+        for expired in &ended {
             self.abandon(expired.id);
         }
-        failed
+        ended
     }
 
     /// Forgets a transaction; whatever still comes for it is stray.
@@ -225,6 +235,14 @@ pub(crate) enum Matched {
 }
 
 impl Client {
+    /// Nothing was heard of `destination`, where it went: for all we know, or over a connection to there, wherever it
+    /// would go without it.
+    fn is_unanswered_by(&self, destination: Destination) -> bool {
+        let same = |flow: Flow| flow.transport == destination.transport && flow.remote == destination.addr;
+        let by_flow = destination.transport.is_reliable() && self.hop.flow.is_some_and(same);
+        self.machine.is_unanswered() && (self.hop.destination == destination || by_flow)
+    }
+
     fn acknowledge(&mut self, response: &Response, out: &mut VecDeque<Transmit>) {
         let Ack::From(request) = &mut self.ack else { return };
         if let Some(to) = response.headers.get(&HeaderName::To) {

@@ -12,7 +12,7 @@ mod key;
 mod server;
 mod servers;
 
-pub(crate) use clients::{ClientId, Clients, Matched};
+pub(crate) use clients::{ClientId, Clients, Expired, Matched};
 pub(crate) use servers::{Received, ServerId, Servers, reply_hop};
 
 use std::collections::VecDeque;

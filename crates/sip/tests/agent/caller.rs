@@ -244,3 +244,25 @@ fn nothing_else_is_offered_after_hanging_up() {
     wire.silent();
     wire.told(&["Failed 488", "Ended"]);
 }
+
+/// A proxy whose routing leads back to us: the caller should hear of the loop, not of a stranger's refusal.
+#[test]
+fn our_own_invite_that_comes_back_is_a_loop() {
+    let mut config = crate::support::config(crate::support::addr(crate::support::wire::OURS));
+    config.inbound = sip::Inbound::Refuse(403);
+    let mut wire = Wire::with(config);
+    let (_, invite) = wire.call();
+    let mut back = invite.clone();
+    let via =
+        sip::msg::Via::new(sip::Transport::Udp, wire.peer().addr.ip().into(), Some(5060), "z9hG4bKproxy");
+    back.headers.push_front(HeaderName::Via, via);
+    wire.send(&back);
+    wire.response(482);
+    back.headers.remove(&HeaderName::From);
+    back.headers.push(HeaderName::From, "<sip:somebody@192.0.2.1>;tag=else");
+    wire.send(&back);
+    wire.response(403);
+    wire.reply(&invite, 482, "b");
+    wire.request(Method::Ack);
+    wire.told(&["Failed 482", "Ended"]);
+}
