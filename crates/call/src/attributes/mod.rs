@@ -9,6 +9,7 @@
 //! | `sip.callID`, `sip.trunkID` | with the join | `join` |
 //! | `sip.phoneNumber`, `sip.hostname`, `sip.trunkPhoneNumber` | with the join, unless the number is hidden | `join` |
 //! | `sip.callStatus` | with the join, then at every change of state | [`CallStatus`] |
+//! | `sip.progress` | what the network said last before the answer: `ringing`, `forwarded`, `queued`, `session_progress` | [`progress_attribute`] |
 //! | `sip.hold` | `true` when the phone holds the call, `false` when it takes it up again | [`hold_attribute`] |
 //! | `sip.twilio.*`, `sip.telnyx.*`, `sip.amazon.*` | as responses bring the carrier's own headers | `provider` |
 //! | `sip.callIDFull`, `sip.callTag`, `sip.h.*`, mapped headers | in one update at the answer, before `automation` or `active` | `headers` |
@@ -30,6 +31,22 @@ pub const CALL_TAG: &str = "sip.callTag";
 
 /// Key of whether the phone holds the call; not there until it does for the first time.
 pub const HOLD: &str = "sip.hold";
+
+/// Key of what the network said last before the answer; not there while it has said nothing but 100.
+pub const PROGRESS: &str = "sip.progress";
+
+/// The attribute that tells apart what is one `ringing` in [`CALL_STATUS`]; `None` for codes that say nothing more.
+#[must_use]
+pub fn progress_attribute(code: u16) -> Option<(String, String)> {
+    let progress = match code {
+        180 => "ringing",
+        181 => "forwarded",
+        182 => "queued",
+        183 => "session_progress",
+        _ => return None,
+    };
+    Some((PROGRESS.to_owned(), progress.to_owned()))
+}
 
 /// The attribute that shows whether the phone holds the call.
 #[must_use]

@@ -1,4 +1,6 @@
 //! SIP addresses of a plan (RFC 3261 §19.1): built from a number and a host, or taken over from the request.
+//!
+//! `sips:` means TLS on every hop (RFC 3261 §26.2.2); `sip:` with `transport=tls`, LiveKit's form, means it on the first.
 
 use std::fmt;
 
@@ -11,6 +13,8 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream, encrypted; the peer proves who it is.
+    Tls,
 }
 
 impl Transport {
@@ -20,6 +24,7 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         }
     }
 }
@@ -56,13 +61,15 @@ pub struct NextHop {
     pub host: String,
     /// As written; absent means the default of the transport, after a look for SRV records.
     pub port: Option<u16>,
-    /// As written, else UDP.
-    pub transport: Transport,
+    /// As written, TLS for `sips:`. `None` leaves the choice to the host's own records, then to UDP (RFC 3263 §4.1).
+    pub transport: Option<Transport>,
 }
 
-/// A parsed `sip:` URI: what a plan needs to know of it.
+/// A parsed `sip:` or `sips:` URI: what a plan needs to know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SipUri {
+    /// `sips:`
+    pub(super) secure: bool,
     /// Already percent-encoded; empty when there is none.
     pub(super) user: String,
     pub(super) host: String,
@@ -86,7 +93,7 @@ impl SipUri {
             return Err("address must be set".to_owned());
         }
         let (host, port) = split_host_port(host_port)?;
-        Ok(Self { user: encode_user(user)?, host, port, transport, rest: String::new() })
+        Ok(Self { secure: false, user: encode_user(user)?, host, port, transport, rest: String::new() })
     }
 
     /// Parses a URI as a user wrote it, with or without angle brackets.
@@ -96,30 +103,43 @@ impl SipUri {
         if text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"')) {
             return Err("it holds characters that a URI cannot hold".to_owned());
         }
-        let text = strip_scheme(text)?;
+        let (secure, text) = strip_scheme(text)?;
         let (user, rest) = text.rsplit_once('@').unwrap_or(("", text));
         let end = rest.find([';', '?']).unwrap_or(rest.len());
         let (host_port, parameters) = rest.split_at(end);
         let (host, port) = split_host_port(host_port)?;
         let (transport, rest) = take_transport(parameters)?;
-        Ok(Self { user: user.to_owned(), host, port, transport, rest })
+        let uri = Self { secure, user: user.to_owned(), host, port, transport, rest };
+        uri.protected(transport)?;
+        Ok(uri)
     }
 
-    /// Puts the transport of the request above the one in the URI.
-    pub(super) fn with_transport(mut self, transport: Option<Transport>) -> Self {
-        self.transport = transport.or(self.transport);
-        self
+    /// Puts the transport of the request above the one in the URI. `sips:` names it already.
+    pub(super) fn with_transport(mut self, transport: Option<Transport>) -> Result<Self, Flaw> {
+        self.protected(transport)?;
+        if !self.secure {
+            self.transport = transport.or(self.transport);
+        }
+        Ok(self)
+    }
+
+    fn protected(&self, transport: Option<Transport>) -> Result<(), Flaw> {
+        if self.secure && transport == Some(Transport::Udp) {
+            return Err("its transport should be tcp or tls: sips is TLS over TCP".to_owned());
+        }
+        Ok(())
     }
 
     pub(super) fn next_hop(&self) -> NextHop {
         let host = self.host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        NextHop { host, port: self.port, transport: self.transport.unwrap_or(Transport::Udp) }
+        let transport = if self.secure { Some(Transport::Tls) } else { self.transport };
+        NextHop { host, port: self.port, transport }
     }
 }
 
 impl fmt::Display for SipUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sip:")?;
+        f.write_str(if self.secure { "sips:" } else { "sip:" })?;
         if !self.user.is_empty() {
             write!(f, "{}@", self.user)?;
         }
@@ -134,12 +154,14 @@ impl fmt::Display for SipUri {
     }
 }
 
-fn strip_scheme(text: &str) -> Result<&str, Flaw> {
+/// Whether it is `sips:`, and what follows.
+fn strip_scheme(text: &str) -> Result<(bool, &str), Flaw> {
     let (scheme, rest) = text.split_once(':').ok_or("it has no scheme")?;
-    if scheme.eq_ignore_ascii_case("sips") {
-        return Err("sips (TLS) is not supported yet".to_owned());
+    match scheme.to_ascii_lowercase().as_str() {
+        "sip" => Ok((false, rest)),
+        "sips" => Ok((true, rest)),
+        _ => Err("its scheme should be sip or sips".to_owned()),
     }
-    if scheme.eq_ignore_ascii_case("sip") { Ok(rest) } else { Err("its scheme should be sip".to_owned()) }
 }
 
 /// Splits `host`, `host:port` or `[v6]:port`; the host keeps its brackets.
@@ -202,8 +224,8 @@ fn parse_transport(value: &str) -> Result<Transport, Flaw> {
     match value.to_ascii_lowercase().as_str() {
         "udp" => Ok(Transport::Udp),
         "tcp" => Ok(Transport::Tcp),
-        "tls" => Err("its transport tls is not supported yet".to_owned()),
-        _ => Err("its transport should be udp or tcp".to_owned()),
+        "tls" => Ok(Transport::Tls),
+        _ => Err("its transport should be udp, tcp or tls".to_owned()),
     }
 }
 
@@ -230,7 +252,7 @@ pub(super) fn transport(number: i32, field: &'static str) -> Result<Option<Trans
         Ok(SipTransport::Auto) => Ok(None),
         Ok(SipTransport::Udp) => Ok(Some(Transport::Udp)),
         Ok(SipTransport::Tcp) => Ok(Some(Transport::Tcp)),
-        Ok(SipTransport::Tls) => Err(PlanError::NotSupported { field, what: "SIP_TRANSPORT_TLS".to_owned() }),
+        Ok(SipTransport::Tls) => Ok(Some(Transport::Tls)),
         Err(_) => Err(PlanError::Invalid(format!("{field}: unknown transport {number}"))),
     }
 }

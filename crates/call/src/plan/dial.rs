@@ -99,7 +99,7 @@ fn requested_uri(uri: &sip_request_dest::Uri, transport: Option<Transport>) -> R
         sip_request_dest::Uri::Raw(raw) => SipUri::parse(raw)?,
         sip_request_dest::Uri::Values(values) => values_uri(values)?,
     };
-    Ok(uri.with_transport(transport))
+    uri.with_transport(transport)
 }
 
 fn values_uri(values: &livekit_protocol::SipUri) -> Result<SipUri, String> {

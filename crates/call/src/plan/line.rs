@@ -86,7 +86,8 @@ impl<'a> Line<'a> {
 
     pub(super) fn credentials(&self) -> Option<Credentials> {
         let (username, password) = (self.username.to_owned(), self.password.to_owned());
-        Some(Credentials { username, password }).filter(|c| !c.username.is_empty())
+        // Either may be empty where a trunk has it so; both are none at all.
+        Some(Credentials { username, password }).filter(|c| !c.username.is_empty() || !c.password.is_empty())
     }
 
     /// Extra headers: the trunk's, then the request's over them, whatever the spelling of a name.

@@ -111,7 +111,7 @@ pub struct Dial {
 /// User name and password of a trunk. Its `Debug` form shows neither.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Digest user name, not empty.
+    /// Digest user name, possibly empty.
     pub username: String,
     /// Digest password, possibly empty.
     pub password: String,

@@ -151,11 +151,7 @@ fn what_cannot_be_sent_is_refused_by_the_name_of_its_field() {
 #[test]
 fn media_that_cannot_be_had_is_refused_by_the_name_of_its_field() {
     refused(&[
-        (
-            |_, t| t.transport = proto::SipTransport::Tls.into(),
-            ErrorCode::InvalidArgument,
-            "trunk transport: SIP_TRANSPORT_TLS is not supported yet",
-        ),
+        (|_, t| t.transport = 7, ErrorCode::InvalidArgument, "trunk transport: unknown transport 7"),
         (
             |r, _| r.media = Some(codecs(&["G729"], false)),
             ErrorCode::InvalidArgument,
@@ -214,7 +210,7 @@ fn the_plainest_request_gets_the_defaults() {
     assert_eq!(plan.dial.request_uri, "sip:+15105550123@sip.test.com");
     assert_eq!(plan.dial.to.to_string(), "<sip:+15105550123@sip.test.com>");
     assert_eq!(plan.dial.from.to_string(), "\"+15105550100\" <sip:+15105550100@sip.default.test>");
-    let hop = NextHop { host: "sip.test.com".into(), port: None, transport: Transport::Udp };
+    let hop = NextHop { host: "sip.test.com".into(), port: None, transport: None };
     assert_eq!(plan.dial.next_hop, hop);
     assert_eq!(plan.dial.credentials, None);
     assert_eq!(plan.ringing_timeout, Duration::from_secs(180));
@@ -234,7 +230,51 @@ fn addresses_are_what_the_incumbent_sends() {
     assert_eq!(plan.dial.request_uri, "sip:222@sip.test.com;transport=tcp");
     assert_eq!(plan.dial.from.to_string(), "\"111\" <sip:111@sip.default.test;transport=tcp>");
     assert_eq!(plan.dial.to.to_string(), "<sip:333@sip.test.com;transport=tcp>");
-    assert_eq!(plan.dial.next_hop.transport, Transport::Tcp);
+    assert_eq!(plan.dial.next_hop.transport, Some(Transport::Tcp));
+    let plan = plan_secured("222");
+    assert_eq!(plan.dial.request_uri, "sip:222@sip.test.com;transport=tls");
+    assert_eq!(plan.dial.from.to_string(), "\"111\" <sip:111@sip.default.test;transport=tls>");
+    assert_eq!(plan.dial.to.to_string(), "<sip:222@sip.test.com;transport=tls>");
+    assert_eq!(plan.dial.next_hop.transport, Some(Transport::Tls));
+}
+
+fn plan_secured(to: &str) -> Plan {
+    plan(|r, t| {
+        r.sip_call_to = to.into();
+        t.numbers = vec!["111".into()];
+        t.transport = proto::SipTransport::Tls.into();
+    })
+}
+
+#[test]
+fn a_sips_uri_goes_over_tls_whatever_stream_it_names() {
+    let hop = |raw: &str, transport: proto::SipTransport| {
+        let planned = plan(|r, t| {
+            t.transport = transport.into();
+            r.sip_request_uri =
+                Some(proto::SipRequestDest { uri: Some(proto::sip_request_dest::Uri::Raw(raw.into())) });
+        });
+        (planned.dial.request_uri, planned.dial.next_hop.transport)
+    };
+    for (raw, transport) in [
+        ("sips:bob@other.test", proto::SipTransport::Auto),
+        ("sips:bob@other.test", proto::SipTransport::Tls),
+        ("sips:bob@other.test;transport=tcp", proto::SipTransport::Auto),
+    ] {
+        assert_eq!(hop(raw, transport), (raw.to_owned(), Some(Transport::Tls)), "{raw}");
+    }
+    let (uri, transport) = hop("sip:bob@other.test;transport=tls", proto::SipTransport::Auto);
+    assert_eq!((uri.as_str(), transport), ("sip:bob@other.test;transport=tls", Some(Transport::Tls)));
+    refused(&[(
+        |r, t| {
+            t.transport = proto::SipTransport::Udp.into();
+            r.sip_request_uri = Some(proto::SipRequestDest {
+                uri: Some(proto::sip_request_dest::Uri::Raw("sips:a@b".into())),
+            });
+        },
+        ErrorCode::InvalidArgument,
+        "invalid request URI: its transport should be tcp or tls: sips is TLS over TCP",
+    )]);
 }
 
 #[test]
@@ -272,7 +312,7 @@ fn headers_of_the_request_win_over_those_of_the_trunk_in_any_spelling() {
     });
     let names: Vec<_> = plan.dial.headers.iter().map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!(names, ["Route=<sip:proxy.test:5080;lr;transport=tcp>", "x-one=call", "X-Two=trunk"]);
-    let hop = NextHop { host: "proxy.test".into(), port: Some(5080), transport: Transport::Tcp };
+    let hop = NextHop { host: "proxy.test".into(), port: Some(5080), transport: Some(Transport::Tcp) };
     assert_eq!(plan.dial.next_hop, hop);
 }
 
@@ -298,6 +338,18 @@ fn an_inline_trunk_needs_a_number_and_takes_credentials() {
 }
 
 #[test]
+fn user_or_password_may_be_empty_but_not_both() {
+    let of = |user: &str, password: &str| {
+        let plan = plan(|_, t| (t.auth_username, t.auth_password) = (user.into(), password.into()));
+        plan.dial.credentials.map(|credentials| (credentials.username, credentials.password))
+    };
+    for (user, password) in [("u", "p"), ("u", ""), ("", "p")] {
+        assert_eq!(of(user, password), Some((user.to_owned(), password.to_owned())));
+    }
+    assert_eq!(of("", ""), None);
+}
+
+#[test]
 fn without_any_host_the_request_uri_cannot_be_made() {
     let mut request = request();
     request.sip_trunk_id.clear();
@@ -313,7 +365,9 @@ fn a_request_uri_of_ones_own_replaces_the_destination() {
         plan(|r, _| r.sip_request_uri = Some(uri("<sip:bob@other.test:5090;user=phone;transport=tcp>")));
     assert_eq!(plan.dial.request_uri, "sip:bob@other.test:5090;transport=tcp;user=phone");
     assert_eq!(plan.dial.next_hop.host, "other.test");
-    for raw in ["", "bob", "tel:+1", "sips:a@b", "sip:a@b;transport=tls", "sip:a@b:0", "sip:a@b c"] {
+    for raw in
+        ["", "bob", "tel:+1", "sips:a@b;transport=udp", "sip:a@b;transport=ws", "sip:a@b:0", "sip:a@b c"]
+    {
         let (mut request, trunk) = (request(), trunk());
         request.sip_request_uri = Some(uri(raw));
         let error = plan_with(&request, &trunk).expect_err(raw);

@@ -75,6 +75,12 @@ impl Times {
         self.invited.map(|at| at.saturating_duration_since(self.received))
     }
 
+    /// INVITE to something that came of it: [`Times::trying`], [`Times::queued`] and so on.
+    #[must_use]
+    pub fn after_invite(&self, at: Option<Instant>) -> Option<Duration> {
+        between(self.invited, at)
+    }
+
     /// INVITE to the first ring.
     #[must_use]
     pub fn invite_to_ringing(&self) -> Option<Duration> {

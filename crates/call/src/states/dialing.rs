@@ -6,7 +6,7 @@ use sip::auth::ChallengeError;
 use sip::{AuthFailure, LegEvent, ResponseSummary};
 
 use super::{Call, Leg, State};
-use crate::attributes::provider_attributes;
+use crate::attributes::{CallStatus, progress_attribute, provider_attributes};
 use crate::verdict::{AuthVerdict, Refusal, Unreachable, Verdict};
 
 /// One fork of several has ended (RFC 6228).
@@ -52,11 +52,15 @@ impl Call {
             Some(description) => self.early_media(to_tag, description),
             None => {}
         }
+        let progress = progress_attribute(response.code).filter(|progress| !self.shown.contains(progress));
+        let mut update: Vec<_> = progress.into_iter().collect();
         if response.code >= 180
             && let State::Dialing { ring_until } = self.state
         {
             self.ringing(now, ring_until);
+            update.push(CallStatus::Ringing.attribute());
         }
+        self.show(update);
     }
 
     /// Carriers name the call in any response; watchers see the names as they come.

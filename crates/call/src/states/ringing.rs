@@ -7,7 +7,7 @@ use sip::ResponseSummary;
 
 use super::dialing::header_pairs;
 use super::{Call, State};
-use crate::attributes::{CallStatus, answered_attributes, provider_attributes};
+use crate::attributes::{answered_attributes, provider_attributes};
 use crate::bridge::BridgeCommand;
 use crate::verdict::Verdict;
 
@@ -15,7 +15,6 @@ impl Call {
     pub(super) fn ringing(&mut self, now: Instant, ring_until: Instant) {
         self.state = State::Ringing { ring_until };
         self.record.ringing(now);
-        self.status(CallStatus::Ringing);
     }
 
     /// The phone is up: its audio is connected first, then the room is told.

@@ -224,11 +224,11 @@ fn row(leave: DisconnectReason, code: ErrorCode, text: &str, blame: Blame, label
 }
 
 fn no_response(provisionals: u32) -> Outcome {
-    let text = format!("transaction failed to complete ({provisionals} intermediate responses)");
-    let (blame, label) = match provisionals {
-        0 => (Blame::Indeterminate, "upstream-no-response"),
-        _ => (Blame::Client, "no-final-response"),
+    let (blame, label, why) = match provisionals {
+        0 => (Blame::Indeterminate, "upstream-no-response", "the trunk does not answer"),
+        _ => (Blame::Client, "no-final-response", "no final response came"),
     };
+    let text = format!("transaction failed to complete ({provisionals} intermediate responses): {why}");
     row(DisconnectReason::SipTrunkFailure, ErrorCode::Canceled, &text, blame, label)
 }
 

@@ -15,6 +15,8 @@ const MAX_TEXT: usize = 512;
 pub struct Refusal {
     code: u16,
     text: String,
+    /// A redirection's contacts: where to call instead.
+    contacts: String,
     carrier_blocked: bool,
 }
 
@@ -27,8 +29,13 @@ impl Refusal {
         body: &[u8],
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
-        let carrier = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("X-Twilio-Error"));
-        let carrier = carrier.map_or("", |(_, value)| value);
+        let headers: Vec<_> = headers.into_iter().collect();
+        let named = |wanted: &str| {
+            let values = headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+            values.map(|(_, value)| *value).collect::<Vec<_>>()
+        };
+        let carrier = named("X-Twilio-Error").first().copied().unwrap_or_default();
+        let contacts = if (300..400).contains(&code) { named("Contact").join(", ") } else { String::new() };
         let body = std::str::from_utf8(body).unwrap_or("").trim();
         let text = match (is_everyday(code), body, carrier) {
             (true, "", "") | (false, _, _) => reason,
@@ -36,7 +43,7 @@ impl Refusal {
             (true, body, _) => body,
         };
         let carrier_blocked = code == 603 && carrier.starts_with("32203");
-        Self { code, text: printable(text), carrier_blocked }
+        Self { code, text: printable(text), contacts: printable(&contacts), carrier_blocked }
     }
 
     /// The SIP status.
@@ -59,7 +66,10 @@ impl Refusal {
 
     pub(super) fn outcome(&self) -> Outcome {
         let (blame, label) = self.label();
-        let message = format!("{}: {}", self.prefix(), self.status_text());
+        let mut message = format!("{}: {}", self.prefix(), self.status_text());
+        if !self.contacts.is_empty() {
+            message = format!("{message}, redirected to {}", self.contacts);
+        }
         let error = CallError {
             code: error_code(self.code),
             message,

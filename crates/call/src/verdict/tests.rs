@@ -58,6 +58,20 @@ fn the_text_of_a_refusal_is_body_then_carrier_then_reason_phrase() {
 }
 
 #[test]
+fn a_redirection_that_is_not_followed_says_where_it_leads() {
+    let headers = [("Contact", "<sip:a@192.0.2.1>"), ("X-A", "b"), ("contact", "<sip:c@192.0.2.2>")];
+    let outcome = Verdict::Refused(Refusal::new(302, "Moved Temporarily", b"", headers)).outcome();
+    assert_eq!(
+        outcome.error.message,
+        "unexpected status from INVITE response: sip status: 302: Moved Temporarily, redirected to \
+         <sip:a@192.0.2.1>, <sip:c@192.0.2.2>"
+    );
+    assert_eq!(outcome.error.sip_status, Some((302, "Moved Temporarily".into())));
+    let outcome = Verdict::Refused(Refusal::new(403, "Forbidden", b"", headers)).outcome();
+    assert!(!outcome.error.message.contains("192.0.2.1"), "{}", outcome.error.message);
+}
+
+#[test]
 fn a_call_blocked_by_the_carrier_and_a_full_trunk_have_labels_of_their_own() {
     let blocked = Refusal::new(603, "Decline", b"", [("X-Twilio-Error", "32203 blocked")]);
     assert_eq!(Verdict::Refused(blocked).outcome().label, "carrier-blocked");

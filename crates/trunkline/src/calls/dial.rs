@@ -10,8 +10,9 @@ use media::codec::AudioCodec;
 use room::LocalJoin;
 use room::proto::participant_info::Kind;
 use sip::msg::Host;
-use sip_io::{PlaceError, Target};
+use sip_io::{CallOptions, PlaceError, Target};
 
+use super::Trunks;
 use crate::store::OpenCall;
 use crate::worker::{CallOpen, OpenError};
 
@@ -58,7 +59,7 @@ pub(super) fn record(plan: &Plan, identity: &DialogIdentity, remote_tag: &str) -
         local_uri: plan.dial.from.to_string(),
         remote_uri: plan.dial.to.to_string(),
         request_uri: plan.dial.request_uri.clone(),
-        transport: hop.transport.as_str().to_owned(),
+        transport: hop.transport.map_or("", Transport::as_str).to_owned(),
         destination: hop.port.map_or_else(|| hop.host.clone(), |port| format!("{}:{port}", hop.host)),
         cseq: 1,
         opened_at: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
@@ -71,10 +72,19 @@ pub(super) fn target(plan: &Plan) -> Result<Target, Unreachable> {
     let host =
         hop.host.parse::<Host>().map_err(|_| Unreachable::Address(format!("no such host: {}", hop.host)))?;
     let transport = match hop.transport {
-        Transport::Udp => sip::Transport::Udp,
-        Transport::Tcp => sip::Transport::Tcp,
+        Some(Transport::Udp) | None => sip::Transport::Udp,
+        Some(Transport::Tcp) => sip::Transport::Tcp,
+        Some(Transport::Tls) => sip::Transport::Tls,
     };
     Ok(Target { host, port: hop.port, transport })
+}
+
+/// How it gets there.
+pub(super) fn options(plan: &Plan, trunks: &Trunks) -> CallOptions {
+    let hop = &plan.dial.next_hop;
+    let settings = trunks.of(&plan.trunk_id, &hop.host);
+    let options = CallOptions::default().with_redirects(settings.redirects).with_tls(settings.tls.clone());
+    if hop.transport.is_none() { options.with_discovered_transport() } else { options }
 }
 
 /// Why the stack did not place the call.

@@ -8,6 +8,7 @@ mod dial;
 mod guard;
 mod summary;
 mod task;
+mod trunks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 use call::{CallError, DialogIdentity, ErrorCode, Plan, Waiting};
 use room::proto;
 use tokio::sync::{oneshot, watch};
+
+pub(crate) use trunks::{TrunkSettings, Trunks};
 
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -42,6 +45,8 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     /// More calls at once are refused; 0 is no limit.
     pub(crate) max_active: u32,
+    /// What is different for some trunks.
+    pub(crate) trunks: Trunks,
 }
 
 struct Inner {
@@ -79,10 +84,11 @@ impl Calls {
     /// Why there is no call, in the API's terms.
     pub(crate) async fn place(
         &self,
-        plan: Plan,
+        mut plan: Plan,
         request: Request,
     ) -> Result<proto::SipParticipantInfo, CallError> {
         let counted = self.admit()?;
+        plan.early_media = self.0.parts.trunks.of(&plan.trunk_id, &plan.dial.next_hop.host).early_media;
         if let Some(id) = &request.request_id {
             tracing::debug!(call = %plan.call_id, request = %id, "a call is placed");
         }

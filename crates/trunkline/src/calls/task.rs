@@ -226,7 +226,8 @@ impl Task {
         };
         self.inner.parts.metrics.sdp_size("offer", invite.body.as_ref().map_or(0, String::len));
         let stack = self.inner.parts.stack.clone();
-        self.dialing = Some(Box::pin(async move { stack.call(*invite, &target).await }));
+        let options = dial::options(self.call.plan(), &self.inner.parts.trunks);
+        self.dialing = Some(Box::pin(async move { stack.call_with(*invite, &target, &options).await }));
     }
 
     async fn hangup(&mut self, headers: Vec<(String, String)>) {

@@ -23,7 +23,8 @@ async fn calls(max_active: u32) -> (Calls, TempDir) {
     let (stack, _) = sip_io::Stack::bind(sip_io::StackConfig::new(listen, agent)).await.unwrap();
     let store = Store::open(directory.path(), None).unwrap();
     let metrics = Metrics::new("NE_test").unwrap();
-    (Calls::new(Parts { workers, stack, store, metrics, max_active }), directory)
+    let trunks = Trunks::default();
+    (Calls::new(Parts { workers, stack, store, metrics, max_active, trunks }), directory)
 }
 
 fn plan() -> Plan {

@@ -8,17 +8,21 @@ mod read;
 mod section;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod trunks;
 mod values;
 
 use std::{
     collections::BTreeMap,
     fmt,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
 pub(crate) use load::load;
+pub(crate) use tls::{CertificateFiles, SipTls, TlsFiles};
+pub(crate) use trunks::TrunkProfile;
 pub(crate) use values::{Network, PortRange, parse_duration};
 
 /// API key and secret of `--dev`, as livekit-server's own development mode has them.
@@ -143,6 +147,18 @@ pub(crate) struct Sip {
     pub(crate) symmetric_rtp: bool,
     /// What a phone's network plays before the answer goes into the room.
     pub(crate) early_media: bool,
+    /// Quiet TCP and TLS connections to trunks are pinged so often.
+    pub(crate) keep_alive: Duration,
+    /// A trunk that says nothing at all to an INVITE for so long is taken for unreachable.
+    pub(crate) no_response_timeout: Duration,
+    /// 3xx is followed within the host that was called.
+    pub(crate) follow_redirects: bool,
+    /// Asked for the addresses of trunks, in place of the system's when there are any.
+    pub(crate) name_servers: Vec<SocketAddr>,
+    /// SIP over TLS.
+    pub(crate) tls: SipTls,
+    /// What is different for some trunks.
+    pub(crate) trunks: Vec<TrunkProfile>,
     /// `PCMU/8000: false` takes a codec out of the offers, `G722/8000: true` puts wideband first into them.
     pub(crate) codecs: BTreeMap<String, bool>,
     /// More calls at once are refused; 0 is no limit.
@@ -241,6 +257,12 @@ impl Default for Sip {
             symmetric_rtp: true,
             codecs: BTreeMap::new(),
             early_media: true,
+            keep_alive: Duration::from_secs(30),
+            no_response_timeout: Duration::from_secs(10),
+            follow_redirects: false,
+            name_servers: Vec::new(),
+            tls: SipTls::default(),
+            trunks: Vec::new(),
             max_active_calls: 0,
         }
     }

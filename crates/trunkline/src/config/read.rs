@@ -1,12 +1,18 @@
 //! The keys of every section.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde_yaml_ng::Value;
 
 use super::{
     Config, Keys, Logging, Room, Rtc, Sip, TurnServer,
     section::{Notes, Section, ip, scalar},
+    tls, trunks,
 };
 
 /// Reads a whole file over the defaults.
@@ -138,11 +144,30 @@ fn sip(mut section: Section<'_>, sip: &mut Sip) {
     section.duration("media_timeout", &mut sip.media_timeout);
     section.duration("media_timeout_initial", &mut sip.media_timeout_initial);
     section.boolean("symmetric_rtp", &mut sip.symmetric_rtp);
+    section.duration("no_response_timeout", &mut sip.no_response_timeout);
+    section.duration("keep_alive", &mut sip.keep_alive);
     section.boolean("early_media", &mut sip.early_media);
+    section.boolean("follow_redirects", &mut sip.follow_redirects);
+    if let Some(list) = section.list("name_servers") {
+        let notes = section.notes();
+        sip.name_servers = list.iter().filter_map(|(path, value)| name_server(path, value, notes)).collect();
+    }
+    tls::read(section.section("tls"), &mut sip.tls);
+    sip.trunks = trunks::read(&mut section);
     section.count("max_active_calls", &mut sip.max_active_calls);
     codecs(&mut section, sip);
     check_sip(&section, sip);
     section.finish();
+}
+
+/// An address, with port 53 where it names none.
+fn name_server(path: &str, value: &Value, notes: &Notes) -> Option<SocketAddr> {
+    let text = value.as_str().unwrap_or_default();
+    let address = text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, 53)));
+    if address.is_none() {
+        notes.problem(path.to_owned(), "an IP address, with or without a port", value);
+    }
+    address
 }
 
 fn codecs(section: &mut Section<'_>, sip: &mut Sip) {
@@ -166,6 +191,16 @@ fn check_sip(section: &Section<'_>, sip: &Sip) {
     if sip.use_external_ip && sip.nat_1_to_1_ip.is_some() {
         let expected = "absent when sip.nat_1_to_1_ip is given";
         section.notes().secret_problem("sip.use_external_ip".to_owned(), expected);
+    }
+    let other_family = |ip: &IpAddr| ip.is_ipv4() != sip.listen_ip.is_ipv4();
+    let announced = [("nat_1_to_1_ip", sip.nat_1_to_1_ip), ("media_nat_1_to_1_ip", sip.media_nat_1_to_1_ip)];
+    for (key, _) in announced.into_iter().filter(|(_, ip)| ip.as_ref().is_some_and(other_family)) {
+        let expected = "of the same family, IPv4 or IPv6, as sip.listen_ip";
+        section.notes().secret_problem(format!("sip.{key}"), expected);
+    }
+    let waits = [("no_response_timeout", sip.no_response_timeout), ("keep_alive", sip.keep_alive)];
+    for (key, _) in waits.into_iter().filter(|(_, wait)| *wait < Duration::from_secs(1)) {
+        section.notes().secret_problem(format!("sip.{key}"), "1s or more");
     }
     let off = |name: &str| sip.codecs.get(name) == Some(&false);
     if off("PCMU/8000") && off("PCMA/8000") {

@@ -130,6 +130,28 @@ impl<'n> Section<'n> {
         set(target, self.read(key, "true or false", Value::as_bool));
     }
 
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        self.read(key, "true or false", Value::as_bool)
+    }
+
+    /// A list of texts that are each right.
+    pub(super) fn texts(
+        &mut self,
+        key: &str,
+        expected: &str,
+        is_right: impl Fn(&str) -> bool,
+    ) -> Option<Vec<String>> {
+        let list = self.list(key)?;
+        let mut found = Vec::new();
+        for (path, value) in list {
+            match value.as_str().filter(|text| is_right(text)) {
+                Some(text) => found.push(text.to_owned()),
+                None => self.notes.problem(path, expected, &value),
+            }
+        }
+        Some(found)
+    }
+
     pub(super) fn count(&mut self, key: &str, target: &mut u32) {
         let count = self.read(key, "a number, 0 or more", |v| u32::try_from(v.as_u64()?).ok());
         set(target, count);
@@ -174,6 +196,11 @@ impl<'n> Section<'n> {
         check: impl Fn(&str) -> bool,
     ) -> Option<String> {
         self.read(key, expected, |value| scalar(value).filter(|text| check(text)))
+    }
+
+    /// `sip.rtp_port` without its last part.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     pub(super) fn notes(&self) -> &'n Notes {

@@ -99,8 +99,43 @@ fn ports_and_durations_are_read_in_every_form() {
 fn settings_that_contradict_one_another_are_wrong() {
     let (_, _, problems) = read("sip: {use_external_ip: true, nat_1_to_1_ip: 1.2.3.4}");
     assert_eq!(problems, ["sip.use_external_ip: should be absent when sip.nat_1_to_1_ip is given"]);
+    let (_, _, problems) = read("sip: {listen_ip: '::1', nat_1_to_1_ip: 1.2.3.4}");
+    assert_eq!(problems, ["sip.nat_1_to_1_ip: should be of the same family, IPv4 or IPv6, as sip.listen_ip"]);
     let (_, _, problems) = read("sip: {codecs: {PCMU/8000: false, PCMA/8000: false}}");
     assert_eq!(problems, ["sip.codecs: should be a mapping that leaves PCMU/8000 or PCMA/8000 on"]);
+}
+
+#[test]
+fn what_is_different_for_some_trunks_is_read_with_its_place() {
+    let (config, warnings, problems) = read(
+        "sip: {name_servers: [10.0.0.53, '[::1]:5353'], tls: {certs: [{cert_file: a.pem, key_file: a.key}, {}], alpn: [sip]}, \
+         trunks: [{ids: [ST_1], hosts: [sip.example.com, '::1'], early_media: false, tls: {server_name: inside.example}}]}",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(warnings, ["sip.tls.certs[1]: only the first certificate is used; ignored"]);
+    let servers: Vec<_> = config.sip.name_servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["10.0.0.53:53", "[::1]:5353"]);
+    let trunk = &config.sip.trunks[0];
+    assert_eq!((trunk.path.as_str(), trunk.ids.len(), trunk.hosts.len()), ("sip.trunks[0]", 1, 2));
+    assert_eq!((trunk.early_media, trunk.follow_redirects), (Some(false), None));
+    assert_eq!(trunk.tls.server_name.as_deref(), Some("inside.example"));
+    assert!(config.sip.tls.usual.certificate.is_some() && trunk.tls.certificate.is_none());
+    let (_, _, problems) = read(
+        "sip: {name_servers: [dns], no_response_timeout: 0s, trunks: [{early_media: true}, {ids: [abc], hosts: [a b], \
+         tls: {cert_file: a.pem}}]}",
+    );
+    assert_eq!(
+        problems,
+        [
+            "sip.name_servers[0]: should be an IP address, with or without a port, not \"dns\"",
+            "sip.trunks[0]: should be a mapping with ids or hosts, which say what trunks it is for",
+            "sip.trunks[1].ids[0]: should be the id of a trunk, ST_..., not \"abc\"",
+            "sip.trunks[1].hosts[0]: should be a host name or IP, without a port, not \"a b\"",
+            "sip.trunks[1].tls.key_file: should be given, too: a certificate and its key belong together",
+            "sip.trunks[1]: should be a mapping with ids or hosts, which say what trunks it is for",
+            "sip.no_response_timeout: should be 1s or more",
+        ]
+    );
 }
 
 #[test]

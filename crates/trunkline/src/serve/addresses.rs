@@ -37,11 +37,15 @@ impl Addresses {
                     "sip.local_net: this machine has no address in {net}; name one of its networks, or none"
                 )
             })?),
-            None if sip_listen.is_unspecified() => outward,
+            None if sip_listen.is_ipv4() && sip_listen.is_unspecified() => outward,
+            None if sip_listen.is_unspecified() => outward_v6(),
             None => Some(sip_listen),
         };
         let sip = &config.sip;
-        let seen = external.filter(|_| sip.use_external_ip).or(local).unwrap_or(LOOPBACK);
+        // STUN is asked over IPv4.
+        let public = external.filter(|_| sip.use_external_ip && sip_listen.is_ipv4());
+        let loopback = if sip_listen.is_ipv4() { LOOPBACK } else { Ipv6Addr::LOCALHOST.into() };
+        let seen = public.or(local).unwrap_or(loopback);
         let sip_announced = sip.nat_1_to_1_ip.unwrap_or(seen);
         let media_announced = sip.media_nat_1_to_1_ip.unwrap_or(sip_announced);
         let node_ip = config.rtc.node_ip.or(external.filter(|_| config.rtc.use_external_ip));
@@ -85,6 +89,13 @@ fn rtc(node_ip: Option<IpAddr>, outward: Option<IpAddr>) -> Vec<RtcAddress> {
 fn outward() -> Option<IpAddr> {
     // TEST-NET-1 (RFC 5737): routed like any address, and nobody's.
     own_address_towards([192, 0, 2, 1].into()).filter(|own| !own.is_loopback())
+}
+
+/// The same with IPv6.
+fn outward_v6() -> Option<IpAddr> {
+    // RFC 3849: for documentation, and nobody's.
+    let nobody = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    own_address_towards(nobody.into()).filter(|own| !own.is_loopback())
 }
 
 /// The machine's address in a network.
@@ -145,6 +156,20 @@ mod tests {
         config.sip.local_net = Network::parse("203.0.113.0/24");
         let error = Addresses::find(&config).await.unwrap_err().to_string();
         assert!(error.contains("sip.local_net") && error.contains("203.0.113.0/24"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_listens_on_ipv6_announces_ipv6() {
+        let mut config = Config::default();
+        for listen in ["::1", "::"] {
+            config.sip.listen_ip = listen.parse().unwrap();
+            let addresses = Addresses::find(&config).await.unwrap();
+            assert!(
+                addresses.sip_announced.is_ipv6() && addresses.media_announced.is_ipv6(),
+                "{addresses:?}"
+            );
+            assert!(!addresses.sip_announced.is_unspecified());
+        }
     }
 
     #[tokio::test]

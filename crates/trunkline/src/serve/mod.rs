@@ -9,6 +9,7 @@ mod development;
 mod parts;
 mod signals;
 mod stun;
+mod trunks;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -92,6 +93,7 @@ impl Server {
             store: store.clone(),
             metrics: metrics.clone(),
             max_active: config.sip.max_active_calls,
+            trunks: trunks::trunks(&config.sip)?,
         });
         parts::forget_old_calls(&store).await?;
         let phone = match phone {

@@ -10,6 +10,7 @@ use sip::{AgentConfig, Contacts, Inbound, Limits, Timers};
 use sip_io::{Stack, StackConfig};
 
 use super::addresses::Addresses;
+use super::trunks;
 use crate::config::Config;
 use crate::store::Store;
 use crate::worker::WorkersConfig;
@@ -100,13 +101,18 @@ pub(super) async fn sip(config: &Config, addresses: &Addresses) -> anyhow::Resul
     let agent = AgentConfig {
         contacts: Contacts::default(),
         user_agent: format!("trunkline/{}", env!("CARGO_PKG_VERSION")),
-        timers: Timers::default(),
+        timers: Timers { last_silence_limit: Some(config.sip.no_response_timeout), ..Timers::default() },
         limits: Limits::default(),
         // This server places calls; it takes none.
         inbound: Inbound::Refuse(403),
     };
     let mut stack = StackConfig::new(SocketAddr::new(addresses.sip_listen, port), agent);
     stack.announced = Some(addresses.sip_announced.into());
+    let other_port = config.sip.sip_port_listen.map(|_| config.sip.sip_port);
+    stack.announced_port = other_port.filter(|port| *port != 0);
+    stack.tls = trunks::listen(&config.sip.tls, addresses.sip_listen)?;
+    stack.ping_every = config.sip.keep_alive;
+    stack.name_servers.clone_from(&config.sip.name_servers);
     let (stack, _incoming) = Stack::bind(stack).await?;
     Ok(stack)
 }

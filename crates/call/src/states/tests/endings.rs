@@ -241,7 +241,10 @@ fn the_session_is_not_refreshed() {
 fn the_trunk_does_not_answer() {
     let mut story = Story::dialing(&waiting());
     story.sip(LegEvent::TransactionTimeout { after_provisional: false, provisionals: 0 });
-    assert_eq!(story.error().message, "transaction failed to complete (0 intermediate responses)");
+    assert_eq!(
+        story.error().message,
+        "transaction failed to complete (0 intermediate responses): the trunk does not answer"
+    );
     assert_eq!(story.left(), [Leave::SipTrunkFailure]);
     assert!(story.hangups().is_empty());
 }

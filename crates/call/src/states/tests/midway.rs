@@ -117,6 +117,9 @@ fn what_happens_before_the_answer_is_told_apart_with_its_times() {
     assert_eq!((after(times.queued), after(times.forwarded)), (1, 2));
     assert_eq!((after(times.session_progress), after(times.alerting)), (3, 4));
     assert_eq!(after(times.ringing), 1);
+    let shown = story.attribute("sip.progress");
+    assert_eq!(shown, ["queued", "forwarded", "session_progress", "ringing"]);
+    assert_eq!(story.statuses()[..2], ["dialing", "ringing"], "which is all that callStatus tells");
 }
 
 #[test]

@@ -161,6 +161,16 @@ impl Story {
         std::iter::once("dialing").chain(shown.map(|(_, value)| value.as_str())).collect()
     }
 
+    /// The values of an attribute that watchers saw after the join.
+    pub(super) fn attribute(&self, wanted: &str) -> Vec<&str> {
+        let updates = self.outputs.iter().filter_map(|output| match output {
+            CallOutput::Attributes(update) => Some(update),
+            _ => None,
+        });
+        let shown = updates.flatten().filter(|(key, _)| key == wanted);
+        shown.map(|(_, value)| value.as_str()).collect()
+    }
+
     pub(super) fn replies(&self) -> Vec<&Result<Box<SipParticipantInfo>, CallError>> {
         let picked = self.outputs.iter().filter_map(|output| match output {
             CallOutput::Reply(reply) => Some(reply),
