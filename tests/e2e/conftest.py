@@ -15,7 +15,9 @@ from livekit import api
 from harness import goclient
 from harness.baresip import Baresip
 from harness.browsers import LIVEKIT_CLIENT, Browser, Chromium, Firefox
+from harness.certificates import Authority
 from harness.client import Client, GoClient, NodeClient, PageClient, PythonClient
+from harness.dnsmasq import Dnsmasq
 from harness.kamailio import Kamailio
 from harness.matrix import Matrix
 from harness.room import Participant
@@ -237,13 +239,29 @@ def kamailio(tmp_path):
     need("kamailio")
     started: list[Kamailio] = []
 
-    def start(phones: list[str], algorithm: str | None = None) -> Kamailio:
-        started.append(Kamailio(tmp_path, phones, algorithm))
+    def start(phones: list[str], algorithm: str | None = None, **options) -> Kamailio:
+        started.append(Kamailio(tmp_path, phones, algorithm, **options))
         return started[-1]
 
     yield start
     for proxy in started:
         proxy.stop()
+
+
+@pytest.fixture
+def dnsmasq(tmp_path):
+    """A name server."""
+    need("dnsmasq")
+    server = Dnsmasq(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory) -> Authority:
+    """Signs the certificates of one run."""
+    need("openssl")
+    return Authority(tmp_path_factory.mktemp("certificates") / "authority")
 
 
 @pytest_asyncio.fixture

@@ -1,5 +1,6 @@
 """What a phone's network does before the answer and a phone does during the call: early media, hold, keys by INFO."""
 
+import pytest
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
@@ -49,8 +50,11 @@ async def test_an_announcement_before_the_answer_is_heard_and_the_dial_tone_yiel
     await network.ends_well()
 
 
-async def test_early_media_can_be_switched_off(make_server, sipp):
-    server = make_server(sip={"early_media": False})
+@pytest.mark.parametrize(
+    "settings", [{"early_media": False}, {"trunks": [{"hosts": ["127.0.0.1"], "early_media": False}]}], ids=["all", "one"]
+)
+async def test_early_media_can_be_switched_off_for_all_trunks_or_one(make_server, sipp, settings):
+    server = make_server(sip=settings)
     livekit = api.LiveKitAPI(server.url, API_KEY, API_SECRET)
     agent = await Participant(server, "early", "agent").join()
     try:

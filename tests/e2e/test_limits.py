@@ -34,17 +34,6 @@ async def test_a_codec_that_is_not_built_is_refused_by_the_name_of_its_field(liv
     assert "media.codecs" in raised.value.message and "G729" in raised.value.message
 
 
-async def test_tls_is_refused_by_the_name_of_its_field(livekit):
-    trunk = api.SIPOutboundTrunkInfo(
-        name="t", address="127.0.0.1:9", numbers=["+15105550100"], transport=api.SIPTransport.SIP_TRANSPORT_TLS
-    )
-    with pytest.raises(api.ServerError) as raised:
-        made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-        await livekit.sip.create_sip_participant(request(made.sip_trunk_id, "tls"))
-    assert (raised.value.code, raised.value.status) == ("invalid_argument", 400)
-    assert "transport" in raised.value.message
-
-
 async def test_a_trunk_with_a_wrong_host_is_refused_by_the_name_of_its_field(livekit):
     trunk = api.SIPOutboundTrunkInfo(name="t", address="sip:a@b;transport=tls", numbers=["+15105550100"])
     with pytest.raises(api.ServerError) as raised:

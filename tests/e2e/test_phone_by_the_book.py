@@ -84,6 +84,17 @@ async def test_a_challenge_is_answered(livekit, sipp, trunk_to, hang_up, server,
     assert PASSWORD not in server.log() and digest.fields(told)["response"] not in server.log()
 
 
+@pytest.mark.parametrize(("user", "password"), [("", PASSWORD), (USER, "")], ids=["no-user", "no-password"])
+async def test_half_of_the_credentials_may_be_empty(livekit, sipp, trunk_to, hang_up, user, password):
+    phone = sipp("challenge_once", **keys("once", asks(False, wants("MD5"))))
+    trunk = await trunk_to(phone.address, auth_username=user, auth_password=password)
+    await livekit.sip.create_sip_participant(request(trunk))
+    await hang_up()
+    await phone.ends_well()
+    (told,) = digest.header(phone.received("INVITE")[1], "Authorization")
+    assert digest.is_right(told, "INVITE", user, password), told
+
+
 async def test_a_proxy_and_then_the_phone_ask_and_both_answers_are_kept(livekit, sipp, trunk_to, hang_up):
     first, second = asks(True, wants("MD5", "proxy.example")), asks(False, wants("SHA-256", "phone.example"))
     phone = sipp("challenge_twice", **keys("first", first), **keys("second", second))
@@ -192,14 +203,19 @@ async def test_an_answer_that_cannot_be_used_is_acknowledged_and_ended_with_the_
     assert "cause=488" in reason and told in reason, "and so is the phone"
 
 
-async def test_every_provisional_response_keeps_the_call_ringing(livekit, join, sipp, trunk_to, hang_up):
+async def test_every_provisional_response_keeps_the_call_ringing(livekit, join, sipp, trunk_to, hang_up, server):
     phone = sipp("every_provisional")
     watcher = await join("book", "watcher")
     await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
     await watcher.sees("phone", "active")
     assert watcher.statuses_of("phone")[-2:] == ["ringing", "active"]
+    assert watcher.room.remote_participants["phone"].attributes["sip.progress"] == "session_progress", "the last of them"
     await hang_up()
     await phone.ends_well()
+    await until(lambda: "call ended" in server.log(), "the call is told")
+    told = next(line for line in server.log().splitlines() if '"call ended"' in line)
+    for kind in ("Trying", "Ringing", "Alerting", "Forwarded", "Queued", "SessionProgress"):
+        assert f'"inviteTo{kind}Ms"' in told, f"{kind} has a time of its own: {told}"
 
 
 @pytest.mark.parametrize("scenario", ["reliable_progress", "prack_never_answered"])
@@ -216,6 +232,7 @@ async def test_a_redirection_elsewhere_is_reported(livekit, sipp, trunk_to):
     with pytest.raises(api.SipCallError) as raised:
         await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
     assert raised.value.sip_status_code == 302
+    assert "redirected to <sip:+15105550199@192.0.2.99>" in raised.value.message, "with the contact"
     await phone.ends_well()
 
 

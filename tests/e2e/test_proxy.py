@@ -115,3 +115,10 @@ async def test_a_phone_behind_the_proxy_is_heard_and_hears(livekit, join, baresi
     phone.command("hangup")
     assert await agent.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
     assert BY_ROUTE in proxy.inside("BYE")[0]
+
+
+async def test_a_proxy_that_sends_the_call_back_to_us_is_told_of_the_loop(livekit, kamailio, trunk_to, server):
+    proxy = kamailio([f"sip:+15105550123@127.0.0.1:{server.sip_port}"])
+    with pytest.raises(api.SipCallError) as raised:
+        await livekit.sip.create_sip_participant(request(await trunk_to(proxy.address)))
+    assert raised.value.sip_status_code == 482, "and so is the caller"

@@ -12,22 +12,27 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// A program the tests drive, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("sipp", "sip-tester"),
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
+    (KAMAILIO_TLS, "kamailio-tls-modules"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("openssl", "openssl"),
     ("tshark", "tshark"),
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
     ("pulseaudio", "pulseaudio"),
     ("npm", "npm"),
 ];
+/// No program but a module of one, in a folder per architecture.
+const KAMAILIO_TLS: &str = "kamailio/modules/tls.so";
 /// What `python3 -m venv` needs on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
 /// Makes the tools available and returns the Python interpreter that runs the tests.
 pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|(program, _)| !on_path(program)).collect();
+    let missing: Vec<_> = PROGRAMS.into_iter().filter(|(program, _)| !is_installed(program)).collect();
     if !missing.is_empty() {
         install_packages(&missing.iter().map(|(_, package)| *package).collect::<Vec<_>>())?;
     }
@@ -79,6 +84,14 @@ pub(crate) fn go() -> Result<bool> {
     Ok(false)
 }
 
+fn is_installed(program: &str) -> bool {
+    if program != KAMAILIO_TLS {
+        return on_path(program);
+    }
+    let Ok(folders) = fs::read_dir("/usr/lib") else { return false };
+    folders.flatten().any(|folder| folder.path().join(program).is_file())
+}
+
 fn on_path(program: &str) -> bool {
     let Some(path) = env::var_os("PATH") else { return false };
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
@@ -114,7 +127,7 @@ fn is_root() -> bool {
 }
 
 fn report_missing() -> Result<()> {
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|(program, _)| !on_path(program)).collect();
+    let missing: Vec<_> = PROGRAMS.into_iter().filter(|(program, _)| !is_installed(program)).collect();
     for (program, package) in &missing {
         eprintln!("MISSING: {program} (Debian package {package}); the tests that need it are skipped");
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .certificates import Identity
 from .ports import free_pair, free_port
 from .tones import read_wav
 from .waiting import wait_until
@@ -18,7 +19,8 @@ MODULES = Path("/usr/lib/baresip/modules")
 NUMBER = "+15105550123"
 
 CONFIG = """\
-sip_listen 127.0.0.1:{sip_port}
+sip_listen {host}:{sip_port}
+{tls}
 audio_source ausine,{hertz}
 audio_player aubridge,ear
 audio_alert aufile,/dev/null
@@ -46,7 +48,17 @@ ctrl_tcp_listen 127.0.0.1:{control_port}
 class Baresip:
     """One baresip process with one account."""
 
-    def __init__(self, folder: Path, hertz: int = 700, answer: str = "auto", codecs=("g711",), account: str = ""):
+    def __init__(
+        self,
+        folder: Path,
+        hertz: int = 700,
+        answer: str = "auto",
+        codecs=("g711",),
+        account: str = "",
+        host: str = "127.0.0.1",
+        identity: Identity | None = None,
+    ):
+        self.host = f"[{host}]" if ":" in host else host
         self.sip_port = free_pair()  # it takes the next one for TLS
         self.control_port = free_port()
         rtp_port = free_port() // 2 * 2
@@ -56,11 +68,15 @@ class Baresip:
         (self.folder / "config").write_text(
             CONFIG.format(
                 sip_port=self.sip_port, control_port=self.control_port, hertz=hertz, folder=self.folder,
-                rtp_port=rtp_port, rtp_port_end=rtp_port + 20, modules=MODULES,
+                rtp_port=rtp_port, rtp_port_end=rtp_port + 20, modules=MODULES, host=self.host,
+                tls=f"sip_certificate {identity.both}" if identity else "",
                 codecs="\n".join(f"module {codec}.so" for codec in codecs),
             )  # fmt: skip
         )
-        (self.folder / "accounts").write_text(f"<sip:{NUMBER}@127.0.0.1>;regint=0;answermode={answer}{account}\n")
+        transport = ";transport=tls" if identity else ""
+        (self.folder / "accounts").write_text(
+            f"<sip:{NUMBER}@{self.host}{transport}>;regint=0;answermode={answer}{account}\n"
+        )
         self.output = (self.folder / "screen.log").open("wb")
         self.process = subprocess.Popen(
             ["baresip", "-f", self.folder, "-v"], stdout=self.output, stderr=self.output, stdin=subprocess.DEVNULL
@@ -96,7 +112,12 @@ class Baresip:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.sip_port}"
+        return f"{self.host}:{self.sip_port}"
+
+    @property
+    def tls_port(self) -> int:
+        """Where it takes TLS, when it has a certificate."""
+        return self.sip_port + 1
 
     def screen(self) -> str:
         return (self.folder / "screen.log").read_text(errors="replace")

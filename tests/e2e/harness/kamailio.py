@@ -4,6 +4,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from .certificates import Identity
 from .ports import free_port
 from .server import ROOT
 from .waiting import wait_until
@@ -11,16 +12,45 @@ from .waiting import wait_until
 CONFIG = ROOT / "tests" / "kamailio" / "kamailio.cfg"
 
 
-class Kamailio:
-    """One proxy on 127.0.0.1, UDP and TCP, that sends every call to all of `phones` at once."""
+TLS = """\
+[server:default]
+method = TLSv1.2+
+private_key = {identity.key}
+certificate = {identity.certificate}
+verify_certificate = {asks}
+require_certificate = {asks}
+ca_list = {ca}
+[client:default]
+verify_certificate = no
+"""
 
-    def __init__(self, folder: Path, phones: list[str], algorithm: str | None = None):
+
+class Kamailio:
+    """One proxy on 127.0.0.1, UDP and TCP, that sends every call to all of `phones` at once.
+
+    With an `identity` it takes TLS, too; with `asks_for`, an authority's certificate, only from who shows one of its.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        phones: list[str],
+        algorithm: str | None = None,
+        identity: Identity | None = None,
+        asks_for: Path | None = None,
+    ):
         self.port = free_port()
         self.folder = folder / f"kamailio-{self.port}"
         self.folder.mkdir(parents=True)
         defines = ["-A", f'PHONES="{",".join(phones)}"']
         if algorithm:
             defines += ["-A", f'ALGORITHM="{algorithm}"']
+        if identity:
+            self.tls_port = free_port()
+            asks = "yes" if asks_for else "no"
+            secured = TLS.format(identity=identity, asks=asks, ca=asks_for or identity.certificate)
+            (self.folder / "tls.cfg").write_text(secured)
+            defines += ["-A", f'SECURED="{self.folder / "tls.cfg"}"', "-l", f"tls:127.0.0.1:{self.tls_port}"]
         command = [
             "kamailio", "-DD", "-E", "-f", CONFIG, "-m", "32", "-M", "8", "-Y", self.folder, "-w", self.folder,
             "-l", f"udp:127.0.0.1:{self.port}", "-l", f"tcp:127.0.0.1:{self.port}", *defines,

@@ -45,6 +45,10 @@ class Trunkline:
         return f"http://127.0.0.1:{self.http_port}"
 
     @property
+    def credentials(self) -> tuple[str, str]:
+        return API_KEY, API_SECRET
+
+    @property
     def ws_url(self) -> str:
         return f"ws://127.0.0.1:{self.http_port}"
 

@@ -20,7 +20,7 @@ def media_port(sip_port: int) -> int:
 
 
 class Sipp:
-    """One SIPp process on 127.0.0.1; it plays the scenario for `calls` calls and then ends by itself.
+    """One SIPp process on `host`; it plays the scenario for `calls` calls and then ends by itself.
 
     SIPp takes a message that is equal to the one before for a copy and keeps it from the scenario; with `-nr` among
     the `options` copies are part of the story.
@@ -35,8 +35,10 @@ class Sipp:
         seconds: int = 60,
         options=(),
         files: dict[str, bytes] | None = None,
+        host: str = "127.0.0.1",
         **keys,
     ):
+        self.host = host
         self.port = free_port()
         self.folder = folder / f"sipp-{scenario}-{self.port}"
         self.folder.mkdir(parents=True)
@@ -49,7 +51,7 @@ class Sipp:
             (self.folder / name).write_bytes(content)
         self.messages = self.folder / "messages.log"
         command = [
-            "sipp", "-sf", f"{scenario}.xml", "-i", "127.0.0.1", "-p", str(self.port), "-t", transport,
+            "sipp", "-sf", f"{scenario}.xml", "-i", host, "-p", str(self.port), "-t", transport,
             "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
             "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error",
             "-mp", str(media_port(self.port)), *options,
@@ -63,13 +65,13 @@ class Sipp:
     def _listening(self) -> bool:
         if self.process.poll() is not None:
             raise RuntimeError(f"SIPp ended early: {(self.folder / 'screen.log').read_text(errors='replace')[-2000:]}")
-        kinds = ("/proc/net/udp", "/proc/net/tcp")
+        kinds = ("/proc/net/udp", "/proc/net/tcp", "/proc/net/udp6", "/proc/net/tcp6")
         wanted = f":{self.port:04X} "
         return any(wanted in Path(kind).read_text() for kind in kinds)
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def trace(self) -> str:
         return self.messages.read_text(errors="replace") if self.messages.exists() else ""
