@@ -82,6 +82,7 @@ impl Bench {
             store: store.clone(),
             metrics: metrics.clone(),
             max_active: 0,
+            trunks: calls::Trunks::default(),
         });
         let phone = PhoneConfig { listen: loopback(), book: logs::book(), ..PhoneConfig::default() };
         let phone = Phone::start(phone).await.unwrap();
