@@ -1,9 +1,14 @@
 """The phone's audio in every way it can be carried: encrypted or not, in each codec, with digits of each kind."""
 
+import base64
+import os
+import re
+
 import pytest
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPCodec, SIPMediaConfig, SIPMediaEncryption
 
+from harness.ear import Ear
 from harness.room import RATE
 from harness.tones import hears
 from harness.waiting import until
@@ -74,18 +79,49 @@ async def test_a_phone_without_encryption_is_not_called_when_it_is_required(live
     assert "encrypted" in refused.value.message or "488" in refused.value.message, refused.value.message
 
 
-async def test_a_wideband_phone_is_heard_and_hears(livekit, join, baresip, trunk_to):
-    phone = baresip(hertz=PHONE_HERTZ, codecs=("g722", "g711"))
-    agent = await join("wide", "agent")
-    await agent.speak(AGENT_HERTZ)
+WIDE_AGENT_HERTZ = 5_300
+WIDE_PHONE_HERTZ = 4_700
+WIDE = 7_500
 
-    media = SIPMediaConfig(codecs=[SIPCodec(name="G722", rate=8000)])
+
+@pytest.mark.parametrize("codec", ["G722", "opus"])
+@pytest.mark.parametrize("wish", [DISABLE, REQUIRE], ids=["plain", "encrypted"])
+async def test_a_wideband_phone_is_heard_and_hears_beyond_the_telephones_band(
+    livekit, join, baresip, trunk_to, codec, wish
+):
+    modules = (codec.lower(), "g711", "srtp")
+    phone = baresip(hertz=WIDE_PHONE_HERTZ, codecs=modules, account=";mediaenc=srtp", fec=True)
+    agent = await join("wide", "agent")
+    await agent.speak(WIDE_AGENT_HERTZ)
+
+    media = SIPMediaConfig(codecs=[SIPCodec(name=codec)], encryption=wish)
     await call(livekit, await trunk_to(phone.address), "wide", media)
 
-    await both_hear_each_other(agent, phone)
-    assert "Set audio encoder: G722" in phone.screen(), phone.screen()[-3000:]
+    heard = lambda: hears(agent.recording("phone"), RATE, WIDE_PHONE_HERTZ, top=WIDE)  # noqa: E731
+    await until(heard, "the agent hears the phone's high tone", 15)
+    heard = lambda: hears(*phone.recording(), WIDE_AGENT_HERTZ, top=WIDE)  # noqa: E731
+    await until(heard, "the phone hears the agent's high tone", 15)
+    assert f"Set audio encoder: {codec}" in phone.screen(), phone.screen()[-3000:]
     phone.command("sndcode", "5")
     await until(lambda: agent.digits == ["5"], f"a key arrives; so far {agent.digits}")
+    await agent.room.local_participant.publish_dtmf(code=9, digit="9")
+    await until(lambda: phone.digits() == "9", f"and one goes out; so far {phone.digits()}")
+
+
+async def test_a_trunk_says_which_codecs_and_a_call_says_otherwise(livekit, join, baresip, trunk_to):
+    phone = baresip(hertz=PHONE_HERTZ, codecs=("g711", "g722", "opus"))
+    agent = await join("trunk", "agent")
+    await agent.speak(AGENT_HERTZ)
+    trunk = await trunk_to(phone.address, media=SIPMediaConfig(codecs=[SIPCodec(name="OPUS")]))
+
+    await call(livekit, trunk, "trunk", None)
+    await both_hear_each_other(agent, phone)
+    assert "Set audio encoder: opus 48000Hz" in phone.screen(), phone.screen()[-3000:]
+    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="trunk", identity="phone"))
+    await until(lambda: "phone" in agent.left, "the phone leaves")
+
+    await call(livekit, trunk, "trunk", SIPMediaConfig(codecs=[SIPCodec(name="PCMA")], only_listed_codecs=True))
+    await until(lambda: "Set audio encoder: PCMA" in phone.screen(), "the call's own list counts")
 
 
 async def test_only_the_listed_codecs_are_offered_in_their_order(livekit, join, baresip, trunk_to):
@@ -98,3 +134,47 @@ async def test_only_the_listed_codecs_are_offered_in_their_order(livekit, join, 
 
     await both_hear_each_other(agent, phone)
     assert "Set audio encoder: PCMA" in phone.screen(), phone.screen()[-3000:]
+
+
+def key(suite: str) -> str:
+    """A new key of the suite's length, as `a=crypto` has it."""
+    length = {"AES_CM_128": 30, "AEAD_AES_128": 28, "AEAD_AES_256": 44}
+    return base64.b64encode(os.urandom(next(n for name, n in length.items() if suite.startswith(name)))).decode()
+
+
+def key_of(message: str, suite: str) -> str:
+    return re.search(rf"a=crypto:\d+ {suite} inline:([A-Za-z0-9+/=]+)", message)[1]
+
+
+@pytest.mark.parametrize(
+    ("suite", "new_suite"),
+    [
+        ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80"),
+        ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM"),
+        ("AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM"),
+    ],
+)
+async def test_suites_and_keys_change_in_mid_call_by_libsrtp(livekit, join, sipp, trunk_to, tmp_path, suite, new_suite):
+    keys = {"suite": suite, "key": key(suite), "new_suite": new_suite, "new_key": key(new_suite)}
+    ear = Ear(tmp_path)
+    try:
+        phone = sipp("rekey", ear=ear.port, **keys)
+        agent = await join("rekey", "agent")
+        await agent.speak(AGENT_HERTZ)
+        await call(livekit, await trunk_to(phone.address), "rekey", SIPMediaConfig(encryption=REQUIRE))
+
+        ear.encrypt(suite, key_of(phone.received("INVITE")[0], suite), keys["key"])
+        await until(lambda: len(ear.packets) > 50, "libsrtp opens what the phone is sent", 4)
+        await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), "the agent hears the phone", 4)
+
+        answer = lambda: re.findall(rf"SIP/2.0 200 OK[^-]*?a=crypto:7 {new_suite} inline:\S+", phone.trace(), re.DOTALL)  # noqa: E731
+        await until(answer, "the new key is answered", 10)
+        ear.encrypt(new_suite, key_of(answer()[0], new_suite), keys["new_key"])
+        ear.packets.clear()
+        agent.forget("phone")
+        await until(lambda: len(ear.packets) > 50, "libsrtp opens it with the new key", 5)
+        await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), "the agent hears the phone again", 5)
+        await livekit.room.remove_participant(api.RoomParticipantIdentity(room="rekey", identity="phone"))
+        await phone.ends_well()
+    finally:
+        ear.stop()

@@ -120,3 +120,22 @@ def acknowledgements(trace: str) -> list[float]:
         elif "\nACK " in block and call[1] in answered:
             waits.append((moment - answered.pop(call[1])).total_seconds() * 1e3)
     return waits
+
+
+@pytest.mark.parametrize("mux", [False, True], ids=["rtcp-port", "rtcp-mux"])
+async def test_the_record_tells_how_the_audio_was_on_both_sides(livekit, join, baresip, trunk_to, server, mux):
+    phone = baresip(mux=mux)
+    agent = await join("reports", "agent")
+    await agent.speak(1_100)
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "reports"))
+    # The phone's reports name one of ours, which come every five seconds.
+    await until(lambda: len(agent.recording("phone")) > 14 * 48_000, "fourteen seconds of call", 40)
+    await hang_up(livekit, "reports")
+    await until(lambda: "call ended" in server.log(), "the record")
+
+    record = next(line for line in server.log().splitlines() if "call ended" in line)
+    figures = dict(re.findall(r"(rtp\w+)=(-?[\d.]+)", re.sub(r"\x1b\[[\d;]*m", "", record)))
+    print(figures)
+    assert 0 < float(figures["rtpRttMs"]) < 500, "the round trip, by the phone's reports"
+    assert int(figures["rtpRemoteLost"]) <= 5 and float(figures["rtpRemoteJitterMs"]) < 50
+    assert int(figures["rtpLost"]) == 0 and int(figures["rtpReceived"]) > 600

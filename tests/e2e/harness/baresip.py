@@ -30,6 +30,10 @@ ausrc_channels 2
 auplay_channels 1
 rtp_ports {rtp_port}-{rtp_port_end}
 call_local_timeout 120
+opus_bitrate 32000
+opus_inbandfec {fec}
+rtcp_enable yes
+rtcp_mux {mux}
 module_path {modules}
 {codecs}
 module ausine.so
@@ -57,6 +61,8 @@ class Baresip:
         account: str = "",
         host: str = "127.0.0.1",
         identity: Identity | None = None,
+        fec: bool = False,
+        mux: bool = False,
     ):
         self.host = f"[{host}]" if ":" in host else host
         self.sip_port = free_pair()  # it takes the next one for TLS
@@ -70,6 +76,7 @@ class Baresip:
                 sip_port=self.sip_port, control_port=self.control_port, hertz=hertz, folder=self.folder,
                 rtp_port=rtp_port, rtp_port_end=rtp_port + 20, modules=MODULES, host=self.host,
                 tls=f"sip_certificate {identity.both}" if identity else "",
+                fec="yes" if fec else "no", mux="yes" if mux else "no",
                 codecs="\n".join(f"module {codec}.so" for codec in codecs),
             )  # fmt: skip
         )

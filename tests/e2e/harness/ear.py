@@ -3,6 +3,7 @@
 The packets go into a pcap file for tshark to judge; so nothing needs the right to capture on an interface.
 """
 
+import base64
 import csv
 import io
 import math
@@ -14,8 +15,18 @@ import threading
 import time
 from pathlib import Path
 
+import pylibsrtp
+from pylibsrtp import Policy
+
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python does not name it
 ETHERNET = 1
+# What libsrtp calls the suites of RFC 4568 and RFC 7714.
+SUITES = {
+    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+}
 FIELDS = [
     "frame.time_epoch", "rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker",
     "rtpevent.event_id", "rtpevent.end_of_event", "rtpevent.duration",
@@ -23,7 +34,10 @@ FIELDS = [
 
 
 class Ear:
-    """One UDP port that gets RTP (PCMU, telephone-event 101) and sends 20 ms of a tone every 20 ms to where it comes from."""
+    """One UDP port that gets RTP (PCMU, telephone-event 101) and sends 20 ms of a tone every 20 ms to where it comes from.
+
+    With `encrypt` all of it is SRTP; what does not open is counted in `refused`.
+    """
 
     def __init__(self, folder: Path):
         self.file = folder / "ear.pcap"
@@ -31,6 +45,9 @@ class Ear:
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.packets: list[tuple[float, int, bytes]] = []
+        self.refused = 0
+        self.incoming: pylibsrtp.Session | None = None
+        self.outgoing: pylibsrtp.Session | None = None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -47,7 +64,8 @@ class Ear:
                 peer = self._take()
                 due = due or time.monotonic()
             elif peer is not None:
-                self.socket.sendto(struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 77) + hum(number), peer)
+                packet = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 77) + hum(number)
+                self.socket.sendto(self.outgoing.protect(packet) if self.outgoing else packet, peer)
                 number, due = number + 1, due + 0.02
 
     def _take(self) -> tuple[str, int]:
@@ -55,8 +73,19 @@ class Ear:
         seconds, nanoseconds = next(
             struct.unpack("qq", data) for level, kind, data in extra if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS)
         )
-        self.packets.append((seconds + nanoseconds / 1e9, sender[1], payload))
+        try:
+            opened = self.incoming.unprotect(payload) if self.incoming else payload
+            self.packets.append((seconds + nanoseconds / 1e9, sender[1], opened))
+        except pylibsrtp.Error:
+            self.refused += 1
         return sender
+
+    def encrypt(self, suite: str, incoming: str, outgoing: str) -> None:
+        """From now on SRTP of this suite, with keys as `a=crypto` has them."""
+        profile, anybody = SUITES[suite], Policy.SSRC_ANY_INBOUND
+        self.incoming = pylibsrtp.Session(Policy(base64.b64decode(incoming), anybody, srtp_profile=profile))
+        anybody = Policy.SSRC_ANY_OUTBOUND
+        self.outgoing = pylibsrtp.Session(Policy(base64.b64decode(outgoing), anybody, srtp_profile=profile))
 
     def stop(self) -> None:
         self.over.set()

@@ -12,14 +12,14 @@ def tone(hertz: float, seconds: float, rate: int = 48_000, amplitude: float = 0.
     return (np.sin(2 * np.pi * hertz * moments) * amplitude * 32767).astype(np.int16)
 
 
-def share(samples: np.ndarray, rate: int, hertz: float, width: float = 12.0) -> float:
-    """The part (0..1) of the energy between 80 Hz and 3.4 kHz that lies within `width` of `hertz`."""
+def share(samples: np.ndarray, rate: int, hertz: float, width: float = 12.0, top: float = 3_400) -> float:
+    """The part (0..1) of the energy between 80 Hz and `top` that lies within `width` of `hertz`."""
     if len(samples) < rate // 10:
         return 0.0
     windowed = samples.astype(np.float64) * np.hanning(len(samples))
     energy = np.abs(np.fft.rfft(windowed)) ** 2
     frequencies = np.fft.rfftfreq(len(samples), 1 / rate)
-    voice = (frequencies > 80) & (frequencies < 3_400)
+    voice = (frequencies > 80) & (frequencies < top)
     near = np.abs(frequencies - hertz) <= width
     whole = energy[voice].sum()
     return float(energy[voice & near].sum() / whole) if whole > 0 else 0.0
@@ -33,12 +33,12 @@ def loudness(samples: np.ndarray) -> float:
     return 20 * np.log10(rms) if rms > 1e-6 else -120.0
 
 
-def hears(samples: np.ndarray, rate: int, hertz: float, least_share: float = 0.8) -> bool:
-    """True when half a second of the recording holds this tone, loud and almost alone."""
+def hears(samples: np.ndarray, rate: int, hertz: float, least_share: float = 0.8, top: float = 3_400) -> bool:
+    """True when half a second of the recording holds this tone, loud and almost alone below `top`."""
     window = rate // 2
     for start in range(0, max(len(samples) - window, 0) + 1, window // 2):
         part = samples[start : start + window]
-        if len(part) == window and loudness(part) > -40 and share(part, rate, hertz) >= least_share:
+        if len(part) == window and loudness(part) > -40 and share(part, rate, hertz, top=top) >= least_share:
             return True
     return False
 

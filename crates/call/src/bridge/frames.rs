@@ -2,10 +2,15 @@
 //!
 //! Frames get sequence numbers of their own that step over what was lost, so that a gap stays a gap.
 
-use media::codec::{AudioCodec, g711, g722};
+use media::codec::AudioCodec;
+use media::codec::opus::RTP_CLOCK;
 use media::jitter::FRAME;
 
+use super::decoder::{self, Decoder};
 use super::splice::FRAME_TICKS;
+
+/// Ticks of the Opus clock to one of 8 kHz.
+const OPUS_TICKS: u32 = RTP_CLOCK / 8_000;
 
 /// A packet of the phone, as its leg gave it.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +19,16 @@ pub(super) struct SourcePacket<'a> {
     pub(super) codec: AudioCodec,
     /// Extended, without the packets that were no audio.
     pub(super) seq: u64,
+    /// In the codec's own clock.
     pub(super) timestamp: u32,
     pub(super) marker: bool,
+}
+
+impl SourcePacket<'_> {
+    /// The timestamp in ticks of 8 kHz. From Opus' clock it wraps too early, once a day: a source that starts over.
+    pub(super) fn ticks(&self) -> u32 {
+        if self.codec == AudioCodec::Opus { self.timestamp / OPUS_TICKS } else { self.timestamp }
+    }
 }
 
 /// Samples waiting to be a frame.
@@ -29,9 +42,10 @@ pub(super) struct Frames {
     /// Number of the next frame.
     seq: u64,
     last_source_seq: Option<u64>,
-    /// Samples are at 16 kHz: the source speaks G.722.
+    /// Samples are at 16 kHz: the source speaks G.722. Opus is decoded in the telephone's band: who wants more takes it as
+    /// it came.
     wide: bool,
-    decoder: Option<Box<g722::Decoder>>,
+    decoder: Decoder,
 }
 
 /// 20 ms of samples, at the rate of their source.
@@ -47,7 +61,7 @@ impl Frames {
         self.samples.clear();
         self.taken = 0;
         self.last_source_seq = None;
-        self.decoder = None;
+        self.decoder = Decoder::default();
     }
 
     /// Samples in one tick of the RTP clock of 8 kHz.
@@ -67,20 +81,12 @@ impl Frames {
         let expected = self.ticks.wrapping_add(waiting);
         match self.last_source_seq {
             Some(last) if packet.seq <= last => return,
-            Some(last) if packet.seq == last + 1 && packet.timestamp == expected => {}
+            Some(last) if packet.seq == last + 1 && packet.ticks() == expected => {}
             Some(last) => self.skip(packet, packet.seq - last - 1),
             None => self.skip(packet, 0),
         }
         self.last_source_seq = Some(packet.seq);
-        let start = self.samples.len();
-        self.samples.resize(start + packet.payload.len() * self.per_tick(), 0);
-        match packet.codec {
-            AudioCodec::G722 => {
-                self.decoder.get_or_insert_default().decode(packet.payload, &mut self.samples[start..])
-            }
-            AudioCodec::Pcma => g711::decode_alaw(packet.payload, &mut self.samples[start..]),
-            _ => g711::decode_ulaw(packet.payload, &mut self.samples[start..]),
-        };
+        self.decoder.decode(packet.codec, packet.payload, &mut self.samples);
     }
 
     /// The next whole frame: its number, its timestamp (8 kHz) and its samples.
@@ -102,9 +108,9 @@ impl Frames {
     /// A gap: what waits is too short to be a frame and is dropped; the numbers step over what was lost.
     fn skip(&mut self, packet: &SourcePacket<'_>, lost: u64) {
         self.samples.clear();
-        let frames_per_packet = (packet.payload.len() / FRAME).max(1) as u64;
+        let frames_per_packet = (decoder::ticks_in(packet.codec, packet.payload) / FRAME).max(1) as u64;
         self.seq += lost.saturating_mul(frames_per_packet);
-        self.ticks = packet.timestamp;
+        self.ticks = packet.ticks();
     }
 }
 

@@ -39,6 +39,8 @@ pub enum BridgeCommand {
     SendDigits(DialString),
     /// Let the phone hear the room, and pass digits both ways.
     Open,
+    /// The phone is gone, or given up: it hears nothing more of the room.
+    Shut,
 }
 
 /// What a bridge reports to its call.

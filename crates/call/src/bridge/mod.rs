@@ -4,6 +4,8 @@
 //! a [`Sink`]. Once the phone is up there is one 20 ms clock per call: every tick sends the phone a frame or a digit's
 //! packet. It never opens a socket, asks a clock, or decides when a call ends.
 
+mod coder;
+mod decoder;
 mod ear;
 mod early;
 mod frames;
@@ -15,7 +17,7 @@ mod to_room;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use media::dtmf::{DialString, Digit};
 use media::sdp::Negotiated;
@@ -23,11 +25,12 @@ use media::session::{Received, RtpSession, SessionConfig};
 use rand::RngCore;
 use room::TrackSid;
 
+use coder::Shape;
 use ear::Ear;
 use early::Early;
 use frames::SourcePacket;
 use keys::{Keys, Via};
-use to_phone::{Frame, TICK, ToPhone};
+use to_phone::{Outgoing, TICK, ToPhone};
 use to_room::ToRoom;
 
 pub use io::{BridgeCommand, BridgeConfig, BridgeEvent, BridgeReport, Demand, Sink};
@@ -35,6 +38,9 @@ pub use to_phone::TalkerPacket;
 
 /// A clock that is late by more than this has missed its frames: it starts over instead of sending them all at once.
 const MAX_LATE: u32 = 5;
+/// How long the room's first words wait for the first packet of a phone that has just answered: until then it is not
+/// known whether, and from where, it can be reached. Less than a talker's playout buffer holds.
+const PROOF: Duration = Duration::from_millis(500);
 
 /// The audio of one call.
 pub struct Bridge {
@@ -46,6 +52,8 @@ pub struct Bridge {
     up: bool,
     /// The room is heard, digits pass.
     open: bool,
+    /// Until when the room's first words wait at the most.
+    hush_until: Option<Instant>,
     /// [`BridgeCommand::SendDigits`] is to be reported.
     dialing: bool,
     next_tick: Option<Instant>,
@@ -90,6 +98,7 @@ impl Bridge {
             to_phone: ToPhone::new(),
             up: false,
             open: false,
+            hush_until: None,
             dialing: false,
             next_tick: None,
             seen: Seen::default(),
@@ -110,7 +119,8 @@ impl Bridge {
                 self.dialing = true;
                 self.dial(&digits);
             }
-            BridgeCommand::Open => self.open = true,
+            BridgeCommand::Open => self.open(now),
+            BridgeCommand::Shut => self.open = false,
             BridgeCommand::Pressed(digit) => self.pressed(now, digit, Via::Signalling, sink),
         }
         self.schedule(now);
@@ -165,7 +175,7 @@ impl Bridge {
 
     /// A talker's track has ended.
     pub fn room_track_ended(&mut self, track: &TrackSid) {
-        self.to_phone.remove(track);
+        self.to_phone.ended(track);
     }
 
     /// Digits that somebody in the room presses. What no telephone has, and what is too much at once, is dropped
@@ -192,7 +202,9 @@ impl Bridge {
         if now < due {
             return;
         }
-        self.to_room.tick(now, sink);
+        if !self.to_phone.is_midway() {
+            self.to_room.tick(now, sink);
+        }
         if self.leg.codec().is_some() {
             for packet in self.early.take(now) {
                 self.handle_rtp(now, packet.from, &packet.bytes, sink);
@@ -203,6 +215,12 @@ impl Bridge {
         let late = now.saturating_duration_since(next) > TICK * MAX_LATE;
         self.next_tick = Some(if late { now + TICK } else { next });
         self.schedule(now);
+    }
+
+    /// Whether the room has said something that the phone has yet to hear: the call's end may wait a moment for it.
+    #[must_use]
+    pub fn has_last_words(&self) -> bool {
+        self.open && !self.is_held() && self.to_phone.has_more()
     }
 
     /// The call is over: tells the phone's RTCP, and what was measured.
@@ -226,6 +244,21 @@ impl Bridge {
         }
     }
 
+    fn open(&mut self, now: Instant) {
+        let speaks = self.leg.negotiated().is_some_and(|terms| terms.direction.receives());
+        if !std::mem::replace(&mut self.open, true) && speaks && !self.seen.media {
+            self.hush_until = Some(now + PROOF);
+        }
+    }
+
+    /// Whether what the room says waits for the phone to be there.
+    fn hushes(&mut self, now: Instant) -> bool {
+        if self.seen.media || self.hush_until.is_some_and(|until| now >= until) {
+            self.hush_until = None;
+        }
+        self.hush_until.is_some()
+    }
+
     /// Whether the phone wants to hear nothing.
     fn is_held(&self) -> bool {
         self.leg.negotiated().is_some_and(Negotiated::is_held)
@@ -243,6 +276,7 @@ impl Bridge {
             self.next_tick = Some(now);
         }
         self.leg.negotiate(negotiated, now);
+        self.to_phone.shape(Shape::of(negotiated));
     }
 
     fn connect(&mut self, now: Instant, negotiated: &Negotiated) {
@@ -281,9 +315,9 @@ impl Bridge {
     }
 
     fn tick_phone(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) {
-        let Some(law) = self.leg.codec() else { return };
-        let frame = self.to_phone.tick(now, law, self.leg.takes_events());
-        self.send(now, frame, sink);
+        let hush = self.hushes(now);
+        let outgoing = self.to_phone.step(now, self.leg.takes_events(), hush);
+        self.send(now, outgoing, sink);
         if self.dialing && !self.to_phone.is_dialing() {
             self.dialing = false;
             sink.event(BridgeEvent::DigitsSent);
@@ -297,16 +331,18 @@ impl Bridge {
         }
     }
 
-    fn send(&mut self, now: Instant, frame: Frame, sink: &mut impl Sink) {
-        let (to, audible) = match frame {
-            Frame::Event(event) => (self.leg.send_event(now, &event, &mut self.packet), false),
-            Frame::Audio { audible } => {
-                (self.leg.send_audio(now, self.to_phone.coded(), &mut self.packet), audible)
+    fn send(&mut self, now: Instant, outgoing: Outgoing, sink: &mut impl Sink) {
+        let to = match outgoing {
+            Outgoing::Event(event, left_out) => {
+                self.leg.leave_out(left_out);
+                self.leg.send_event(now, &event, &mut self.packet)
             }
+            Outgoing::Audio(ms) => self.leg.send_packet(now, self.to_phone.coded(), ms, &mut self.packet),
+            Outgoing::Nothing => None,
         };
         let Some(to) = to else { return };
         sink.rtp(to, &self.packet);
-        if audible && !self.seen.audio_to_phone {
+        if self.to_phone.take_audible() && !self.seen.audio_to_phone {
             self.seen.audio_to_phone = true;
             sink.event(BridgeEvent::FirstAudioToPhone { at: now });
         }

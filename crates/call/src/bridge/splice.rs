@@ -10,11 +10,13 @@ use std::time::Instant;
 pub(super) const FRAME_TICKS: u32 = 160;
 /// Steps beyond these are a source that started over, not a gap: 3,000 packets, 60 s.
 const MAX_SEQ_STEP: i64 = 3_000;
-const MAX_TICK_STEP: i32 = 60 * 8_000;
+const MAX_SECONDS: u32 = 60;
 
 /// One outgoing stream.
 #[derive(Debug)]
 pub(super) struct Splice {
+    /// Ticks a second.
+    clock: u32,
     seq_offset: i64,
     tick_offset: u32,
     /// A source is being followed by these offsets.
@@ -34,11 +36,19 @@ pub(super) struct Place {
 }
 
 impl Splice {
-    /// A stream that begins after this sequence number and timestamp.
-    pub(super) fn new(seq: u16, ticks: u32) -> Self {
+    /// A stream that begins after this sequence number and timestamp and counts so many ticks a second.
+    pub(super) fn new(seq: u16, ticks: u32, clock: u32) -> Self {
         // Far enough from both ends that the first packets may come in any order.
         let last_seq = u64::from(seq % 0x4000) + 0x1000;
-        Self { seq_offset: 0, tick_offset: 0, following: false, last_seq, last_ticks: ticks, last_at: None }
+        Self {
+            clock,
+            seq_offset: 0,
+            tick_offset: 0,
+            following: false,
+            last_seq,
+            last_ticks: ticks,
+            last_at: None,
+        }
     }
 
     /// The place of a source's packet; `None` for one from before the source took over.
@@ -57,13 +67,18 @@ impl Splice {
         Some(Place { seq: out, ticks, resumed })
     }
 
-    /// The place of the next frame of a source that has no numbers of its own.
+    /// What comes next is of another source, whatever its numbers.
+    pub(super) fn part(&mut self) {
+        self.following = false;
+    }
+
+    /// The place of the next frame of 20 ms of a source that has no numbers of its own.
     pub(super) fn next(&mut self, now: Instant) -> Place {
         let resumed = self.following || self.last_at.is_none();
         let (seq, ticks) = self.continuation(now);
         self.following = false;
         self.last_seq = seq;
-        self.last_ticks = if resumed { ticks } else { self.last_ticks.wrapping_add(FRAME_TICKS) };
+        self.last_ticks = if resumed { ticks } else { self.last_ticks.wrapping_add(self.clock / 50) };
         self.last_at = Some(now);
         Place { seq, ticks: self.last_ticks, resumed }
     }
@@ -73,7 +88,7 @@ impl Splice {
         let last = i64::try_from(self.last_seq).unwrap_or(i64::MAX);
         let seq_step = seq.saturating_add(self.seq_offset).saturating_sub(last);
         let tick_step = ticks.wrapping_add(self.tick_offset).wrapping_sub(self.last_ticks) as i32;
-        seq_step.abs() > MAX_SEQ_STEP || tick_step.saturating_abs() > MAX_TICK_STEP
+        seq_step.abs() > MAX_SEQ_STEP || tick_step.unsigned_abs() > MAX_SECONDS * self.clock
     }
 
     fn follow(&mut self, now: Instant, seq: u64, ticks: u32) {
@@ -87,8 +102,8 @@ impl Splice {
     /// What follows by the clock.
     fn continuation(&self, now: Instant) -> (u64, u32) {
         let passed = self.last_at.map_or(0, |at| {
-            let ticks = now.saturating_duration_since(at).as_micros() * 8 / 1_000;
-            u32::try_from(ticks).unwrap_or(u32::MAX).max(FRAME_TICKS)
+            let ticks = now.saturating_duration_since(at).as_micros() * u128::from(self.clock) / 1_000_000;
+            u32::try_from(ticks).unwrap_or(u32::MAX).max(self.clock / 50)
         });
         (self.last_seq + 1, self.last_ticks.wrapping_add(passed))
     }
@@ -102,7 +117,7 @@ mod tests {
     #[test]
     fn a_source_keeps_its_gaps_and_its_timestamp_steps() {
         let start = Instant::now();
-        let mut line = Splice::new(7, 99);
+        let mut line = Splice::new(7, 99, 8_000);
         let first = line.place(start, 1000, 5_000).unwrap();
         assert!(first.resumed);
         let lost_one = line.place(start, 1002, 5_320).unwrap();
@@ -115,7 +130,7 @@ mod tests {
     #[test]
     fn a_late_packet_keeps_its_own_place() {
         let start = Instant::now();
-        let mut line = Splice::new(0, 0);
+        let mut line = Splice::new(0, 0, 8_000);
         let first = line.place(start, 10, 0).unwrap();
         let third = line.place(start, 12, 320).unwrap();
         let second = line.place(start, 11, 160).unwrap();
@@ -126,7 +141,7 @@ mod tests {
     #[test]
     fn the_phone_takes_over_from_the_tone_without_a_seam() {
         let start = Instant::now();
-        let mut line = Splice::new(0, 0);
+        let mut line = Splice::new(0, 0, 8_000);
         let tone = line.next(start);
         let tone2 = line.next(start + Duration::from_millis(20));
         assert_eq!((tone2.seq - tone.seq, tone2.ticks.wrapping_sub(tone.ticks)), (1, 160));
@@ -139,7 +154,7 @@ mod tests {
     #[test]
     fn a_phone_that_starts_over_is_followed_without_a_jump() {
         let start = Instant::now();
-        let mut line = Splice::new(0, 0);
+        let mut line = Splice::new(0, 0, 8_000);
         let before = line.place(start, 50_000, 1_000_000).unwrap();
         let after = line.place(start + Duration::from_millis(20), 9, 77).unwrap();
         assert_eq!((after.seq - before.seq, after.ticks.wrapping_sub(before.ticks)), (1, 160));
@@ -148,7 +163,7 @@ mod tests {
     #[test]
     fn extreme_numbers_are_survived() {
         let start = Instant::now();
-        let mut line = Splice::new(u16::MAX, u32::MAX);
+        let mut line = Splice::new(u16::MAX, u32::MAX, 8_000);
         for (seq, ticks) in [(u64::MAX, 0), (0, u32::MAX), (1 << 63, 1 << 31), (5, 5)] {
             let _ = line.place(start, seq, ticks);
             let _ = line.next(start);

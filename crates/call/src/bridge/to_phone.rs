@@ -1,22 +1,24 @@
-//! Room to phone: one frame every 20 ms, from the answer to the end, whoever talks.
+//! Room to phone: sound without a pause, from the answer to the end, whoever talks.
 //!
-//! Each talker has a playout buffer; one talker's frame goes out as it is, several are mixed, nobody is silence. A digit's
-//! packets, or its sound where the phone takes none, take the place of audio frames. With one talker the 20 ms clock moves close behind the talker's arrivals.
+//! Each talker has a playout buffer; every 20 ms one talker's frame goes on as it is, several are mixed, nobody is silence.
+//! A digit's packets, or its sound where the phone takes none, take the place of audio. With one talker the 20 ms clock
+//! moves close behind the talker's arrivals. A phone that speaks wideband hears the room so.
 
 use std::time::{Duration, Instant};
 
-use media::codec::{AudioCodec, g711, g722};
+use media::codec::FRAME_MS;
 use media::dtmf::tones::Player;
 use media::dtmf::{DialString, EventPacket, QueueFull, Sender, SenderStep};
-use media::jitter::{FRAME, PlayoutBuffer, PlayoutStats, Pulled, TalkerCodec};
-use media::mix::Mixer;
-use media::resample::Double;
+use media::jitter::{PlayoutBuffer, PlayoutStats, Pulled, TalkerCodec, Width};
+use media::mix::{MAX_FRAME, Mixer};
 use room::TrackSid;
 
-/// The telephone's sample rate.
-const RATE: u32 = 8_000;
+use super::coder::{Coder, STEP_MS, Shape};
+
 /// The clock of the frames.
-pub(super) const TICK: Duration = Duration::from_millis(20);
+pub(super) const TICK: Duration = Duration::from_millis(FRAME_MS as u64);
+/// Half of it: packets of 10 and 30 ms are sent between frames too.
+const STEP: Duration = Duration::from_millis(STEP_MS as u64);
 /// The clock moves by at most this much per frame, so that the phone's own jitter buffer does not notice.
 const MAX_SHIFT: Duration = Duration::from_micros(500);
 /// Talkers that are listened to at once. More than a phone's ear can tell apart.
@@ -30,6 +32,15 @@ struct Talker {
     track: TrackSid,
     buffer: PlayoutBuffer,
     last_packet: Instant,
+    /// The track has ended: the talker goes when the last words are through.
+    ended: bool,
+}
+
+impl Talker {
+    /// Whether anything has come of it lately.
+    fn was_heard(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last_packet) <= IDLE
+    }
 }
 
 /// A packet of a talker.
@@ -47,31 +58,15 @@ pub struct TalkerPacket<'a> {
     pub payload: &'a [u8],
 }
 
-/// What the next 20 ms towards the phone are.
+/// What is to be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Frame {
-    /// A digit's packet.
-    Event(EventPacket),
-    /// The coded frame.
-    Audio {
-        /// Somebody talks in it.
-        audible: bool,
-    },
-}
-
-/// The way from 8 kHz to G.722. What is mixed is narrowband: the phone hears no more than with G.711.
-#[derive(Debug, Default)]
-struct Wide {
-    double: Double,
-    encoder: g722::Encoder,
-}
-
-impl Wide {
-    fn encode(&mut self, pcm: &[i16; FRAME], out: &mut [u8; FRAME]) -> usize {
-        let mut wide = [0; 2 * FRAME];
-        self.double.process(pcm, &mut wide);
-        self.encoder.encode(&wide, out)
-    }
+pub(super) enum Outgoing {
+    /// A digit's packet. So many ms of audio that waited are left out for it.
+    Event(EventPacket, u32),
+    /// A packet of audio of so many ms, in [`ToPhone::coded`].
+    Audio(u32),
+    /// The packet is not full yet.
+    Nothing,
 }
 
 /// The phone's ear on the room.
@@ -80,14 +75,17 @@ pub(super) struct ToPhone {
     talkers: Vec<Talker>,
     /// Statistics of talkers that have gone.
     gone: PlayoutStats,
+    width: Width,
     mixer: Mixer,
     digits: Sender,
     /// Digits as sound.
     tones: Player,
-    pcm: [i16; FRAME],
-    coded: [u8; FRAME],
-    /// For a phone that speaks wideband.
-    wide: Option<Box<Wide>>,
+    pcm: [i16; MAX_FRAME],
+    coder: Option<Box<Coder>>,
+    /// The next step is in the midst of a frame.
+    midway: bool,
+    /// Somebody talks in what is collected for the next packet.
+    audible: bool,
     /// How far the clock may move closer to the one talker.
     shift: Duration,
 }
@@ -97,13 +95,28 @@ impl ToPhone {
         Self {
             talkers: Vec::new(),
             gone: PlayoutStats::default(),
+            width: Width::default(),
             mixer: Mixer::new(),
             digits: Sender::new(),
-            tones: Player::new(RATE),
-            pcm: [0; FRAME],
-            coded: [0; FRAME],
-            wide: None,
+            tones: Player::new(Width::default().sample_rate()),
+            pcm: [0; MAX_FRAME],
+            coder: None,
+            midway: false,
+            audible: false,
             shift: Duration::ZERO,
+        }
+    }
+
+    /// What the phone wants to get from now on.
+    pub(super) fn shape(&mut self, shape: Shape) {
+        if self.coder.as_ref().is_some_and(|coder| coder.shape() == shape) {
+            return;
+        }
+        self.coder = Some(Box::new(Coder::new(shape)));
+        if self.width != shape.width() {
+            self.width = shape.width();
+            self.tones = Player::new(self.width.sample_rate());
+            self.talkers.iter_mut().for_each(|talker| talker.buffer.set_width(self.width));
         }
     }
 
@@ -122,37 +135,88 @@ impl ToPhone {
         talker.buffer.insert(now, packet.seq, packet.timestamp, packet.payload, codec(packet.codec));
     }
 
-    /// A track has ended.
-    pub(super) fn remove(&mut self, track: &TrackSid) {
-        if let Some(index) = self.talkers.iter().position(|talker| talker.track == *track) {
-            let talker = self.talkers.swap_remove(index);
-            add(&mut self.gone, &talker.buffer.stats());
+    /// A track has ended. What waits of it is still heard.
+    pub(super) fn ended(&mut self, track: &TrackSid) {
+        if let Some(talker) = self.talkers.iter_mut().find(|talker| talker.track == *track) {
+            talker.ended = true;
         }
+        self.sort_out(|talker| talker.ended && !talker.buffer.has_more());
     }
 
-    /// Makes the next 20 ms; the coded audio is in [`ToPhone::coded`]. `events`: the phone takes telephone-events.
-    pub(super) fn tick(&mut self, now: Instant, law: AudioCodec, events: bool) -> Frame {
-        let audible = self.mix(now);
+    /// Whether somebody has said what the phone has not heard yet.
+    pub(super) fn has_more(&self) -> bool {
+        self.talkers.iter().any(|talker| talker.buffer.has_more())
+    }
+
+    fn sort_out(&mut self, gone: impl Fn(&Talker) -> bool) {
+        let stats = &mut self.gone;
+        self.talkers.retain(|talker| {
+            let goes = gone(talker);
+            if goes {
+                add(stats, &talker.buffer.stats());
+            }
+            !goes
+        });
+    }
+
+    /// Makes what is due; `events`: the phone takes telephone-events. `hush`: the talkers are not to be heard yet, what
+    /// they say waits.
+    pub(super) fn step(&mut self, now: Instant, events: bool, hush: bool) -> Outgoing {
+        let Some(mut coder) = self.coder.take() else { return Outgoing::Nothing };
+        let steps = if coder.shape().needs_steps() { 1 } else { FRAME_MS / STEP_MS };
+        let outgoing = if std::mem::take(&mut self.midway) {
+            audio(&mut coder, steps)
+        } else {
+            self.midway = coder.shape().needs_steps();
+            self.frame(now, &mut coder, steps, events, hush)
+        };
+        self.coder = Some(coder);
+        outgoing
+    }
+
+    fn frame(&mut self, now: Instant, coder: &mut Coder, steps: u32, events: bool, hush: bool) -> Outgoing {
+        let frame = self.width.frame();
+        if hush {
+            self.pcm[..frame].fill(0);
+            self.shift = Duration::ZERO;
+        } else {
+            self.audible |= self.mix(now);
+        }
         match self.digits.step() {
-            SenderStep::Event(packet) if events => return Frame::Event(packet),
-            SenderStep::Event(packet) => self.tones.fill(&packet, &mut self.pcm),
+            SenderStep::Event(packet) if events => {
+                self.audible = false;
+                return Outgoing::Event(packet, coder.drop_waiting());
+            }
+            SenderStep::Event(packet) => self.tones.fill(&packet, &mut self.pcm[..frame]),
             SenderStep::Audio | SenderStep::Idle => {}
         }
-        match law {
-            AudioCodec::Pcma => g711::encode_alaw(&self.pcm, &mut self.coded),
-            AudioCodec::G722 => self.wide.get_or_insert_default().encode(&self.pcm, &mut self.coded),
-            _ => g711::encode_ulaw(&self.pcm, &mut self.coded),
-        };
-        Frame::Audio { audible }
+        coder.push(&self.pcm[..frame]);
+        audio(coder, steps)
     }
 
     pub(super) fn coded(&self) -> &[u8] {
-        &self.coded
+        self.coder.as_ref().map_or(&[], |coder| coder.coded())
     }
 
-    /// When the frame after the one of `tick` is due.
-    pub(super) fn after(&self, tick: Instant) -> Instant {
-        tick + TICK - self.shift
+    /// Whether the next step is in the midst of a frame.
+    pub(super) fn is_midway(&self) -> bool {
+        self.midway
+    }
+
+    /// Whether somebody has talked in what was made since this was asked last.
+    pub(super) fn take_audible(&mut self) -> bool {
+        std::mem::take(&mut self.audible)
+    }
+
+    /// When the step after the one at `due` is due.
+    pub(super) fn after(&self, due: Instant) -> Instant {
+        let steps = self.coder.as_ref().is_some_and(|coder| coder.shape().needs_steps());
+        match (steps, self.midway) {
+            (false, _) => due + TICK - self.shift,
+            // The clock moves once a frame.
+            (true, true) => due + STEP - self.shift,
+            (true, false) => due + STEP,
+        }
     }
 
     pub(super) fn stats(&self) -> PlayoutStats {
@@ -167,18 +231,24 @@ impl ToPhone {
     fn mix(&mut self, now: Instant) -> bool {
         let mut spare = None;
         let mut active = 0;
+        let mut ended = false;
         for talker in &mut self.talkers {
-            if now.saturating_duration_since(talker.last_packet) > IDLE {
+            ended |= talker.ended;
+            if !talker.was_heard(now) {
                 continue;
             }
             active += 1;
-            if talker.buffer.pull(now, &mut self.pcm) != Pulled::Silence {
-                self.mixer.add(&self.pcm);
+            let pcm = &mut self.pcm[..self.width.frame()];
+            if talker.buffer.pull(now, pcm) != Pulled::Silence {
+                self.mixer.add(pcm);
             }
             spare = Some(talker.buffer.spare());
         }
+        if ended {
+            self.sort_out(|talker| talker.ended && !(talker.buffer.has_more() && talker.was_heard(now)));
+        }
         self.shift = if active == 1 { spare.unwrap_or_default().min(MAX_SHIFT) } else { Duration::ZERO };
-        self.mixer.finish(&mut self.pcm) > 0
+        self.mixer.finish(&mut self.pcm[..self.width.frame()]) > 0
     }
 
     fn talker(&mut self, now: Instant, track: &TrackSid) -> Option<&mut Talker> {
@@ -186,16 +256,19 @@ impl ToPhone {
             return self.talkers.get_mut(index);
         }
         if self.talkers.len() >= MAX_TALKERS {
-            let idle = self
-                .talkers
-                .iter()
-                .find(|talker| now.saturating_duration_since(talker.last_packet) > IDLE)
-                .map(|talker| talker.track.clone())?;
-            self.remove(&idle);
+            self.sort_out(|talker| !talker.was_heard(now));
+            if self.talkers.len() >= MAX_TALKERS {
+                return None;
+            }
         }
-        self.talkers.push(Talker { track: track.clone(), buffer: PlayoutBuffer::new(), last_packet: now });
+        let buffer = PlayoutBuffer::new(self.width);
+        self.talkers.push(Talker { track: track.clone(), buffer, last_packet: now, ended: false });
         self.talkers.last_mut()
     }
+}
+
+fn audio(coder: &mut Coder, steps: u32) -> Outgoing {
+    coder.packet(steps).map_or(Outgoing::Nothing, Outgoing::Audio)
 }
 
 fn codec(codec: room::Codec) -> TalkerCodec {

@@ -1,8 +1,8 @@
 //! Phone to room: one packet in, one packet out. No jitter buffer and no resampling; the receivers in the room have both.
 //!
-//! What the phone sends is passed on as it is to everybody who can take G.711, converted by table between its two laws.
-//! Only voice isolation and listeners who want Opus make it be decoded, once for all of them. While the phone rings the dial
-//! tone takes the same way. Nobody listens: nothing is done.
+//! What the phone sends is passed on as it is to everybody who can take it: G.711, converted by table between its two laws,
+//! and Opus. Only voice isolation and listeners who want the other one make it be decoded, once for all of them. While the
+//! phone rings the dial tone takes the same way. Nobody listens: nothing is done.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use media::codec::AudioCodec;
 use media::codec::g711;
 use media::codec::g722;
-use media::codec::opus::{Encoder, MAX_PACKET};
+use media::codec::opus::{Encoder, MAX_PACKET, RTP_CLOCK};
 use media::denoise::Denoiser;
 use media::jitter::FRAME;
 use media::resample::Halve;
@@ -24,22 +24,29 @@ use super::splice::{Place, Splice};
 
 /// The telephone's sample rate.
 const RATE: u32 = 8_000;
-/// Opus counts in 48 kHz.
-const OPUS_TICKS: u32 = 6;
+/// Ticks of the Opus clock to one of 8 kHz.
+const OPUS_TICKS: u32 = RTP_CLOCK / RATE;
 /// What telephone speech needs; more bits or effort are not heard.
 const OPUS_BITRATE: u32 = 24_000;
 const OPUS_COMPLEXITY: u8 = 0;
-/// The longest payload of one packet: 120 ms.
+/// The longest payload of one packet: 120 ms of G.711.
 const MAX_PAYLOAD: usize = 960;
+/// The longest of Opus: what fits into a datagram.
+const MAX_OPUS: usize = 1_400;
+
+/// Where a frame goes as G.711 and as Opus, if it does.
+type Places = (Option<Place>, Option<Place>);
 
 /// The room's ear on the phone.
 pub(super) struct ToRoom {
     demand: Demand,
     tone: Option<DialTone>,
-    /// Packets passed on as they came.
-    packets: Splice,
-    /// Frames made here: tone, cleaned audio, Opus.
-    frames: Splice,
+    /// What the phone speaks.
+    source: Option<AudioCodec>,
+    /// G.711, made here or passed on as it came.
+    g711: Splice,
+    /// Opus, likewise.
+    opus: Splice,
     fifo: Frames,
     denoiser: Option<Box<Denoiser>>,
     /// With the sample rate it is for.
@@ -55,8 +62,9 @@ impl ToRoom {
         Self {
             demand: Demand::default(),
             tone: None,
-            packets: Splice::new(seq, ticks),
-            frames: Splice::new(seq, ticks),
+            source: None,
+            g711: Splice::new(seq, ticks, RATE),
+            opus: Splice::new(seq, ticks.wrapping_mul(OPUS_TICKS), RTP_CLOCK),
             fifo: Frames::default(),
             denoiser: voice_isolation.then(|| Box::new(Denoiser::new())),
             encoder: None,
@@ -93,32 +101,56 @@ impl ToRoom {
         let Some(tone) = &mut self.tone else { return };
         let mut pcm = [0; FRAME];
         tone.fill(&mut pcm);
-        let packets = self.packets.next(now);
         self.fifo.clear();
-        let frames = self.frames.next(now);
-        let g711 = if self.denoiser.is_some() { frames } else { packets };
+        let (g711, opus) = (self.g711.next(now), self.opus.next(now));
         self.write_g711(&pcm, g711, sink);
-        self.write_opus(&pcm, frames, RATE, sink);
+        self.write_opus(&pcm, opus, RATE, sink);
     }
 
     /// A packet of the phone. True when it went into the room.
     pub(super) fn phone(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) -> bool {
-        if !self.demand.any() || packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD {
+        let opus = packet.codec == AudioCodec::Opus;
+        let longest = if opus { MAX_OPUS } else { MAX_PAYLOAD };
+        if !self.demand.any() || packet.payload.is_empty() || packet.payload.len() > longest {
             return false;
         }
+        self.follow(packet.codec);
         let before = self.written;
-        let g711 = self.denoiser.is_none() && packet.codec != AudioCodec::G722;
-        if g711 && (self.demand.pcmu || self.demand.pcma) {
+        let raw = self.denoiser.is_none();
+        let wants_g711 = self.demand.pcmu || self.demand.pcma;
+        if raw && opus {
+            self.pass_opus(now, packet, sink);
+        } else if raw && packet.codec != AudioCodec::G722 && wants_g711 {
             self.pass(now, packet, sink);
         }
-        if !g711 || self.demand.opus {
+        let passed =
+            raw && if opus { !wants_g711 } else { packet.codec != AudioCodec::G722 && !self.demand.opus };
+        if !passed {
             self.recode(now, packet, sink);
         }
         self.written > before
     }
 
+    /// Another codec has a clock of its own, and may need another way: nothing of it continues what was before.
+    fn follow(&mut self, codec: AudioCodec) {
+        if self.source.replace(codec).is_some_and(|before| before != codec) {
+            self.g711.part();
+            self.opus.part();
+            self.fifo.clear();
+        }
+    }
+
+    fn pass_opus(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
+        if !self.demand.opus {
+            return;
+        }
+        let Some(place) = self.opus.place(now, packet.seq, packet.timestamp) else { return };
+        let place = Place { resumed: packet.marker || place.resumed, ..place };
+        self.write(Codec::Opus, place, Arc::from(packet.payload), sink);
+    }
+
     fn pass(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
-        let Some(place) = self.packets.place(now, packet.seq, packet.timestamp) else { return };
+        let Some(place) = self.g711.place(now, packet.seq, packet.timestamp) else { return };
         let marker = packet.marker || place.resumed;
         for (codec, law) in [(Codec::Pcmu, AudioCodec::Pcmu), (Codec::Pcma, AudioCodec::Pcma)] {
             if self.wants(codec) {
@@ -129,37 +161,44 @@ impl ToRoom {
     }
 
     fn recode(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
+        // What the phone itself speaks has been passed on, unless it is cleaned.
+        let cleans = self.denoiser.is_some();
+        let makes_opus = cleans || packet.codec != AudioCodec::Opus;
+        let makes_g711 = cleans || matches!(packet.codec, AudioCodec::Opus | AudioCodec::G722);
         self.fifo.push(packet);
         while let Some((seq, ticks, samples)) = self.fifo.pop() {
-            let Some(place) = self.frames.place(now, seq, ticks) else { continue };
+            let g711 = makes_g711.then(|| self.g711.place(now, seq, ticks)).flatten();
+            let opus =
+                makes_opus.then(|| self.opus.place(now, seq, ticks.wrapping_mul(OPUS_TICKS))).flatten();
             match samples {
-                Samples::Narrow(pcm) => self.recode_narrow(pcm, place, sink),
-                Samples::Wide(pcm) => self.recode_wide(&pcm, place, sink),
+                Samples::Narrow(pcm) => self.recode_narrow(pcm, (g711, opus), sink),
+                Samples::Wide(pcm) => self.recode_wide(&pcm, (g711, opus), sink),
             }
         }
     }
 
-    fn recode_narrow(&mut self, mut pcm: [i16; FRAME], place: Place, sink: &mut impl Sink) {
+    fn recode_narrow(&mut self, mut pcm: [i16; FRAME], (g711, opus): Places, sink: &mut impl Sink) {
         if let Some(denoiser) = &mut self.denoiser {
             denoiser.process(&mut pcm);
+        }
+        if let Some(place) = g711 {
             self.write_g711(&pcm, place, sink);
         }
-        self.write_opus(&pcm, place, RATE, sink);
+        if let Some(place) = opus {
+            self.write_opus(&pcm, place, RATE, sink);
+        }
     }
 
     /// Wideband goes out as Opus at its own rate and as G.711 at the telephone's. Voice isolation is narrowband.
-    fn recode_wide(&mut self, pcm: &[i16; 2 * FRAME], place: Place, sink: &mut impl Sink) {
-        if self.denoiser.is_none() {
+    fn recode_wide(&mut self, pcm: &[i16; 2 * FRAME], (g711, opus): Places, sink: &mut impl Sink) {
+        let cleans = self.denoiser.is_some();
+        if cleans || self.demand.pcmu || self.demand.pcma {
+            let mut narrow = [0; FRAME];
+            self.halve.process(pcm, &mut narrow);
+            self.recode_narrow(narrow, (g711, opus.filter(|_| cleans)), sink);
+        }
+        if let Some(place) = opus.filter(|_| !cleans) {
             self.write_opus(pcm, place, g722::SAMPLE_RATE, sink);
-        }
-        if self.denoiser.is_none() && !self.demand.pcmu && !self.demand.pcma {
-            return;
-        }
-        let mut narrow = [0; FRAME];
-        self.halve.process(pcm, &mut narrow);
-        match &mut self.denoiser {
-            Some(_) => self.recode_narrow(narrow, place, sink),
-            None => self.write_g711(&narrow, place, sink),
         }
     }
 
@@ -190,7 +229,6 @@ impl ToRoom {
         let Some(encoder) = self.encoder(rate) else { return };
         let mut payload = [0; MAX_PACKET];
         let Ok(length) = encoder.encode(pcm, &mut payload) else { return };
-        let place = Place { ticks: place.ticks.wrapping_mul(OPUS_TICKS), ..place };
         self.write(Codec::Opus, place, Arc::from(&payload[..length]), sink);
     }
 

@@ -16,6 +16,21 @@ pub enum Codec {
     Pcma,
     /// G.722: wideband.
     G722,
+    /// Opus: wideband, and robust on lossy ways.
+    Opus,
+}
+
+impl Codec {
+    /// The codec of a name in any case, and its RTP clock.
+    fn named(name: &str) -> Option<(Self, u32)> {
+        match name.to_ascii_uppercase().as_str() {
+            "PCMU" => Some((Self::Pcmu, 8_000)),
+            "PCMA" => Some((Self::Pcma, 8_000)),
+            "G722" => Some((Self::G722, 8_000)),
+            "OPUS" => Some((Self::Opus, 48_000)),
+            _ => None,
+        }
+    }
 }
 
 /// How the phone's media is set up.
@@ -76,21 +91,16 @@ fn encryption(request: Option<&SipMediaConfig>, trunk: Option<&SipMediaConfig>) 
 fn listed_codecs(config: &SipMediaConfig) -> Result<Vec<Codec>, PlanError> {
     let mut codecs = Vec::new();
     for codec in &config.codecs {
-        let known = match codec.name.to_ascii_uppercase().as_str() {
-            "PCMU" => Codec::Pcmu,
-            "PCMA" => Codec::Pcma,
-            "G722" => Codec::G722,
-            // Every offer has it anyway.
-            "TELEPHONE-EVENT" => continue,
-            _ => {
-                return Err(PlanError::NotSupported {
-                    field: "media.codecs",
-                    what: format!("codec {:?}", codec.name),
-                });
-            }
+        // Every offer has it anyway.
+        if codec.name.eq_ignore_ascii_case("telephone-event") {
+            continue;
+        }
+        let Some((known, rate)) = Codec::named(&codec.name) else {
+            let what = format!("codec {:?}", codec.name);
+            return Err(PlanError::NotSupported { field: "media.codecs", what });
         };
-        if !matches!(codec.rate, 0 | 8000) {
-            let text = format!("media.codecs: {} has a rate of 8000, not {}", codec.name, codec.rate);
+        if codec.rate != 0 && codec.rate != rate {
+            let text = format!("media.codecs: {} has a rate of {rate}, not {}", codec.name, codec.rate);
             return Err(PlanError::Invalid(text));
         }
         if !codecs.contains(&known) {

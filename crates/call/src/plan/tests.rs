@@ -440,6 +440,27 @@ fn media_of_the_call_goes_over_that_of_the_trunk() {
 }
 
 #[test]
+fn codecs_are_offered_in_the_order_they_are_listed_in_each_at_its_rate() {
+    let listed = codecs(&["opus", "G722", "PCMA"], false);
+    let plan = plan(|r, _| r.media = Some(listed.clone()));
+    assert_eq!(plan.media.codecs, [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu]);
+    let at = |name: &str, rate| proto::SipMediaConfig {
+        codecs: vec![proto::SipCodec { name: name.into(), rate }],
+        ..Default::default()
+    };
+    for (media, fits) in [
+        (at("OPUS", 48_000), true),
+        (at("opus", 8_000), false),
+        (at("G722", 8_000), true),
+        (at("G722", 16_000), false),
+    ] {
+        let planned =
+            plan_with(&CreateSipParticipantRequest { media: Some(media.clone()), ..request() }, &trunk());
+        assert_eq!(planned.is_ok(), fits, "{media:?}");
+    }
+}
+
+#[test]
 fn a_call_may_ask_for_encryption_and_cannot_turn_off_its_trunks() {
     use proto::SipMediaEncryption::{SipMediaEncryptAllow, SipMediaEncryptDisable, SipMediaEncryptRequire};
     let of = |call, of_trunk| {

@@ -1,5 +1,6 @@
 //! Ending: the verdict is spoken. Everybody is told at once, in this order: the phone (CANCEL or BYE), the room (`hangup`,
-//! then leave), the caller. Nobody waits for the phone's acknowledgement but the record.
+//! then leave), the caller. Nobody waits for the phone's acknowledgement but the record. Where the room ends a call that is
+//! up, the phone comes last: see [`super::farewell`].
 
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use sip::LegEvent;
 
 use super::{Call, CallOutput, ENDING_LIMIT, Leg, Presence, State};
 use crate::attributes::{CallStatus, headers_for_bye};
+use crate::bridge::BridgeCommand;
 use crate::verdict::Verdict;
 
 impl Call {
@@ -20,10 +22,17 @@ impl Call {
         self.record.ended(now, verdict, &outcome);
         self.status(CallStatus::Hangup);
         if self.leg == Leg::Up {
-            self.leg = Leg::Closing;
             let headers = self.bye_headers(verdict, headers);
-            // Before anything for the room: its worker may be busy for seconds, and the phone must not wait for it.
-            self.outputs.push_front(CallOutput::Hangup { headers });
+            if self.state == State::Active && Self::may_have_last_words(verdict) {
+                self.hang_up_later(now, headers);
+            } else {
+                self.leg = Leg::Closing;
+                // Before anything for the room: its worker may be busy for seconds, and the phone must not wait for it.
+                self.outputs.push_front(CallOutput::Hangup { headers });
+            }
+        }
+        if self.farewell.is_none() && self.state == State::Active {
+            self.command(BridgeCommand::Shut);
         }
         if self.presence == Presence::Here {
             self.presence = Presence::Leaving;

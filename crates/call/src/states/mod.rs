@@ -12,6 +12,7 @@ mod automation;
 mod dialing;
 mod early;
 mod ending;
+mod farewell;
 mod io;
 mod joining;
 mod ringing;
@@ -117,6 +118,8 @@ pub struct Call {
     /// Headers of the 200 OK.
     remote_headers: Vec<(String, String)>,
     record: Record,
+    /// The phone is hung up when it has heard the room's last words.
+    farewell: Option<farewell::Farewell>,
     outputs: VecDeque<CallOutput>,
 }
 
@@ -142,6 +145,7 @@ impl Call {
             shown: attributes::at_join(&plan),
             remote_headers: Vec::new(),
             record,
+            farewell: None,
             outputs: VecDeque::new(),
             plan,
             identity,
@@ -172,7 +176,9 @@ impl Call {
     pub fn next_timeout(&self) -> Option<Instant> {
         let state = match self.state {
             State::Ended => return None,
-            State::Ending { until } => return Some(until),
+            State::Ending { until } => {
+                return Some(self.farewell.as_ref().map_or(until, |farewell| farewell.until.min(until)));
+            }
             State::Dialing { ring_until } | State::Ringing { ring_until } => Some(ring_until),
             State::Joining | State::Automation | State::Active => None,
         };
@@ -185,7 +191,12 @@ impl Call {
         match self.state {
             State::Ended => return,
             State::Ending { until } if now >= until => return self.finish(now),
-            State::Ending { .. } => return,
+            State::Ending { .. } => {
+                if self.farewell.as_ref().is_some_and(|farewell| now >= farewell.until) {
+                    self.hang_up();
+                }
+                return;
+            }
             _ => {}
         }
         if now >= self.max_until {
@@ -216,6 +227,7 @@ impl Call {
             CallInput::BridgeClosed(report) => {
                 self.record.media(*report);
                 self.presence = Presence::Gone;
+                self.hang_up();
                 self.finish_if_done(now);
             }
             CallInput::Attributes(update) => self.note(update),
@@ -288,6 +300,7 @@ impl Call {
             Abort::WorkerGone => {
                 self.presence = Presence::Gone;
                 self.end(now, &Verdict::Internal("the media worker stopped"), &[]);
+                self.hang_up();
                 self.finish_if_done(now);
             }
         }

@@ -21,11 +21,13 @@ pub enum AudioCodec {
     Pcma,
     /// G.722 at 64 kbit/s, RTP payload type 9.
     G722,
+    /// Opus (RFC 7587), a payload type of the offer's choice.
+    Opus,
 }
 
 impl AudioCodec {
     /// Every codec that is built.
-    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
+    pub const ALL: [Self; 4] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus];
     /// The codecs that every phone has.
     pub const G711: [Self; 2] = [Self::Pcmu, Self::Pcma];
 
@@ -36,6 +38,7 @@ impl AudioCodec {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
             Self::G722 => "G722",
+            Self::Opus => "opus",
         }
     }
 
@@ -56,15 +59,17 @@ impl AudioCodec {
     pub fn rtp_clock(self) -> u32 {
         match self {
             Self::Pcmu | Self::Pcma | Self::G722 => 8000,
+            Self::Opus => opus::RTP_CLOCK,
         }
     }
 
-    /// Samples per second of the decoded audio.
+    /// Samples per second of the audio that is made for it here: Opus is coded from wideband sound, and says of each
+    /// packet what it holds.
     #[must_use]
     pub fn sample_rate(self) -> u32 {
         match self {
             Self::Pcmu | Self::Pcma => 8000,
-            Self::G722 => 16_000,
+            Self::G722 | Self::Opus => 16_000,
         }
     }
 
@@ -75,6 +80,18 @@ impl AudioCodec {
             Self::Pcmu => Some(0),
             Self::Pcma => Some(8),
             Self::G722 => Some(9),
+            Self::Opus => None,
+        }
+    }
+
+    /// The encoding of `a=rtpmap`, with clock and channels: Opus must say two channels, whatever it carries (RFC 7587 §7).
+    #[must_use]
+    pub fn rtpmap(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU/8000",
+            Self::Pcma => "PCMA/8000",
+            Self::G722 => "G722/8000",
+            Self::Opus => "opus/48000/2",
         }
     }
 

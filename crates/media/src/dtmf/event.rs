@@ -36,6 +36,13 @@ impl EventPayload {
         })
     }
 
+    /// The same with the duration told in ticks of another clock than 8 kHz.
+    #[must_use]
+    pub fn at_clock(self, clock: u32) -> Self {
+        let duration = u32::from(self.duration).saturating_mul(clock / 8_000);
+        Self { duration: u16::try_from(duration).unwrap_or(u16::MAX), ..self }
+    }
+
     /// The bytes on the wire. The reserved bit is zero, a volume above 63 is cut to 63.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::LEN] {

@@ -19,7 +19,7 @@ const END_REPEATS: u16 = 2;
 const GAP_STEPS: u16 = 5;
 /// -10 dBm0, a level every receiver of telephone-events renders audibly.
 const VOLUME: u8 = 10;
-/// Telephone-events are negotiated at this clock beside every codec that is built.
+/// Steps are counted at 8 kHz; [`crate::session`] tells them in the clock that was agreed on.
 const TICKS_PER_STEP: u16 = (8000 * FRAME_MS / 1000) as u16;
 
 /// One telephone-event packet to be sent now, through [`crate::session::RtpSession::send_event`].

@@ -1,5 +1,5 @@
-//! The playout buffer towards the phone: one talker's packets in, as they come; 20 ms frames at 8 kHz out, as the phone
-//! needs them.
+//! The playout buffer towards the phone: one talker's packets in, as they come; 20 ms frames out, as the phone needs
+//! them, at 8 kHz or, for a wideband phone, at 16.
 //!
 //! It waits as little as the arrivals allow. A histogram of how late packets come (against the earliest of the last two
 //! seconds) gives the target; pitch periods are left out or repeated until the level fits it. A lost packet is replaced
@@ -24,6 +24,42 @@ use std::time::Duration;
 
 /// Samples in one 20 ms frame at 8 kHz.
 pub const FRAME: usize = 160;
+
+/// How much of the sound a phone can take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// The telephone's own band: 8 kHz.
+    #[default]
+    Narrow,
+    /// Twice that: 16 kHz.
+    Wide,
+}
+
+impl Width {
+    /// Samples in one frame of 20 ms.
+    #[must_use]
+    pub const fn frame(self) -> usize {
+        FRAME * self.per_tick()
+    }
+
+    /// Samples a second.
+    #[must_use]
+    pub const fn sample_rate(self) -> u32 {
+        match self {
+            Self::Narrow => 8_000,
+            Self::Wide => 16_000,
+        }
+    }
+
+    /// Samples for each of the 8 kHz clock, in which places and lengths are counted here.
+    const fn per_tick(self) -> usize {
+        match self {
+            Self::Narrow => 1,
+            Self::Wide => 2,
+        }
+    }
+}
+
 /// The longest payload taken: what fits into one UDP datagram on the usual path.
 const MAX_PAYLOAD: usize = 1_500;
 
@@ -63,7 +99,7 @@ pub enum Pulled {
     Silence,
 }
 
-/// What the buffer has done since it was made. Samples are at 8 kHz.
+/// What the buffer has done since it was made. Samples are counted at 8 kHz, whatever the width.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlayoutStats {

@@ -62,6 +62,10 @@ impl Shelf {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
     /// How much audio waits, in samples.
     pub(super) fn samples(&self) -> usize {
         self.samples

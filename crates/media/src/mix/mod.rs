@@ -1,12 +1,12 @@
 //! Several talkers into one frame for the phone: a sum with soft clipping.
 //!
-//! A talker alone passes untouched. Knows nothing of codecs, time or who talks; allocates nothing.
+//! A talker alone passes untouched. Knows nothing of codecs, rates, time or who talks; allocates nothing.
 
 #[cfg(test)]
 mod tests;
 
-/// Samples in one 20 ms frame at the telephone's 8 kHz.
-pub const FRAME: usize = 160;
+/// Samples in the longest frame: 20 ms at 16 kHz.
+pub const MAX_FRAME: usize = 320;
 
 /// From here on a sum is bent instead of cut: three quarters of full scale.
 const KNEE: i32 = 24_576;
@@ -15,7 +15,7 @@ const CEILING: i32 = i16::MAX as i32;
 /// Sums one frame at a time: [`add`](Self::add) each talker, then [`finish`](Self::finish).
 #[derive(Debug, Clone)]
 pub struct Mixer {
-    sum: [i32; FRAME],
+    sum: [i32; MAX_FRAME],
     talkers: usize,
 }
 
@@ -28,11 +28,11 @@ impl Default for Mixer {
 impl Mixer {
     /// A mixer with nobody in the frame.
     pub fn new() -> Self {
-        Self { sum: [0; FRAME], talkers: 0 }
+        Self { sum: [0; MAX_FRAME], talkers: 0 }
     }
 
-    /// Adds one talker's frame.
-    pub fn add(&mut self, frame: &[i16; FRAME]) {
+    /// Adds one talker's frame. All of one sum are of the same length, [`MAX_FRAME`] at most; what is behind it is left out.
+    pub fn add(&mut self, frame: &[i16]) {
         self.talkers += 1;
         if self.talkers == 1 {
             for (sum, sample) in self.sum.iter_mut().zip(frame) {
@@ -46,7 +46,7 @@ impl Mixer {
     }
 
     /// Writes the frame out, returns how many talkers are in it (0: silence was written) and begins the next.
-    pub fn finish(&mut self, out: &mut [i16; FRAME]) -> usize {
+    pub fn finish(&mut self, out: &mut [i16]) -> usize {
         let talkers = std::mem::take(&mut self.talkers);
         match talkers {
             0 => out.fill(0),
@@ -57,7 +57,7 @@ impl Mixer {
     }
 }
 
-fn copy(sum: &[i32; FRAME], out: &mut [i16; FRAME], shape: impl Fn(i32) -> i32) {
+fn copy(sum: &[i32], out: &mut [i16], shape: impl Fn(i32) -> i32) {
     for (out, sum) in out.iter_mut().zip(sum) {
         *out = shape(*sum).clamp(i32::from(i16::MIN), CEILING) as i16;
     }

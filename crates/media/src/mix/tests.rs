@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const FRAME: usize = 160;
+
 fn mixed(frames: &[[i16; FRAME]]) -> ([i16; FRAME], usize) {
     let mut mixer = Mixer::new();
     let mut out = [1; FRAME];

@@ -4,6 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::Direction;
+use crate::codec::FRAME_MS;
+
+/// The packet times that are sent, in ms.
+const MIN_PTIME: u32 = 10;
+const MAX_PTIME: u32 = 60;
 
 /// An address of an `o=`, `c=` or `a=rtcp` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,10 +107,24 @@ impl Media {
         self.kind.eq_ignore_ascii_case("audio")
     }
 
-    /// The packet time that its sender asks for (`a=ptime`), in ms.
+    /// The value of the first attribute of this name that tells of this payload type, without the number.
     #[must_use]
-    pub fn ptime_ms(&self) -> Option<u32> {
-        self.attribute("ptime")?.trim().parse().ok()
+    pub fn of_format(&self, name: &str, payload_type: u8) -> Option<&str> {
+        self.attributes.iter().filter(|a| a.name == name).find_map(|a| {
+            let (number, value) = a.value.as_deref()?.split_once(char::is_whitespace)?;
+            (number.parse() == Ok(payload_type)).then(|| value.trim())
+        })
+    }
+
+    /// The packet time to send with, in ms: what its sender asks for (`a=ptime`), no more than it can take
+    /// (`a=maxptime`), in whole tens from 10 to 60. Without a word of it 20.
+    #[must_use]
+    pub fn ptime_ms(&self) -> u32 {
+        let ms = |name| {
+            self.attribute(name)?.trim().parse().ok().filter(|ms: &f32| *ms >= 1.0).map(|ms| ms as u32)
+        };
+        let most = ms("maxptime").unwrap_or(MAX_PTIME);
+        (ms("ptime").unwrap_or(FRAME_MS).min(most) / 10 * 10).clamp(MIN_PTIME, MAX_PTIME)
     }
 }
 

@@ -7,6 +7,7 @@ mod crypto;
 mod description;
 mod formats;
 mod negotiate;
+mod opus;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use description::{Attribute, Host, Media, Origin, SessionDescription};
 pub use negotiate::{
     LocalAudio, Negotiated, NegotiationError, PayloadKind, ReceiveTable, accept_answer, answer, offer,
 };
+pub use opus::OpusTerms;
 pub use parse::{MAX_ATTRIBUTES, MAX_BYTES, MAX_FORMATS, MAX_MEDIA, Problem, SdpError};
 
 /// Which way the audio flows, from the side of whoever says it (RFC 3264 §5.1).

@@ -5,15 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
 
 use super::crypto::{self, Encryption};
-use super::formats::{Format, understood};
-use super::{Attribute, Direction, Host, Media, Origin, SessionDescription};
+use super::formats::{EVENT_CLOCK, Format, offered, understood};
+use super::{Attribute, Direction, Host, Media, OpusTerms, Origin, SessionDescription};
 use crate::codec::{AudioCodec, FRAME_MS};
 use crate::srtp::SessionKeys;
-
-/// Where payload types without a fixed number begin in our offers; 101 is what every phone expects.
-const FIRST_DYNAMIC: u8 = 101;
-/// The events that are understood: the sixteen digits (RFC 4733 §2.4.1).
-const EVENTS: &str = "0-15";
 
 /// What our side of a call can do, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +38,10 @@ pub struct Negotiated {
     pub payload_type: u8,
     /// The payload type to send telephone-events with, if the other side takes them.
     pub dtmf_payload_type: Option<u8>,
+    /// Ticks per second in the durations of telephone-events that are sent.
+    pub dtmf_clock: u32,
+    /// How Opus is to be made, if that is the codec.
+    pub opus: OpusTerms,
     /// What may arrive. Both sides' numbers are in it: phones answer with a number of their own and then send either.
     pub receive: ReceiveTable,
     /// Where the other side wants its RTP. All zeros while it holds the call in the old manner.
@@ -51,7 +50,7 @@ pub struct Negotiated {
     pub remote_rtcp: SocketAddr,
     /// Whether RTP and RTCP share a port (RFC 5761).
     pub rtcp_mux: bool,
-    /// The packet time that the other side asks for, 10..=60 ms.
+    /// The packet time to send with, 10 to 60 ms in whole tens.
     pub ptime_ms: u32,
     /// Which way the audio flows, from our side.
     pub direction: Direction,
@@ -73,7 +72,10 @@ pub enum PayloadKind {
     /// Audio of this codec.
     Audio(AudioCodec),
     /// Telephone-events.
-    TelephoneEvent,
+    TelephoneEvent {
+        /// Ticks per second of their durations.
+        clock: u32,
+    },
 }
 
 /// The payload types that may arrive, and what they are.
@@ -98,16 +100,7 @@ impl ReceiveTable {
 /// The offer for a call.
 #[must_use]
 pub fn offer(local: &LocalAudio) -> SessionDescription {
-    let mut dynamic = FIRST_DYNAMIC..128;
-    let mut formats: Vec<(u8, Format)> = Vec::new();
-    for &codec in &local.codecs {
-        formats.extend(
-            codec.static_payload_type().or_else(|| dynamic.next()).map(|pt| (pt, Format::Audio(codec))),
-        );
-    }
-    if local.dtmf {
-        formats.extend(dynamic.next().map(|pt| (pt, Format::TelephoneEvent)));
-    }
+    let formats = offered(&local.codecs, local.dtmf);
     let (protocol, keys) = local.encryption.offer();
     describe(local, vec![audio_section(local, &formats, local.direction, true, (protocol, keys))])
 }
@@ -137,8 +130,8 @@ pub fn accept_answer(
     let receive = receive_table(own_numbers.chain(&agreed));
     let direction = remote_direction(answer, theirs)?.mirrored().and(offer.direction_of(ours));
     let rtcp_mux = ours.attribute("rtcp-mux").is_some() && theirs.attribute("rtcp-mux").is_some();
-    let dtmf_payload_type = event_payload_type(&agreed);
-    let terms = Terms { payload_type, codec, dtmf_payload_type, receive, direction, rtcp_mux, srtp };
+    let events = events(&agreed, codec);
+    let terms = Terms { payload_type, codec, events, receive, direction, rtcp_mux, srtp };
     negotiated(answer, theirs, terms)
 }
 
@@ -157,25 +150,18 @@ pub fn answer(
     let offered: Vec<(u8, Format)> = understood(theirs)
         .filter(|(_, format)| match format {
             Format::Audio(codec) => local.codecs.contains(codec),
-            Format::TelephoneEvent => local.dtmf,
+            Format::TelephoneEvent(_) => local.dtmf,
         })
         .collect();
     let (payload_type, codec) = first_audio(&offered).ok_or_else(|| no_common_codec(theirs))?;
-    let dtmf_payload_type = event_payload_type(&offered);
+    let events = events(&offered, codec);
     let mut agreed = vec![(payload_type, Format::Audio(codec))];
-    agreed.extend(dtmf_payload_type.map(|pt| (pt, Format::TelephoneEvent)));
+    agreed.extend(events.map(|(pt, clock)| (pt, Format::TelephoneEvent(clock))));
 
     let direction = remote_direction(offer, theirs)?.mirrored().and(local.direction);
     let rtcp_mux = theirs.attribute("rtcp-mux").is_some();
-    let terms = Terms {
-        payload_type,
-        codec,
-        dtmf_payload_type,
-        receive: receive_table(&agreed),
-        direction,
-        rtcp_mux,
-        srtp,
-    };
+    let terms =
+        Terms { payload_type, codec, events, receive: receive_table(&agreed), direction, rtcp_mux, srtp };
     let negotiated = negotiated(offer, theirs, terms)?;
 
     let mut sections: Vec<Media> = offer.media.iter().map(refused).collect();
@@ -210,12 +196,17 @@ fn usable_section(
 fn first_audio(formats: &[(u8, Format)]) -> Option<(u8, AudioCodec)> {
     formats.iter().find_map(|&(pt, format)| match format {
         Format::Audio(codec) => Some((pt, codec)),
-        Format::TelephoneEvent => None,
+        Format::TelephoneEvent(_) => None,
     })
 }
 
-fn event_payload_type(formats: &[(u8, Format)]) -> Option<u8> {
-    formats.iter().find(|(_, format)| *format == Format::TelephoneEvent).map(|&(pt, _)| pt)
+/// Payload type and clock of telephone-events: at the clock of the audio if there are such (RFC 4733 §2.1), else the first.
+fn events(formats: &[(u8, Format)], beside: AudioCodec) -> Option<(u8, u32)> {
+    let events = formats.iter().filter_map(|&(pt, format)| match format {
+        Format::TelephoneEvent(clock) => Some((pt, clock)),
+        Format::Audio(_) => None,
+    });
+    events.min_by_key(|(_, clock)| *clock != beside.rtp_clock())
 }
 
 fn receive_table<'a>(formats: impl IntoIterator<Item = &'a (u8, Format)>) -> ReceiveTable {
@@ -223,7 +214,7 @@ fn receive_table<'a>(formats: impl IntoIterator<Item = &'a (u8, Format)>) -> Rec
     for &(payload_type, format) in formats {
         let kind = match format {
             Format::Audio(codec) => PayloadKind::Audio(codec),
-            Format::TelephoneEvent => PayloadKind::TelephoneEvent,
+            Format::TelephoneEvent(clock) => PayloadKind::TelephoneEvent { clock },
         };
         table.add(payload_type, kind);
     }
@@ -261,7 +252,8 @@ fn is_broadcast(ip: IpAddr) -> bool {
 struct Terms {
     payload_type: u8,
     codec: AudioCodec,
-    dtmf_payload_type: Option<u8>,
+    /// Payload type and clock of telephone-events.
+    events: Option<(u8, u32)>,
     receive: ReceiveTable,
     direction: Direction,
     rtcp_mux: bool,
@@ -278,12 +270,14 @@ fn negotiated(
     Ok(Negotiated {
         codec: terms.codec,
         payload_type: terms.payload_type,
-        dtmf_payload_type: terms.dtmf_payload_type,
+        dtmf_payload_type: terms.events.map(|(pt, _)| pt),
+        dtmf_clock: terms.events.map_or(EVENT_CLOCK, |(_, clock)| clock),
+        opus: section.of_format("fmtp", terms.payload_type).map(OpusTerms::parse).unwrap_or_default(),
         receive: terms.receive,
         remote_rtp,
         remote_rtcp,
         rtcp_mux: terms.rtcp_mux,
-        ptime_ms: section.ptime_ms().unwrap_or(FRAME_MS).clamp(10, 60),
+        ptime_ms: section.ptime_ms(),
         direction: terms.direction,
         srtp: terms.srtp,
     })
@@ -312,19 +306,7 @@ fn audio_section(
     rtcp_mux: bool,
     (protocol, keys): (String, Vec<Attribute>),
 ) -> Media {
-    let mut attributes = Vec::new();
-    for &(pt, format) in formats {
-        match format {
-            Format::Audio(codec) => {
-                attributes
-                    .push(Attribute::value("rtpmap", format_args!("{pt} {codec}/{}", codec.rtp_clock())));
-            }
-            Format::TelephoneEvent => {
-                attributes.push(Attribute::value("rtpmap", format_args!("{pt} telephone-event/8000")));
-                attributes.push(Attribute::value("fmtp", format_args!("{pt} {EVENTS}")));
-            }
-        }
-    }
+    let mut attributes: Vec<_> = formats.iter().flat_map(|&(pt, format)| format.attributes(pt)).collect();
     attributes.extend(keys);
     attributes.push(Attribute::value("ptime", FRAME_MS));
     if rtcp_mux {

@@ -45,8 +45,8 @@ pub enum Received<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Content {
     Audio(AudioCodec),
-    /// `None`: unreadable.
-    Event(Option<EventPayload>),
+    /// `None`: unreadable. With the clock of its duration.
+    Event(Option<EventPayload>, u32),
     ComfortNoise,
 }
 
@@ -135,7 +135,9 @@ impl RtpSession {
         let payload_type = packet.header.payload_type;
         let content = match self.terms.as_ref()?.receive.get(payload_type) {
             Some(PayloadKind::Audio(codec)) => Content::Audio(codec),
-            Some(PayloadKind::TelephoneEvent) => Content::Event(EventPayload::parse(packet.payload).ok()),
+            Some(PayloadKind::TelephoneEvent { clock }) => {
+                Content::Event(EventPayload::parse(packet.payload).ok(), clock)
+            }
             None if payload_type == COMFORT_NOISE => Content::ComfortNoise,
             None => {
                 dropped.wrong_payload_type += 1;
@@ -188,7 +190,10 @@ impl RtpSession {
         self.heard(now, packet.len);
         match packet.content {
             Content::Audio(codec) => self.audio(now, &packet.header, codec, sequence, new),
-            Content::Event(event) => self.event(event, &packet.header, sequence, new),
+            Content::Event(event, clock) => {
+                self.skip(sequence, new);
+                self.event(event, &packet.header, clock)
+            }
             Content::ComfortNoise => {
                 self.counters.comfort_noise += 1;
                 self.skip(sequence, new);
@@ -260,18 +265,12 @@ impl RtpSession {
         Accepted::Audio(Frame { codec, place, marker })
     }
 
-    fn event(
-        &mut self,
-        payload: Option<EventPayload>,
-        header: &RtpHeader,
-        sequence: u64,
-        new: bool,
-    ) -> Accepted {
-        self.skip(sequence, new);
+    fn event(&mut self, payload: Option<EventPayload>, header: &RtpHeader, clock: u32) -> Accepted {
         let Some(payload) = payload else {
             self.counters.dropped.malformed += 1;
             return Accepted::Nothing;
         };
+        self.digits.clocks(self.codec().map_or(clock, AudioCodec::rtp_clock), clock);
         let digit = self.digits.receive(payload, header.timestamp, header.marker);
         digit.filter(|_| self.listening()).map_or(Accepted::Nothing, Accepted::Digit)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rand::RngCore;
 
 use super::RtpSession;
-use crate::codec::FRAME_MS;
+use crate::codec::{AudioCodec, FRAME_MS};
 use crate::dtmf::EventPacket;
 use crate::rtp::{self, RtpHeader};
 
@@ -19,11 +19,13 @@ pub(super) struct Sending {
     ssrc: u32,
     /// Of the next packet.
     sequence: u16,
-    /// Of the frame sent last, or of the first one.
+    /// Of the frame to come.
     timestamp: u32,
     /// The timestamp of the telephone-event being sent.
     event_timestamp: u32,
-    last_frame: Option<Instant>,
+    /// When the last frame was sent, its timestamp, and how long it was in ms.
+    last_frame: Option<(Instant, u32)>,
+    last_ms: u32,
     /// Whether the frame before this one was sent as audio: if not, this one carries the marker.
     flowing: bool,
     packets: u64,
@@ -43,6 +45,7 @@ impl Sending {
             timestamp: rng.next_u32(),
             event_timestamp: 0,
             last_frame: None,
+            last_ms: 0,
             flowing: false,
             packets: 0,
             bytes: 0,
@@ -69,18 +72,28 @@ impl Sending {
 
     /// The RTP timestamp of the moment `now`, for a sender report.
     pub(super) fn timestamp_at(&self, now: Instant, clock: u32) -> u32 {
-        let since = self.last_frame.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        self.timestamp.wrapping_add((since.as_nanos() * u128::from(clock) / 1_000_000_000) as u32)
+        let Some((at, timestamp)) = self.last_frame else { return self.timestamp };
+        let since = now.saturating_duration_since(at);
+        timestamp.wrapping_add((since.as_nanos() * u128::from(clock) / 1_000_000_000) as u32)
     }
 
-    /// Moves on to the next frame of 20 ms. After a pause the whole frames that passed unsent are counted too.
-    fn next_frame(&mut self, now: Instant, clock: u32) {
-        let frame = clock * FRAME_MS / 1000;
-        if let Some(last) = self.last_frame.replace(now) {
+    /// The timestamp of a frame of so many ms that is sent, or would be, at `now`. After a pause the whole frames of
+    /// 20 ms that passed unsent are counted too.
+    fn next_frame(&mut self, now: Instant, ms: u32, clock: u32) -> u32 {
+        let ticks = |ms: u32| (clock / 1000).wrapping_mul(ms);
+        if let Some((last, _)) = self.last_frame {
             let passed = now.saturating_duration_since(last);
-            let frames = if passed < PAUSED { 1 } else { passed.as_millis() as u32 / FRAME_MS };
-            self.timestamp = self.timestamp.wrapping_add(frame.wrapping_mul(frames));
+            if passed >= PAUSED {
+                let frames = passed.as_millis() as u32 / FRAME_MS;
+                let unsent = frames.saturating_mul(FRAME_MS).saturating_sub(self.last_ms);
+                self.timestamp = self.timestamp.wrapping_add(ticks(unsent));
+            }
         }
+        let timestamp = self.timestamp;
+        self.last_frame = Some((now, timestamp));
+        self.last_ms = ms;
+        self.timestamp = timestamp.wrapping_add(ticks(ms));
+        timestamp
     }
 
     fn write(&mut self, now: Instant, mut header: RtpHeader, payload: &[u8], out: &mut Vec<u8>) -> bool {
@@ -103,17 +116,33 @@ impl RtpSession {
     /// goes. To be called every 20 ms, with silence when there is nothing to say. `None`: nothing is to be sent,
     /// because nothing is negotiated, the call is held, or the payload is larger than a packet.
     pub fn send_audio(&mut self, now: Instant, payload: &[u8], out: &mut Vec<u8>) -> Option<SocketAddr> {
+        self.send_packet(now, payload, FRAME_MS, out)
+    }
+
+    /// The same with a frame of `ms` milliseconds.
+    pub fn send_packet(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        ms: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<SocketAddr> {
         let (codec, payload_type) = self.terms.as_ref().map(|t| (t.codec, t.payload_type))?;
-        self.sending.next_frame(now, codec.rtp_clock());
+        let timestamp = self.sending.next_frame(now, ms, codec.rtp_clock());
         let Some(remote) = self.open_remote() else {
             self.sending.flowing = false;
             return None;
         };
         let marker = !std::mem::replace(&mut self.sending.flowing, true);
-        let timestamp = self.sending.timestamp;
         let header = RtpHeader { marker, payload_type, sequence: 0, timestamp, ssrc: 0 };
         let written = self.sending.write(now, header, payload, out);
         (written && self.protect(out)).then_some(remote)
+    }
+
+    /// So many milliseconds of audio are not sent: something else takes their place.
+    pub fn leave_out(&mut self, ms: u32) {
+        let clock = self.codec().map_or(0, AudioCodec::rtp_clock);
+        self.sending.timestamp = self.sending.timestamp.wrapping_add((clock / 1000).wrapping_mul(ms));
     }
 
     /// Writes a telephone-event packet of [`crate::dtmf::Sender`] in the place of a 20 ms frame of audio. `None` as with
@@ -121,16 +150,17 @@ impl RtpSession {
     pub fn send_event(&mut self, now: Instant, event: &EventPacket, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let terms = self.terms.as_ref()?;
         let payload_type = terms.dtmf_payload_type?;
-        let clock = terms.codec.rtp_clock();
-        self.sending.next_frame(now, clock);
+        let (clock, event_clock) = (terms.codec.rtp_clock(), terms.dtmf_clock);
+        let step = self.sending.next_frame(now, FRAME_MS, clock);
         if event.first {
-            self.sending.event_timestamp = self.sending.timestamp;
+            self.sending.event_timestamp = step;
         }
         self.sending.flowing = false;
         let remote = self.open_remote()?;
         let timestamp = self.sending.event_timestamp;
         let header = RtpHeader { marker: event.first, payload_type, sequence: 0, timestamp, ssrc: 0 };
-        let written = self.sending.write(now, header, &event.payload.to_bytes(), out);
+        let payload = event.payload.at_clock(event_clock).to_bytes();
+        let written = self.sending.write(now, header, &payload, out);
         (written && self.protect(out)).then_some(remote)
     }
 

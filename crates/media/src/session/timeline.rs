@@ -39,6 +39,7 @@ struct Last {
     sequence: u64,
     timestamp: u32,
     arrival: Instant,
+    clock: u32,
     place: Place,
 }
 
@@ -83,7 +84,8 @@ impl Timeline {
     pub(super) fn place(&mut self, sequence: u64, timestamp: u32, now: Instant, clock: u32) -> Place {
         let broken = match self.last {
             None => false,
-            Some(last) if last.sequence == u64::MAX => {
+            // A new source, or another codec with a clock of its own.
+            Some(last) if last.sequence == u64::MAX || last.clock != clock => {
                 self.rebase(last, timestamp, now, clock);
                 true
             }
@@ -95,7 +97,7 @@ impl Timeline {
             broken,
             resumed: std::mem::take(&mut self.skips.pending_resume),
         };
-        self.last = Some(Last { sequence, timestamp, arrival: now, place });
+        self.last = Some(Last { sequence, timestamp, arrival: now, clock, place });
         place
     }
 
@@ -136,7 +138,7 @@ impl Timeline {
 
     /// Lets `timestamp` follow the last place by the time that has passed, one frame at least.
     fn rebase(&mut self, last: Last, timestamp: u32, now: Instant, clock: u32) {
-        let frame = if self.frame == 0 { clock / 50 } else { self.frame };
+        let frame = if self.frame == 0 || last.clock != clock { clock / 50 } else { self.frame };
         let passed = ticks(now.saturating_duration_since(last.arrival), clock).max(frame);
         self.timestamp_offset = last.place.timestamp.wrapping_add(passed).wrapping_sub(timestamp);
     }

@@ -41,6 +41,7 @@ fn audio_codec(codec: Codec) -> AudioCodec {
         Codec::Pcmu => AudioCodec::Pcmu,
         Codec::Pcma => AudioCodec::Pcma,
         Codec::G722 => AudioCodec::G722,
+        Codec::Opus => AudioCodec::Opus,
     }
 }
 

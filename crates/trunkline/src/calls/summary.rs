@@ -41,6 +41,8 @@ pub(super) fn log(summary: &Summary) {
         rtpLost = leg.lost,
         rtpJitterMs = leg.jitter_ms,
         rtpRttMs = leg.rtt_ms,
+        rtpRemoteLost = leg.remote_lost,
+        rtpRemoteJitterMs = leg.remote_jitter_ms,
         rtpDropped = leg.dropped.total(),
         toRoom = summary.media.to_room,
         concealed = summary.media.playout.concealed,

@@ -176,7 +176,8 @@ fn codecs(section: &mut Section<'_>, sip: &mut Sip) {
             section.notes().problem(path, "true or false", &value);
             continue;
         };
-        let known = matches!(name.as_str(), "PCMU/8000" | "PCMA/8000" | "G722/8000");
+        let name = name.to_ascii_uppercase();
+        let known = matches!(name.as_str(), "PCMU/8000" | "PCMA/8000" | "G722/8000" | "OPUS/48000");
         if !known && enabled {
             section.notes().warn(format!("{path}: not supported yet, ignored"));
         }
@@ -202,9 +203,10 @@ fn check_sip(section: &Section<'_>, sip: &Sip) {
     for (key, _) in waits.into_iter().filter(|(_, wait)| *wait < Duration::from_secs(1)) {
         section.notes().secret_problem(format!("sip.{key}"), "1s or more");
     }
-    let off = |name: &str| sip.codecs.get(name) == Some(&false);
-    if off("PCMU/8000") && off("PCMA/8000") {
-        let expected = "a mapping that leaves PCMU/8000 or PCMA/8000 on";
+    let is = |name: &str, state| sip.codecs.get(name) == Some(&state);
+    let narrow = !is("PCMU/8000", false) || !is("PCMA/8000", false);
+    if !narrow && !is("G722/8000", true) && !is("OPUS/48000", true) {
+        let expected = "a mapping that leaves a codec on";
         section.notes().secret_problem("sip.codecs".to_owned(), expected);
     }
 }

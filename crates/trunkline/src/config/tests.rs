@@ -102,7 +102,7 @@ fn settings_that_contradict_one_another_are_wrong() {
     let (_, _, problems) = read("sip: {listen_ip: '::1', nat_1_to_1_ip: 1.2.3.4}");
     assert_eq!(problems, ["sip.nat_1_to_1_ip: should be of the same family, IPv4 or IPv6, as sip.listen_ip"]);
     let (_, _, problems) = read("sip: {codecs: {PCMU/8000: false, PCMA/8000: false}}");
-    assert_eq!(problems, ["sip.codecs: should be a mapping that leaves PCMU/8000 or PCMA/8000 on"]);
+    assert_eq!(problems, ["sip.codecs: should be a mapping that leaves a codec on"]);
 }
 
 #[test]

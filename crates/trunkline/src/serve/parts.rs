@@ -118,8 +118,9 @@ pub(super) async fn sip(config: &Config, addresses: &Addresses) -> anyhow::Resul
 }
 
 pub(super) fn plan_defaults(config: &Config, addresses: &Addresses) -> PlanDefaults {
-    // G.722 costs as much as Opus and sounds better only with phones that have it: offered where it is asked for.
+    // Wideband costs an encoder a call and sounds better only with phones that have it: offered where it is asked for.
     let all = [
+        ("OPUS/48000", Codec::Opus, false),
         ("G722/8000", Codec::G722, false),
         ("PCMU/8000", Codec::Pcmu, true),
         ("PCMA/8000", Codec::Pcma, true),

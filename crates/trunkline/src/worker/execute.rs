@@ -301,7 +301,10 @@ fn answer<T>(reply: Reply<T>, value: T) {
 
 /// The first choice of those who listen: G.711 as the phone speaks it, but Opus where wideband is hoped for.
 fn track_codec(codecs: &[AudioCodec]) -> room::Codec {
-    if codecs.first() == Some(&AudioCodec::G722) { room::Codec::Opus } else { room::Codec::Pcmu }
+    match codecs.first() {
+        Some(AudioCodec::G722 | AudioCodec::Opus) => room::Codec::Opus,
+        _ => room::Codec::Pcmu,
+    }
 }
 
 /// Keys for one call. They come from the operating system's generator by way of the thread's, not from the worker's

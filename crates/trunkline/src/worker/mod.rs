@@ -12,6 +12,7 @@ mod demux;
 mod directory;
 mod error;
 mod execute;
+mod farewell;
 mod handle;
 mod moderation;
 mod moving;

@@ -95,7 +95,7 @@ impl Phone {
             if rtcp {
                 self.bridge.handle_rtcp(now, from, packet);
             } else {
-                let (bridge, mut sink) = self.parts(now, room);
+                let (bridge, mut sink) = self.parts(now, Some(&mut *room));
                 bridge.handle_rtp(now, from, packet, &mut sink);
             }
         }
@@ -107,7 +107,7 @@ impl Phone {
         if matches!(command, BridgeCommand::Connect(_)) {
             room.subscribe_all(now, self.participant, true);
         }
-        let (bridge, mut sink) = self.parts(now, room);
+        let (bridge, mut sink) = self.parts(now, Some(room));
         bridge.command(now, command, &mut sink);
     }
 
@@ -130,24 +130,28 @@ impl Phone {
         self.bridge.next_timeout()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant, wallclock: SystemTime, room: &mut Room) {
+    /// Without a room only the phone's side is served.
+    pub(super) fn handle_timeout(&mut self, now: Instant, wallclock: SystemTime, room: Option<&mut Room>) {
         let (bridge, mut sink) = self.parts(now, room);
         bridge.handle_timeout(now, wallclock, &mut sink);
     }
 
-    /// The participant is out of the room: the phone's side is closed, the call is told why and what was measured.
-    pub(super) fn close(
-        mut self,
-        now: Instant,
-        wallclock: SystemTime,
-        room: &mut Room,
-        reason: proto::DisconnectReason,
-    ) -> PhoneSockets {
-        let (bridge, mut sink) = self.parts(now, room);
-        let report: BridgeReport = bridge.close(now, wallclock, &mut sink);
+    /// The participant is out of the room: the call is told why. The phone may still have something to hear.
+    pub(super) fn removed(&mut self, now: Instant, reason: proto::DisconnectReason) {
+        self.bridge.demand(now, Demand::default());
         self.events.push_last(MediaEvent::Removed(reason));
+    }
+
+    /// Whether the phone has yet to hear what the room said last.
+    pub(super) fn has_last_words(&self) -> bool {
+        self.bridge.has_last_words()
+    }
+
+    /// The phone's side is closed, and the call is told what was measured.
+    pub(super) fn close(mut self, now: Instant, wallclock: SystemTime) {
+        let (bridge, mut sink) = self.parts(now, None);
+        let report: BridgeReport = bridge.close(now, wallclock, &mut sink);
         self.events.push_last(MediaEvent::Closed(Box::new(report)));
-        self.sockets
     }
 
     fn data(&mut self, packet: &proto::DataPacket, from: &str) {
@@ -158,7 +162,7 @@ impl Phone {
         }
     }
 
-    fn parts<'a>(&'a mut self, now: Instant, room: &'a mut Room) -> (&'a mut Bridge, PhoneSink<'a>) {
+    fn parts<'a>(&'a mut self, now: Instant, room: Option<&'a mut Room>) -> (&'a mut Bridge, PhoneSink<'a>) {
         let sink = PhoneSink {
             now,
             room,
@@ -182,7 +186,8 @@ fn digits(dtmf: &proto::SipDtmf) -> String {
 /// Where the bridge's output goes.
 struct PhoneSink<'a> {
     now: Instant,
-    room: &'a mut Room,
+    /// `None` once the participant has left.
+    room: Option<&'a mut Room>,
     participant: ParticipantId,
     sockets: &'a PhoneSockets,
     events: &'a mut EventQueue,
@@ -199,7 +204,9 @@ impl Sink for PhoneSink<'_> {
     }
 
     fn room_audio(&mut self, codec: room::Codec, packet: room::AudioPacket) {
-        self.room.write_audio(self.now, self.participant, codec, &packet);
+        if let Some(room) = &mut self.room {
+            room.write_audio(self.now, self.participant, codec, &packet);
+        }
     }
 
     fn room_digit(&mut self, digit: Digit) {
@@ -211,7 +218,9 @@ impl Sink for PhoneSink<'_> {
             value: Some(data_packet::Value::SipDtmf(dtmf)),
             ..proto::DataPacket::default()
         };
-        self.room.send_data(self.now, self.participant, &packet);
+        if let Some(room) = &mut self.room {
+            room.send_data(self.now, self.participant, &packet);
+        }
     }
 
     fn event(&mut self, event: BridgeEvent) {

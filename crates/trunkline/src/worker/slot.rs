@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::command::{CallCommand, Reply, RoomKey, RpcAnswer};
 use super::demux::Demux;
-use super::phone::{Phone, PhoneSockets};
+use super::phone::Phone;
 use super::rtc::RtcSockets;
 use super::session::{ConnectionId, SignalOut};
 use super::timers::SLACK;
@@ -55,8 +55,8 @@ pub(super) struct RoomSlot {
 pub(super) struct Drained {
     /// The room is closed: it goes.
     pub(super) closed: bool,
-    /// Sockets of phones that have gone.
-    pub(super) sockets: Vec<PhoneSockets>,
+    /// Phones that are out of the room.
+    pub(super) phones: Vec<Phone>,
     /// Who has left.
     pub(super) left: Vec<ParticipantId>,
 }
@@ -111,7 +111,7 @@ impl RoomSlot {
             // More than once after a long turn: the phone still gets every frame it was owed.
             for _ in 0..MAX_OVERDUE {
                 let Some(at) = phone.next_timeout().filter(due) else { break };
-                phone.handle_timeout(at.max(now.at), now.wallclock, &mut self.room);
+                phone.handle_timeout(at.max(now.at), now.wallclock, Some(&mut self.room));
             }
             if phone.events.has_backlog() {
                 phone.events.flush();
@@ -185,8 +185,9 @@ impl RoomSlot {
 
     fn local(&mut self, now: Now, to: ParticipantId, event: LocalEvent, drained: &mut Drained) {
         if let LocalEvent::Removed(reason) = event {
-            if let Some(phone) = self.phones.remove(&to) {
-                drained.sockets.push(phone.close(now.at, now.wallclock, &mut self.room, reason));
+            if let Some(mut phone) = self.phones.remove(&to) {
+                phone.removed(now.at, reason);
+                drained.phones.push(phone);
             }
         } else if let Some(phone) = self.phones.get_mut(&to) {
             phone.room_event(now.at, event);

@@ -19,6 +19,7 @@ use super::command::{Command, RoomKey};
 use super::config::WorkersConfig;
 use super::demux::Demux;
 use super::directory::Directory;
+use super::farewell::Farewells;
 use super::moving::Moved;
 use super::pacing::Pacing;
 use super::ports::PortPool;
@@ -65,6 +66,7 @@ pub(super) struct Worker {
     /// Participants that were moved to other rooms.
     pub(super) moved: Moved,
     timers: Timers,
+    farewells: Farewells,
     /// Rooms to be drained in this turn.
     touched: Vec<RoomKey>,
     /// Sockets with more to read.
@@ -107,6 +109,7 @@ impl Worker {
             phones: HashMap::new(),
             moved: Moved::default(),
             timers: Timers::default(),
+            farewells: Farewells::default(),
             touched: Vec::new(),
             unread: Vec::new(),
             next_room: 0,
@@ -149,7 +152,8 @@ impl Worker {
         let now = Instant::now();
         let until = |at: Instant| at.saturating_duration_since(now);
         let timer = self.timers.until_next(now);
-        [Some(until(self.next_sweep)), timer, self.stop_by.map(until)].into_iter().flatten().min()
+        let farewell = self.farewells.next_timeout().map(until);
+        [Some(until(self.next_sweep)), timer, farewell, self.stop_by.map(until)].into_iter().flatten().min()
     }
 
     fn turn(&mut self, ready: &[Token]) {
@@ -170,6 +174,7 @@ impl Worker {
             due += 1;
             self.with_room(room, |slot| slot.handle_timeout(now));
         }
+        self.bid_farewell(|farewells| farewells.handle_timeout(now));
         self.pacing.happened(now.at, ready.len() + due);
         if now.at >= self.next_sweep {
             self.sweep(now);
@@ -227,8 +232,12 @@ impl Worker {
         });
         match catch_unwind(drain) {
             Ok((drained, next_timeout)) => {
-                for sockets in drained.sockets {
-                    self.phones.remove(&sockets.token);
+                for phone in drained.phones {
+                    self.phones.remove(&phone.sockets.token);
+                    self.bid_farewell(|farewells| farewells.take(now, phone));
+                }
+                if self.stop_by.is_some() {
+                    self.bid_farewell(|farewells| farewells.close(now));
                 }
                 for participant in drained.left {
                     self.moved.forget(key, participant);
@@ -240,6 +249,14 @@ impl Worker {
                 }
             }
             Err(_) => self.crashed(key),
+        }
+    }
+
+    /// Phones that fail inside while they are being left are let go of: their calls notice.
+    fn bid_farewell(&mut self, act: impl FnOnce(&mut Farewells)) {
+        if catch_unwind(AssertUnwindSafe(|| act(&mut self.farewells))).is_err() {
+            tracing::error!("a phone failed inside while it was being left");
+            self.farewells = Farewells::default();
         }
     }
 

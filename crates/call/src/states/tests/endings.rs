@@ -111,7 +111,9 @@ fn the_participant_is_removed_while_the_phone_rings() {
 fn the_room_is_deleted_during_the_call() {
     let mut story = Story::answered(&request());
     story.input(CallInput::Removed(Leave::RoomDeleted));
-    assert_eq!(story.hangups().len(), 1);
+    assert!(story.hangups().is_empty(), "the last words are on their way");
+    story.input(CallInput::BridgeClosed(Box::default()));
+    assert_eq!(story.hangups().len(), 1, "they are through");
     story.everybody_is_gone();
     assert_eq!((story.summary().blame.as_str(), story.summary().label.as_ref()), ("success", "removed"));
 }
@@ -125,8 +127,9 @@ fn the_longest_duration_counts_from_the_request() {
     story.pass(Duration::from_secs(9));
     assert!(story.hangups().is_empty());
     story.pass(Duration::from_secs(1));
-    assert_eq!(story.hangups().len(), 1, "BYE");
     assert_eq!(story.left(), [Leave::ClientInitiated]);
+    story.pass(Duration::from_secs(1));
+    assert_eq!(story.hangups().len(), 1, "BYE");
 }
 
 #[test]
@@ -143,12 +146,38 @@ fn a_participant_ends_the_call_even_while_it_rings() {
 
 #[test]
 fn the_phone_is_told_of_the_end_before_anything_waits_for_the_room() {
-    for end in [rpc(END_CALL, "{}"), CallInput::Abort(Abort::Shutdown)] {
-        let mut story = Story::answered(&request());
+    for mut story in [Story::answered(&request()), Story::ringing(&request())] {
         story.outputs.clear();
-        story.input(end);
+        story.input(CallInput::Abort(Abort::Shutdown));
         assert!(matches!(story.outputs[0], CallOutput::Hangup { .. }), "{:?}", story.outputs);
     }
+}
+
+#[test]
+fn the_rooms_last_words_are_waited_for_but_not_for_long() {
+    for end in [rpc(END_CALL, "{}"), CallInput::Removed(Leave::ParticipantRemoved)] {
+        let mut story = Story::answered(&request());
+        story.input(end);
+        assert!(story.hangups().is_empty());
+        story.pass(Duration::from_millis(650));
+        assert!(story.hangups().is_empty());
+        story.pass(Duration::from_millis(100));
+        assert_eq!(story.hangups().len(), 1, "the worker may be busy; the phone must not wait for it");
+        story.everybody_is_gone();
+        assert_eq!(story.hangups().len(), 1);
+        assert!(story.summary().times.talked().is_some());
+    }
+}
+
+#[test]
+fn a_phone_that_hangs_up_during_the_last_words_is_not_hung_up() {
+    let mut story = Story::answered(&request());
+    story.input(rpc(END_CALL, "{}"));
+    story.sip(bye());
+    story.sip(LegEvent::Ended);
+    story.input(CallInput::BridgeClosed(Box::default()));
+    assert!(story.hangups().is_empty());
+    assert_eq!(story.summary().leave, Leave::ClientInitiated);
 }
 
 #[test]
@@ -282,6 +311,7 @@ fn mapped_attributes_go_onto_the_bye() {
     with.participant_attributes.insert("outcome".into(), "sold".into());
     let mut story = Story::answered(&with);
     story.input(CallInput::Removed(Leave::ParticipantRemoved));
+    story.input(CallInput::BridgeClosed(Box::default()));
     assert_eq!(story.hangups(), [[("X-Outcome".to_owned(), "sold".to_owned())]]);
 }
 

@@ -11,7 +11,7 @@ pub const MAX_PACKET: usize = 1_276;
 /// Expected loss the redundancy is dimensioned for, in per cent, when error correction is asked for.
 const FEC_LOSS_PERCENT: i32 = 10;
 
-/// An Opus speech encoder: mono in, one packet per 20 ms.
+/// An Opus speech encoder: mono in, one packet per frame of 10, 20, 40 or 60 ms.
 pub struct Encoder {
     inner: OpusEncoder,
     rate: u32,
@@ -52,6 +52,13 @@ impl Encoder {
         self
     }
 
+    /// Makes every packet as long as the others, for networks and phones that want it so.
+    #[must_use]
+    pub fn with_constant_bitrate(mut self) -> Self {
+        self.inner.rate_control = RateControl::Cbr;
+        self
+    }
+
     /// The rate of the samples, in Hz.
     pub fn rate(&self) -> u32 {
         self.rate
@@ -62,14 +69,16 @@ impl Encoder {
         self.rate as usize / 50
     }
 
-    /// Encodes one frame of 20 ms into `out`, which should hold [`MAX_PACKET`] bytes, and returns the packet's length.
+    /// Encodes one frame of 10, 20, 40 or 60 ms into `out`, which should hold [`MAX_PACKET`] bytes for each 20 ms, and
+    /// returns the packet's length.
     ///
     /// # Errors
-    /// [`OpusError::FrameLength`] if `pcm` is not 20 ms, [`OpusError::Buffer`] if `out` is shorter than two bytes.
+    /// [`OpusError::FrameLength`] if `pcm` is of another length, [`OpusError::Buffer`] if `out` is shorter than two
+    /// bytes.
     pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<usize, OpusError> {
-        let frame = self.frame();
-        if pcm.len() != frame {
-            return Err(OpusError::FrameLength { expected: frame, given: pcm.len() });
+        let (frame, expected) = (pcm.len(), self.frame());
+        if ![expected / 2, expected, 2 * expected, 3 * expected].contains(&frame) {
+            return Err(OpusError::FrameLength { expected, given: frame });
         }
         if out.len() < 2 {
             return Err(OpusError::Buffer { needed: MAX_PACKET, given: out.len() });

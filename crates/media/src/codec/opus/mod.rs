@@ -30,8 +30,8 @@ pub enum OpusError {
     /// The caller's bit rate is outside 6 to 510 kb/s.
     #[error("Opus codes 6000 to 510000 bit/s, not {0}")]
     Bitrate(u32),
-    /// The caller's input is no frame of 20 ms.
-    #[error("one frame is {expected} samples (20 ms), not {given}")]
+    /// The caller's input is no frame.
+    #[error("one frame is {expected} samples (20 ms), half, twice or three times as many, not {given}")]
     FrameLength {
         /// Samples of 20 ms at the encoder's rate.
         expected: usize,

@@ -27,7 +27,7 @@ impl PlayoutBuffer {
             self.stats.restarts += 1;
             self.reset();
         }
-        self.player = Player::new(codec);
+        self.player = Player::new(codec, self.width);
     }
 
     pub(super) fn place(&mut self, now: i64, arrival: &Arrival<'_>) -> Inserted {

@@ -11,9 +11,9 @@ const FRAME_TIME: i64 = FRAME as i64 * SAMPLE;
 const SLACK: i64 = 5_000;
 /// Above this surplus every frame is shortened, below only now and then.
 const HURRY: i64 = 100_000;
-/// Frames between two stretches.
+/// Frames between two stretches; also after an attempt that found no period, for the next frames sound much the same.
 const REST: u32 = 3;
-/// The least leftover of a packet that is worth leaving out, in samples.
+/// The least leftover of a packet that is worth leaving out, in ticks.
 const WORTHWHILE: usize = 40;
 
 impl PlayoutBuffer {
@@ -25,27 +25,27 @@ impl PlayoutBuffer {
         if self.state != State::Playing {
             return None;
         }
-        let depth = self.delays.depth(now, (self.next_at - self.ready.len() as i64) * SAMPLE)?;
-        let leftover = (self.ready.len() % FRAME) as i64 * SAMPLE;
+        let depth = self.delays.depth(now, (self.next_at - self.ready_ticks() as i64) * SAMPLE)?;
+        let leftover = (self.ready_ticks() % FRAME) as i64 * SAMPLE;
         let surplus = depth - leftover - self.delays.target();
         self.stats.depth = micros(depth);
         self.spare = surplus.clamp(0, MAX_WAITING as i64 * SAMPLE);
         Some(surplus)
     }
 
-    /// Leaves out or repeats a pitch period where the level is away from the target. `leftover` samples of the packet
+    /// Leaves out or repeats a pitch period where the level is away from the target. `leftover` ticks of the packet
     /// before were ready when the frame was begun.
     pub(super) fn stretch(&mut self, surplus: Option<i64>, leftover: usize) {
         let Some(surplus) = surplus else { return };
         self.rested = self.rested.saturating_add(1);
-        if self.rested < REST && surplus < HURRY {
+        if self.rested < REST && (surplus < HURRY || self.aperiodic) {
             return;
         }
         let slack = SLACK.min(self.delays.target() / 2);
         if surplus < -slack {
-            let added = stretch::lengthen(&mut self.ready);
+            let added = stretch::lengthen(&mut self.ready, self.width);
             self.stats.lengthened += added as u64;
-            self.rest_after(added);
+            self.tried(added);
         } else if surplus >= FRAME_TIME + slack {
             self.top_up();
             self.shorten(stretch::LONGEST);
@@ -56,10 +56,10 @@ impl PlayoutBuffer {
 
     fn shorten(&mut self, longest: usize) {
         // What is left must still fill the frame.
-        let longest = longest.min(self.ready.len() - FRAME);
-        let gone = stretch::shorten(&mut self.ready, longest);
+        let longest = longest.min(self.ready_ticks() - FRAME);
+        let gone = stretch::shorten(&mut self.ready, longest, self.width);
         self.stats.shortened += gone as u64;
-        self.rest_after(gone);
+        self.tried(gone);
     }
 
     /// Whether packets always end at the same place in a frame, so that a leftover serves nothing.
@@ -67,15 +67,15 @@ impl PlayoutBuffer {
         FRAME.is_multiple_of(self.usual) || self.usual.is_multiple_of(FRAME)
     }
 
-    fn rest_after(&mut self, samples: usize) {
-        if samples > 0 {
-            self.rested = 0;
-        }
+    /// A period of so many ticks was found: none if zero.
+    fn tried(&mut self, ticks: usize) {
+        self.rested = 0;
+        self.aperiodic = ticks == 0;
     }
 
     /// Decodes ahead what shortening needs to look at.
     fn top_up(&mut self) {
-        while self.ready.len() < FRAME + stretch::needed(stretch::LONGEST) {
+        while self.ready_ticks() < FRAME + stretch::needed(stretch::LONGEST) {
             let next = self.next_seq.and_then(|seq| self.shelf.get(seq));
             let Some(seq) = next.filter(|packet| packet.at <= self.next_at).map(|packet| packet.seq) else {
                 return;

@@ -10,11 +10,11 @@ use super::delay::Delays;
 use super::player::{self, Player};
 use super::shelf::Shelf;
 use super::timeline::Timeline;
-use super::{FRAME, Inserted, MAX_PAYLOAD, PlayoutStats, Pulled, TalkerCodec};
+use super::{FRAME, Inserted, MAX_PAYLOAD, PlayoutStats, Pulled, TalkerCodec, Width};
 
-/// Microseconds in one sample at 8 kHz.
+/// Microseconds in one sample at 8 kHz: one tick, in which places and lengths are counted.
 const SAMPLE: i64 = 125;
-/// More audio than this never waits: a second.
+/// More audio than this never waits, in ticks: a second.
 const MAX_WAITING: usize = 8_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ enum State {
 /// once it runs.
 #[derive(Debug)]
 pub struct PlayoutBuffer {
+    width: Width,
     began: Option<Instant>,
     codec: Option<TalkerCodec>,
     player: Option<Player>,
@@ -39,12 +40,12 @@ pub struct PlayoutBuffer {
     shelf: Shelf,
     delays: Delays,
     state: State,
-    /// Decoded samples that wait to be played, oldest first.
+    /// Decoded samples that wait to be played, oldest first, at the rate of the width.
     ready: Vec<i16>,
-    /// The packet to be decoded next, and the place its audio should have (samples at 8 kHz).
+    /// The packet to be decoded next, and the place its audio should have (ticks).
     next_seq: Option<i64>,
     next_at: i64,
-    /// Samples in the last packet decoded: what a lost one is taken to hold.
+    /// Ticks in the last packet decoded: what a lost one is taken to hold.
     usual: usize,
     /// Which of the 64 packets before `next_seq` were played.
     played: u64,
@@ -52,24 +53,26 @@ pub struct PlayoutBuffer {
     behind: u32,
     /// When audio was last there.
     heard: i64,
-    /// Silent samples since sound gave out in mid-stream.
+    /// Silent ticks since sound gave out in mid-stream.
     silent: u64,
-    /// Frames since time was last stretched.
+    /// Frames since stretching was last tried, and whether no period was found then.
     rested: u32,
+    aperiodic: bool,
     spare: i64,
     stats: PlayoutStats,
 }
 
 impl Default for PlayoutBuffer {
     fn default() -> Self {
-        Self::new()
+        Self::new(Width::default())
     }
 }
 
 impl PlayoutBuffer {
     /// A buffer that has heard nothing yet.
-    pub fn new() -> Self {
+    pub fn new(width: Width) -> Self {
         Self {
+            width,
             began: None,
             codec: None,
             player: None,
@@ -77,7 +80,7 @@ impl PlayoutBuffer {
             shelf: Shelf::new(),
             delays: Delays::new(),
             state: State::Pausing,
-            ready: Vec::with_capacity(4 * player::MAX_SAMPLES),
+            ready: Vec::with_capacity(4 * player::MAX_TICKS * width.per_tick()),
             next_seq: None,
             next_at: 0,
             usual: FRAME,
@@ -86,6 +89,7 @@ impl PlayoutBuffer {
             heard: 0,
             silent: 0,
             rested: 0,
+            aperiodic: false,
             spare: 0,
             stats: PlayoutStats::default(),
         }
@@ -102,7 +106,7 @@ impl PlayoutBuffer {
         codec: TalkerCodec,
     ) -> Inserted {
         let now = self.since_began(now);
-        let outcome = match player::samples_in(codec, payload) {
+        let outcome = match player::ticks_in(codec, payload) {
             Some(samples) if payload.len() <= MAX_PAYLOAD => {
                 self.speak(codec);
                 self.place(now, &intake::Arrival { seq, timestamp, samples, payload, codec })
@@ -119,16 +123,19 @@ impl PlayoutBuffer {
         outcome
     }
 
-    /// Fills the frame that the phone is sent at `now`. To be called every 20 ms, whether or not anybody talks.
-    pub fn pull(&mut self, now: Instant, out: &mut [i16; FRAME]) -> Pulled {
+    /// Fills the frame that the phone is sent at `now`: [`Width::frame`] samples, what is behind them in `out` is left
+    /// alone. To be called every 20 ms, whether or not anybody talks.
+    pub fn pull(&mut self, now: Instant, out: &mut [i16]) -> Pulled {
         let now = self.since_began(now);
         let surplus = self.surplus(now);
-        let leftover = self.ready.len() % FRAME;
+        let leftover = self.ready_ticks() % FRAME;
         let mut pulled = self.fill(now);
         if self.state == State::Playing && pulled == Pulled::Audio {
             self.stretch(surplus, leftover);
         }
-        let filled = self.ready.len().min(FRAME);
+        let frame = out.len().min(self.width.frame());
+        let out = &mut out[..frame];
+        let filled = self.ready.len().min(frame);
         out[..filled].copy_from_slice(&self.ready[..filled]);
         out[filled..].fill(0);
         self.ready.drain(..filled);
@@ -164,9 +171,28 @@ impl PlayoutBuffer {
         micros(self.spare)
     }
 
+    /// Whether sound waits that was not played yet: a frame of it at least.
+    pub fn has_more(&self) -> bool {
+        !self.shelf.is_empty() || self.ready_ticks() >= FRAME
+    }
+
     /// What was done so far, with the current depth and target.
     pub fn stats(&self) -> PlayoutStats {
         PlayoutStats { target: micros(self.delays.target()), ..self.stats }
+    }
+
+    /// The phone takes more or less of the sound from now on. What was decoded for it before is not played any more.
+    pub fn set_width(&mut self, width: Width) {
+        if self.width == width {
+            return;
+        }
+        self.width = width;
+        self.ready.clear();
+        self.player = self.codec.and_then(|codec| Player::new(codec, width));
+    }
+
+    fn ready_ticks(&self) -> usize {
+        self.ready.len() / self.width.per_tick()
     }
 
     #[cfg(test)]

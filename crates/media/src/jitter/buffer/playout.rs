@@ -12,7 +12,7 @@ impl PlayoutBuffer {
     pub(super) fn fill(&mut self, now: i64) -> Pulled {
         let mut pulled = Pulled::Audio;
         // Every turn adds samples, takes a packet off, or ends it.
-        while self.ready.len() < FRAME {
+        while self.ready_ticks() < FRAME {
             if self.state == State::Pausing && !self.resume(now) {
                 break;
             }
@@ -131,7 +131,7 @@ impl PlayoutBuffer {
             self.pause();
             return false;
         }
-        let samples = FRAME - self.ready.len();
+        let samples = FRAME - self.ready_ticks();
         if let Some(player) = self.player.as_mut() {
             player.conceal(samples, Instead::Nothing, &mut self.ready);
         }

@@ -5,3 +5,4 @@ mod properties;
 mod sim;
 mod stories;
 mod streams;
+mod wide;

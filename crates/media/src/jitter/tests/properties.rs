@@ -36,7 +36,7 @@ proptest! {
     #[test]
     fn nothing_that_comes_hurts_and_the_talker_is_heard_afterwards(steps in steps()) {
         let mut now = Instant::now();
-        let mut buffer = PlayoutBuffer::new();
+        let mut buffer = PlayoutBuffer::default();
         let (mut seq, mut timestamp) = (0u16, 0u32);
         let mut out = [0; FRAME];
         for step in steps {

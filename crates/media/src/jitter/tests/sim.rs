@@ -182,7 +182,7 @@ pub(super) fn play_by(
 ) -> Heard {
     let start = Instant::now();
     let end = arrivals.last().map_or(0, |packet| packet.at) + tail;
-    let mut heard = Heard { audio: Vec::new(), frames: Vec::new(), buffer: PlayoutBuffer::new() };
+    let mut heard = Heard { audio: Vec::new(), frames: Vec::new(), buffer: PlayoutBuffer::default() };
     let mut coming = arrivals.iter().peekable();
     for tick in 0.. {
         let now = clock(tick, &heard.buffer);

@@ -153,7 +153,7 @@ fn more_than_a_second_never_waits() {
 
 #[test]
 fn what_is_no_packet_is_told() {
-    let mut buffer = PlayoutBuffer::new();
+    let mut buffer = PlayoutBuffer::default();
     let now = Instant::now();
     for (payload, codec) in [
         (&[][..], TalkerCodec::Pcmu),

@@ -49,7 +49,7 @@ fn payload_types_of_the_answer_are_sent_and_those_of_both_sides_heard() {
         assert_eq!(terms.receive.get(pt), Some(PayloadKind::Audio(AudioCodec::Pcmu)));
     }
     for pt in [96, 101] {
-        assert_eq!(terms.receive.get(pt), Some(PayloadKind::TelephoneEvent));
+        assert_eq!(terms.receive.get(pt), Some(PayloadKind::TelephoneEvent { clock: 8000 }));
     }
     assert_eq!((terms.receive.get(8), terms.receive.get(13)), (None, None));
 }
@@ -94,7 +94,48 @@ fn ptime_is_told_within_reason() {
         let section = format!("m=audio 9000 RTP/AVP 0\r\na=ptime:{ms}\r\n");
         accept_answer(&offer(&ours()), &phone(&section)).unwrap().ptime_ms
     };
-    assert_eq!(["10", "30", "0", "4000", "x"].map(ptime), [10, 30, 10, 60, 20]);
+    assert_eq!(["10", "30", "0", "4000", "x", "25.5"].map(ptime), [10, 30, 20, 60, 20, 20]);
+    let most = |ms: &str| ptime(&format!("40\r\na=maxptime:{ms}"));
+    assert_eq!(["30", "10", "150", "5", "-3"].map(most), [30, 10, 40, 10, 40]);
+}
+
+#[test]
+fn opus_is_offered_as_rfc_7587_wants_it_and_events_at_both_clocks() {
+    let local = LocalAudio { codecs: vec![AudioCodec::Opus, AudioCodec::G722, AudioCodec::Pcma], ..ours() };
+    let expected = "m=audio 40000 RTP/AVP 111 9 8 101 110\r\na=rtpmap:111 opus/48000/2\r\n\
+        a=fmtp:111 useinbandfec=1;sprop-maxcapturerate=16000\r\na=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+        a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
+        a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\n";
+    let text = offer(&local).to_string();
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn opus_is_agreed_on_with_unequal_numbers_and_what_the_phone_wants_of_it() {
+    let local = LocalAudio { codecs: vec![AudioCodec::Opus, AudioCodec::Pcmu], ..ours() };
+    let section = "m=audio 9000 RTP/AVP 96 0 98 97\r\na=rtpmap:96 OPUS/48000/2\r\na=rtpmap:97 telephone-event/48000\r\n\
+        a=rtpmap:98 telephone-event/8000\r\na=fmtp:96 useinbandfec=1; maxaveragebitrate=16000\r\n";
+    let terms = accept_answer(&offer(&local), &phone(section)).unwrap();
+    assert_eq!((terms.codec, terms.payload_type), (AudioCodec::Opus, 96));
+    assert_eq!((terms.dtmf_payload_type, terms.dtmf_clock), (Some(97), 48_000), "the clock of the audio");
+    assert_eq!((terms.opus.fec, terms.opus.max_bitrate), (true, Some(16_000)));
+    for pt in [96, 111] {
+        assert_eq!(
+            terms.receive.get(pt),
+            Some(PayloadKind::Audio(AudioCodec::Opus)),
+            "both numbers are heard"
+        );
+    }
+    let narrow =
+        "m=audio 9000 RTP/AVP 96 98\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:98 telephone-event/8000\r\n";
+    let terms = accept_answer(&offer(&local), &phone(narrow)).unwrap();
+    assert_eq!(
+        (terms.dtmf_payload_type, terms.dtmf_clock),
+        (Some(98), 8_000),
+        "what the phone has, if it has no other"
+    );
+    let (answered, _) = answer(&phone(section), &local).unwrap();
+    assert_eq!(answered.media[0].formats, ["96", "97"], "the offer's own numbers");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn sloppy_writers_are_understood() {
     let read = SessionDescription::parse(text).unwrap();
     assert_eq!(read.origin.host, Host::Name("pbx.example.com".to_owned()));
     assert_eq!(read.connection, Some(Host::Ip("224.2.1.1".parse().unwrap())));
-    assert_eq!(read.media[0].ptime_ms(), Some(30));
+    assert_eq!(read.media[0].ptime_ms(), 30);
     assert_eq!(read.media[0].formats, ["0"]);
 }
 

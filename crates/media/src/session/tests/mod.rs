@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use super::*;
 use crate::codec::AudioCodec;
 use crate::rtp::{self, RtpHeader};
-use crate::sdp::{Direction, Negotiated, PayloadKind, ReceiveTable};
+use crate::sdp::{Direction, Negotiated, OpusTerms, PayloadKind, ReceiveTable};
 
 const FRAME: Duration = Duration::from_millis(20);
 const SILENCE: [u8; 160] = [0xff; 160];
@@ -35,11 +35,13 @@ fn terms() -> Negotiated {
     let mut receive = ReceiveTable::default();
     receive.add(0, PayloadKind::Audio(AudioCodec::Pcmu));
     receive.add(8, PayloadKind::Audio(AudioCodec::Pcma));
-    receive.add(101, PayloadKind::TelephoneEvent);
+    receive.add(101, PayloadKind::TelephoneEvent { clock: 8000 });
     Negotiated {
         codec: AudioCodec::Pcmu,
         payload_type: 0,
         dtmf_payload_type: Some(101),
+        dtmf_clock: 8000,
+        opus: OpusTerms::default(),
         receive,
         remote_rtp: phone_addr(),
         remote_rtcp: addr("198.51.100.5:9001"),
