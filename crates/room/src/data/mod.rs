@@ -102,7 +102,8 @@ impl Room {
             }
             match &mut recipient.link {
                 Link::Remote(_) => {
-                    if self.data_to_client(now, to, reliable, &out) {
+                    let waited = self.data_to_client(now, to, reliable, &out);
+                    if let Some(from) = from.filter(|_| waited) {
                         self.note_slow_reader(from, to);
                     }
                 }
