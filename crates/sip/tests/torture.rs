@@ -1,4 +1,4 @@
-//! The torture messages of RFC 4475: what a user agent does with each, printed as one table.
+//! The torture messages of RFC 4475, and those of RFC 5118 for IPv6: what a user agent does with each, printed as a table.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -88,8 +88,24 @@ const TABLE: &[(&str, &str, Verdict, &str)] = &[
     ("inv2543", "3.4.1", Rings, "RFC 2543: no branch, no tag, no Max-Forwards, no Content-Length"),
 ];
 
-fn message(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture").join(format!("{name}.sip"));
+/// The same for RFC 5118.
+const IPV6: &[(&str, &str, Verdict, &str)] = &[
+    ("ipv6-good", "4.1", Answered(405), "an address in the Request-URI"),
+    ("ipv6-bad", "4.2", Refused(400), "an address without its brackets"),
+    ("port-ambiguous", "4.3", Answered(405), "what looks like a port is the end of the address"),
+    ("port-unambiguous", "4.4", Answered(405), "a port behind the brackets"),
+    ("via-received-param-with-delim", "4.5", Answered(481), "received in brackets"),
+    ("via-received-param-no-delim", "4.5", Answered(200), "received without"),
+    ("ipv6-in-sdp", "4.6", Rings, "addresses in the description"),
+    ("mult-ip-in-header", "4.7", Answered(481), "both families in the Vias"),
+    ("mult-ip-in-sdp", "4.8", Rings, "both families in the description"),
+    ("ipv4-mapped-ipv6", "4.9", Rings, "IPv4 in IPv6"),
+    ("ipv6-bug-abnf-3-colons", "4.10", Answered(200), "the colon too many of RFC 3261's grammar"),
+    ("ipv6-correct-abnf-2-colons", "4.10", Answered(200), "the same without it"),
+];
+
+fn message(folder: &str, name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder).join(format!("{name}.sip"));
     std::fs::read(path).unwrap()
 }
 
@@ -132,29 +148,41 @@ fn verdict(bytes: &[u8]) -> (Verdict, String) {
     (verdict.unwrap_or(if broken { Dropped } else { Stray }), why)
 }
 
-#[test]
-fn every_torture_message_gets_its_verdict() {
+fn judge(rfc: &str, folder: &str, table: &[(&str, &str, Verdict, &str)]) {
     let mut wrong = Vec::new();
-    println!("{:<12} {:<9} {:<13} remark", "message", "RFC 4475", "verdict");
-    for &(name, section, expected, remark) in TABLE {
-        let (found, why) = verdict(&message(name));
+    println!("{:<30} {rfc:<9} {:<13} remark", "message", "verdict");
+    for &(name, section, expected, remark) in table {
+        let (found, why) = verdict(&message(folder, name));
         let shown = format!("{found:?}");
         println!(
-            "{name:<12} {section:<9} {shown:<13} {remark}{}{why}",
+            "{name:<30} {section:<9} {shown:<13} {remark}{}{why}",
             if why.is_empty() { "" } else { ": " }
         );
         if found != expected {
             wrong.push(format!("{name}: {found:?} ({why}), expected {expected:?}"));
         }
     }
-    assert_eq!(TABLE.len(), 49, "RFC 4475 has 49 messages");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
+fn every_torture_message_gets_its_verdict() {
+    judge("RFC 4475", "torture", TABLE);
+    assert_eq!(TABLE.len(), 49, "RFC 4475 has 49 messages");
+}
+
+#[test]
+fn every_torture_message_of_ipv6_gets_its_verdict() {
+    judge("RFC 5118", "torture_ipv6", IPV6);
+    assert_eq!(IPV6.len(), 12, "RFC 5118 has 12 messages");
+}
+
+#[test]
 fn a_torture_message_that_is_read_prints_as_what_it_was() {
-    for &(name, ..) in TABLE {
-        if let Ok(read) = Message::parse(&message(name)) {
+    for (folder, name) in
+        TABLE.iter().map(|row| ("torture", row.0)).chain(IPV6.iter().map(|row| ("torture_ipv6", row.0)))
+    {
+        if let Ok(read) = Message::parse(&message(folder, name)) {
             assert_eq!(Message::parse(&read.encode()).as_ref(), Ok(&read), "{name}");
         }
     }
@@ -162,7 +190,7 @@ fn a_torture_message_that_is_read_prints_as_what_it_was() {
 
 #[test]
 fn folded_and_listed_header_fields_come_apart() {
-    let read = Message::parse(&message("wsinv")).unwrap();
+    let read = Message::parse(&message("torture", "wsinv")).unwrap();
     let headers = read.headers();
     let vias: Vec<_> = headers.vias().map(|via| via.unwrap().to_string()).collect();
     assert_eq!(

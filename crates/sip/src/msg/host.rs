@@ -70,10 +70,17 @@ impl From<IpAddr> for Host {
 impl FromStr for Host {
     type Err = InvalidText;
 
-    /// IPv6 is read with or without brackets. A name is letters, digits, `-`, `.` and (seen in the field) `_`.
+    /// IPv6 is read with or without brackets, and with the colon too many before an IPv4 part that RFC 3261's grammar
+    /// allows (RFC 5118 §4.10). A name is letters, digits, `-`, `.` and (seen in the field) `_`.
     fn from_str(text: &str) -> Result<Self, InvalidText> {
         let bracketed = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
         if let Ok(ip) = bracketed.unwrap_or(text).parse::<Ipv6Addr>() {
+            return Ok(Self(Repr::Ip(ip.into())));
+        }
+        if let Some((head, tail)) = bracketed.and_then(|text| text.split_once(":::"))
+            && tail.parse::<Ipv4Addr>().is_ok()
+            && let Ok(ip) = format!("{head}::{tail}").parse::<Ipv6Addr>()
+        {
             return Ok(Self(Repr::Ip(ip.into())));
         }
         if let Ok(ip) = text.parse::<Ipv4Addr>() {
