@@ -113,6 +113,11 @@ impl LegControl {
         answer.await.ok()?
     }
 
+    /// What [`LegEvent::Record`] told last is written down: what waited for it leaves.
+    pub async fn recorded(&self) {
+        self.send(LegCommand::Recorded).await;
+    }
+
     async fn send(&self, command: LegCommand) {
         // A stack that is gone has ended the call already.
         let _ = self.commands.send(Command::Leg { leg: self.id, command }).await;

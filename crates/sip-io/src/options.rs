@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+pub use sip::LostState;
 use sip::auth::Credentials;
 use sip::msg::Host;
 use sip::{Destination, DialogState, InviteState, Redirects};
@@ -29,6 +30,14 @@ impl CallOptions {
         self
     }
 
+    /// With everything written down before it binds the peer: each [`sip::LegEvent::Record`] is answered with
+    /// [`LegControl::recorded`](crate::LegControl::recorded).
+    #[must_use]
+    pub fn journaled(mut self) -> Self {
+        self.agent = self.agent.journaled();
+        self
+    }
+
     /// With TLS connections secured so.
     #[must_use]
     pub fn with_tls(mut self, tls: Arc<TlsOptions>) -> Self {
@@ -42,15 +51,6 @@ impl CallOptions {
         self.discover_transport = true;
         self
     }
-}
-
-/// What was written down of a call last.
-#[derive(Debug, Clone)]
-pub enum LostState {
-    /// It was up: it gets BYE.
-    Up(DialogState),
-    /// It was not answered yet: it gets CANCEL, or BYE if it is answered meanwhile.
-    Ringing(InviteState),
 }
 
 /// A call that an earlier run of the program left behind.
@@ -79,7 +79,9 @@ impl LostCall {
         Self::of(LostState::Ringing(invite))
     }
 
-    fn of(state: LostState) -> Self {
+    /// One of which this was written down last.
+    #[must_use]
+    pub fn of(state: LostState) -> Self {
         Self { state, credentials: None, headers: Vec::new(), tls: None }
     }
 

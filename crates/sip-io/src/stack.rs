@@ -39,6 +39,7 @@ pub struct Stack {
     local: SocketAddr,
     announced: Announced,
     over_tls: Announced,
+    limits: (sip::Limits, usize),
 }
 
 fn secured_listener(tls: &TlsListen) -> Result<(TcpListener, TlsAcceptor), BindError> {
@@ -70,6 +71,7 @@ impl Stack {
             tcp: Some(announced.clone()),
             tls: Some(over_tls.clone()),
         };
+        let limits = (config.agent.limits, config.max_connections);
         let agent = Agent::new(config.agent.clone(), rand::random());
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (incoming, incoming_queue) = mpsc::channel(INCOMING);
@@ -91,7 +93,7 @@ impl Stack {
         };
         tokio::spawn(driver::run(parts, command_queue, commands.downgrade()));
         let resolver = Arc::new(resolver);
-        let stack = Self { commands, resolver, profiles, tap, local, announced, over_tls };
+        let stack = Self { commands, resolver, profiles, tap, local, announced, over_tls, limits };
         Ok((stack, Incoming(incoming_queue)))
     }
 
@@ -142,6 +144,12 @@ impl Stack {
         let (profiles, host, options) = (self.profiles.clone(), host.clone(), options.clone());
         let number = tokio::task::spawn_blocking(move || profiles.number(&host, &options)).await;
         Ok(number.map_err(|_| PlaceError::Closed)??)
+    }
+
+    /// How much it holds at most: legs and transactions, and TCP and TLS connections.
+    #[must_use]
+    pub fn limits(&self) -> (sip::Limits, usize) {
+        self.limits
     }
 
     /// The address listened on, UDP and TCP.

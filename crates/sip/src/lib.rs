@@ -24,7 +24,8 @@ mod txn;
 pub use agent::{Agent, AgentConfig, AgentStats, DialError, Inbound, Limits, Output};
 pub use dialog::DialogState;
 pub use leg::{
-    AuthFailure, CallOptions, Invite, InviteState, LegError, LegEvent, LegId, Redirects, ResponseSummary,
+    AuthFailure, CallOptions, Invite, InviteState, LegError, LegEvent, LegId, LostState, Redirects,
+    ResponseSummary,
 };
 pub use target::{
     Announced, Contacts, Destination, Flow, Targets, TlsPeer, Transmit, Transport, TransportError,

@@ -53,6 +53,7 @@ pub(crate) enum LegCommand {
     Reinvite(Option<String>),
     AnswerReinvite(Result<String, StatusCode>),
     Info { content_type: String, body: Bytes },
+    Recorded,
 }
 
 impl Driver {
@@ -102,6 +103,10 @@ impl Driver {
         let outcome = match command {
             LegCommand::Hangup(headers) => {
                 agent.hangup(now, leg, &headers);
+                Ok(())
+            }
+            LegCommand::Recorded => {
+                agent.recorded(now, leg);
                 Ok(())
             }
             LegCommand::Provisional { code, body } => agent.provisional(now, leg, code, body),

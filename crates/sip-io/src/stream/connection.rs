@@ -31,11 +31,17 @@ pub(super) async fn run(
     id: ConnectionId,
     to: Destination,
     setup: Setup,
-    queue: mpsc::Receiver<Bytes>,
+    mut queue: mpsc::Receiver<Bytes>,
     events: mpsc::Sender<NetEvent>,
 ) {
     let connection = Connection { id, to, ping_every: setup.ping_every() };
-    let end = match open(setup, to).await {
+    let dialled = setup.is_dialled();
+    let opened = tokio::select! {
+        opened = open(setup, to) => opened,
+        // Nothing is said on an accepted connection before the peer has: the pool has let go of it.
+        _ = queue.recv(), if !dialled => return,
+    };
+    let end = match opened {
         Ok(stream) => connection.talk(stream, queue, &events).await,
         Err(error) => End::Failed(error),
     };

@@ -213,6 +213,33 @@ async fn a_peer_that_speaks_no_tls_fails_the_call_with_the_reason() {
 }
 
 #[tokio::test]
+async fn who_begins_no_handshake_holds_no_place_beyond_the_limit_and_calls_go_on() {
+    let authority = Authority::new();
+    let identity = authority.identity("localhost");
+    let mut small = config(Inbound::Offer);
+    small.max_connections = 4;
+    small.tls = Some(TlsListen {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        certificate_pem: identity.certificate.clone(),
+        key_pem: identity.key.clone(),
+        alpn: Vec::new(),
+    });
+    let (phone, mut incoming) = Stack::bind(small).await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        idle.push(tokio::net::TcpStream::connect(over_tls(&phone)).await.unwrap());
+    }
+    // The oldest are closed long before their handshake is given up.
+    let closed = soon("the first is closed", idle[0].read(&mut [0; 16])).await;
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    let stats = phone.stats().await;
+    assert!(stats.connections <= 4 && stats.connections_shed >= 36, "{stats:?}");
+    let stack = caller().await;
+    let mut call = call(&stack, over_tls(&phone), authority.trusted()).await.unwrap();
+    answered(&mut call, &mut incoming).await;
+}
+
+#[tokio::test]
 async fn a_listener_without_a_usable_certificate_says_so() {
     let identity = Authority::new().identity("localhost");
     let mut config = config(Inbound::Offer);

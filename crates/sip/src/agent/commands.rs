@@ -34,6 +34,7 @@ impl Agent {
     ) -> Result<LegId, DialError> {
         let targets = targets.into();
         if self.is_full() {
+            self.refused += 1;
             return Err(DialError::Full);
         }
         if self.dialogs.contains_key(&(invite.call_id.clone(), invite.from_tag.clone())) {
@@ -117,6 +118,11 @@ impl Agent {
     #[must_use]
     pub fn dialog(&self, leg: LegId) -> Option<DialogState> {
         self.legs.get(&leg)?.dialog()
+    }
+
+    /// What [`LegEvent::Record`](crate::LegEvent::Record) told last is written down: what waited for it leaves.
+    pub fn recorded(&mut self, now: Instant, leg: LegId) {
+        self.with_leg(now, leg, Leg::recorded);
     }
 
     /// Ends a call that an earlier run of the program left behind, with BYE. Its leg tells nothing but

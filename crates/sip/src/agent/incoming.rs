@@ -65,6 +65,7 @@ impl Agent {
     fn on_inside(&mut self, now: Instant, request: &Request, flow: &Flow) {
         // A BYE is taken even when the tables are full: it makes room.
         if request.method != Method::Bye && self.txns.len() >= self.config.limits.transactions {
+            self.refused += 1;
             return self.decline(now, request, flow, StatusCode::SERVICE_UNAVAILABLE);
         }
         let Some(id) = self.leg_of(request) else { return };
@@ -79,6 +80,7 @@ impl Agent {
         }
         match self.config.inbound {
             Inbound::Offer if self.is_full() => {
+                self.refused += 1;
                 self.decline(now, request, flow, StatusCode::SERVICE_UNAVAILABLE)
             }
             Inbound::Offer => self.on_call(now, request, flow),

@@ -40,6 +40,8 @@ pub struct AgentStats {
     pub stateless: u64,
     /// Requests dropped: beyond [`Limits::stateless_per_second`], or ignored as configured.
     pub dropped: u64,
+    /// Calls and requests refused since the tables were full.
+    pub refused: u64,
 }
 
 /// A SIP user agent without IO. Drain [`Agent::poll_output`] after every call that takes `&mut self`.
@@ -60,6 +62,7 @@ pub struct Agent {
     last_leg: u64,
     malformed: u64,
     stray: u64,
+    refused: u64,
 }
 
 impl Agent {
@@ -85,6 +88,7 @@ impl Agent {
             last_leg: 0,
             malformed: 0,
             stray: 0,
+            refused: 0,
         }
     }
 
@@ -154,6 +158,7 @@ impl Agent {
             stray: self.stray,
             stateless: self.stateless.answered,
             dropped: self.stateless.dropped,
+            refused: self.refused,
         }
     }
 
@@ -202,7 +207,9 @@ impl Agent {
             oversize: &mut self.oversize,
             failed: &mut self.failed,
         };
-        let result = step(self.legs.get_mut(&id)?, &mut cx);
+        let leg = self.legs.get_mut(&id)?;
+        let result = step(leg, &mut cx);
+        leg.record_changes(&mut cx);
         self.settle(now, id);
         Some(result)
     }

@@ -1,7 +1,7 @@
 //! A dialog as plain values: written down while the call is up, so that a program that crashed can end it.
 
 use super::Dialog;
-use crate::msg::NameAddr;
+use crate::msg::{NameAddr, Uri};
 use crate::target::Destination;
 use crate::txn::Hop;
 
@@ -37,6 +37,16 @@ impl DialogState {
 }
 
 impl Dialog {
+    /// What a later look at the dialog is compared with.
+    pub(crate) fn mark(&self) -> (u32, Uri) {
+        (self.local_number, self.target.clone())
+    }
+
+    /// Whether what was written down at `mark` will soon be of no use.
+    pub(crate) fn has_moved(&self, mark: &(u32, Uri)) -> bool {
+        self.target != mark.1 || self.local_number.saturating_sub(mark.0) >= UNRECORDED / 2
+    }
+
     pub(crate) fn state(&self) -> DialogState {
         DialogState {
             call_id: self.call_id.clone(),

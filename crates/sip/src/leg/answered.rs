@@ -21,6 +21,8 @@ pub(super) struct SentAck {
     txn: ClientId,
     tag: String,
     transmit: Transmit,
+    /// It waits for the dialog to be written down.
+    held: bool,
     /// No copy can come after this.
     pub(super) until: Instant,
 }
@@ -39,7 +41,8 @@ impl Leg {
         }
         let tag = dialog.remote_tag().to_owned();
         self.keep_early_state(dialog);
-        self.acknowledge(cx, txn, &tag, &invite, number);
+        let held = self.holds_acks();
+        self.acknowledge(cx, txn, &tag, &invite, number, held);
         match self.phase {
             Phase::Calling | Phase::Proceeding | Phase::Cancelling => self.take_answer(cx, response, tag),
             _ => self.bye_surplus(cx, &tag),
@@ -70,6 +73,7 @@ impl Leg {
         }
         self.session.agreed(cx.now, &response.headers);
         self.session.description = self.calling.as_ref().and_then(|calling| calling.invite.body.clone());
+        self.record_dialog(cx);
         let hasty = self.branches.is_hasty(&tag);
         cx.emit(self.id, LegEvent::Answered { response: response.into(), remote_tag: tag });
         if hasty {
@@ -77,7 +81,7 @@ impl Leg {
         }
     }
 
-    /// Sends the ACK, with the INVITE's credentials, and keeps it for copies of the 2xx.
+    /// Sends the ACK, with the INVITE's credentials, and keeps it for copies of the 2xx; `held` only keeps it.
     pub(super) fn acknowledge(
         &mut self,
         cx: &mut Context<'_>,
@@ -85,6 +89,7 @@ impl Leg {
         tag: &str,
         invite: &Request,
         number: u32,
+        held: bool,
     ) {
         let Some(dialog) = self.branches.get(tag) else { return };
         let mut ack = dialog.ack(number);
@@ -92,13 +97,23 @@ impl Leg {
         copy_credentials(invite, &mut ack);
         let Some(hop) = cx.add_via(&mut ack, hop) else { return };
         let transmit = hop.transmit(ack.encode());
-        cx.txns.out.push_back(transmit.clone());
+        if !held {
+            cx.txns.out.push_back(transmit.clone());
+        }
         self.acks.retain(|ack| ack.until > cx.now);
         if self.acks.len() >= MAX_ACKS {
             self.acks.remove(0);
         }
         let until = cx.now + cx.timers.give_up();
-        self.acks.push(SentAck { txn, tag: tag.to_owned(), transmit, until });
+        self.acks.push(SentAck { txn, tag: tag.to_owned(), transmit, held, until });
+    }
+
+    /// Sends the ACKs that were kept back.
+    pub(super) fn release_acks(&mut self, cx: &mut Context<'_>) {
+        for ack in self.acks.iter_mut().filter(|ack| ack.held) {
+            ack.held = false;
+            cx.txns.out.push_back(ack.transmit.clone());
+        }
     }
 
     /// A copy of a 2xx gets its ACK again; `false` when it is none.
@@ -113,7 +128,7 @@ impl Leg {
         }
         let tag = response.headers.to_tag().unwrap_or_default();
         let known = self.acks.iter().find(|ack| ack.txn == txn && ack.tag == tag);
-        if let Some(ack) = known {
+        if let Some(ack) = known.filter(|ack| !ack.held) {
             cx.txns.out.push_back(ack.transmit.clone());
         }
         known.is_some()

@@ -69,7 +69,7 @@ impl Leg {
         let tag = dialog.remote_tag().to_owned();
         self.branches.insert(dialog, false);
         let number = sent.headers.cseq().map_or(0, |cseq| cseq.number);
-        self.acknowledge(cx, txn, &tag, &sent, number);
+        self.acknowledge(cx, txn, &tag, &sent, number, false);
         self.bye_surplus(cx, &tag);
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::attempts::Attempt;
 use super::identity::add_custom;
+use super::journal::Journal;
 use super::redirect::Redirected;
 use super::reliable::Provisional;
 use super::session::Session;
@@ -38,6 +39,8 @@ pub(super) struct Calling {
     provisionals: u32,
     /// Hung up before any response came: CANCEL goes out with the first one, with these header fields.
     pub(super) hangup: Option<Custom>,
+    /// The peer did not know the INVITE that our CANCEL was for: it had not come there yet.
+    pub(super) cancel_missed: bool,
     /// End of the ringing, or of the wait for the INVITE's end after CANCEL.
     pub(super) deadline: Option<Instant>,
 }
@@ -55,12 +58,13 @@ impl Leg {
         let auth = Authenticator::new(invite.credentials.clone(), seed);
         let scheme = invite.request_uri.scheme();
         let mut leg = Leg::new(id, Phase::Calling, invite.call_id.clone(), invite.from_tag.clone(), auth);
+        leg.journal = Journal::new(options.is_journaled);
         leg.calling = Some(Calling::new(invite, targets, options));
         leg.scheme = scheme;
         leg.send_invite(cx).then_some(leg)
     }
 
-    /// Sends the INVITE, or sends it again with credentials, to the current target.
+    /// Sends the INVITE, or sends it again with credentials, to the current target, once it is written down.
     pub(super) fn send_invite(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(calling) = &mut self.calling else { return false };
         let planned = Hop { destination: calling.targets.current(), flow: None };
@@ -69,6 +73,17 @@ impl Leg {
         let Some(hop) = cx.add_via(&mut request, planned) else { return false };
         calling.hop = hop;
         calling.oversize = hop != planned;
+        calling.silent_until = None;
+        calling.txn = None;
+        calling.sent = Some(request);
+        self.hold_invite(cx) || self.launch_invite(cx)
+    }
+
+    /// Sends the INVITE that is composed.
+    pub(super) fn launch_invite(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(calling) = &mut self.calling else { return false };
+        let Some(request) = &calling.sent else { return false };
+        let hop = calling.hop;
         let limit = match hop.destination.transport {
             Transport::Udp => cx.timers.silence_limit,
             Transport::Tcp | Transport::Tls => cx.timers.stream_silence_limit,
@@ -76,8 +91,7 @@ impl Leg {
         let has_other = calling.oversize || calling.targets.has_next();
         let limit = if has_other { Some(limit) } else { cx.timers.last_silence_limit };
         calling.silent_until = limit.map(|limit| cx.now + limit);
-        calling.txn = cx.send(self.id, &request, hop);
-        calling.sent = Some(request);
+        calling.txn = cx.send(self.id, request, hop);
         calling.txn.is_some()
     }
 
@@ -141,6 +155,10 @@ impl Leg {
             && let Some(dialog) = calling.dialog(response, flow)
         {
             self.branches.insert(dialog, true);
+        }
+        if self.phase == Phase::Cancelling && std::mem::take(&mut calling.cancel_missed) {
+            let headers = calling.hangup.take().unwrap_or_default();
+            return self.cancel(cx, headers);
         }
         if self.phase != Phase::Proceeding {
             return;
@@ -277,7 +295,7 @@ impl Leg {
         }
     }
 
-    fn end_unanswered(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn end_unanswered(&mut self, cx: &mut Context<'_>) {
         let provisionals = self.calling.as_ref().map_or(0, |calling| calling.provisionals);
         let after_provisional = provisionals > 0;
         self.end(cx, Some(LegEvent::TransactionTimeout { after_provisional, provisionals }));
@@ -322,6 +340,7 @@ impl Calling {
             txn: None,
             provisionals: 0,
             hangup: None,
+            cancel_missed: false,
             deadline: None,
         }
     }

@@ -3,7 +3,7 @@
 use super::identity::add_custom;
 use super::{Context, Custom, Leg, Phase};
 use crate::leg::sent::Purpose;
-use crate::msg::{CSeq, HeaderName, Method, Request};
+use crate::msg::{CSeq, HeaderName, Method, Request, Response, StatusCode};
 
 impl Leg {
     /// Before any response CANCEL must not go out: it waits for one.
@@ -27,6 +27,13 @@ impl Leg {
         let hop = calling.hop;
         if let Some(txn) = cx.send(self.id, &cancel, hop) {
             self.note_sent(txn, Purpose::Cancel);
+        }
+    }
+
+    /// 481: CANCEL has overtaken its INVITE, or the INVITE was lost. Should it come there yet, CANCEL goes out again.
+    pub(super) fn on_cancel_response(&mut self, response: &Response) {
+        if let Some(calling) = &mut self.calling {
+            calling.cancel_missed = response.status == StatusCode::CALL_DOES_NOT_EXIST;
         }
     }
 }

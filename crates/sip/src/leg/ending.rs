@@ -7,6 +7,7 @@ use crate::msg::{Method, StatusCode};
 impl Leg {
     /// Ends the call with BYE. The leg ends with its answer, or without one after 64*T1.
     pub(super) fn bye(&mut self, cx: &mut Context<'_>, headers: Custom) {
+        self.let_go(cx);
         self.phase = Phase::Ending;
         self.drop_offers(cx);
         let Some(tag) = self.branches.main_tag().map(str::to_owned) else { return self.end(cx, None) };
@@ -40,6 +41,7 @@ impl Leg {
         if self.phase == Phase::Closed {
             return;
         }
+        self.let_go(cx);
         if let Some(cause) = cause {
             cx.emit(self.id, cause);
         }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::LostState;
 use crate::auth::ChallengeError;
 use crate::msg::{Headers, Method, NameAddr, Request, Response, Uri};
 use crate::target::TransportError;
@@ -111,6 +112,10 @@ pub enum LegEvent {
         /// The answer.
         answer: String,
     },
+    /// Write this down, in place of what was written of this call before, and say so with
+    /// [`Agent::recorded`](crate::Agent::recorded): the INVITE, or the ACK of an answer, waits for it. Only of calls whose
+    /// options ask for it; may come again at any time, as the dialog changes.
+    Record(Box<LostState>),
     /// The leg is gone. Nothing comes after this.
     Ended,
 }

@@ -34,6 +34,9 @@ pub struct Invite {
 pub struct CallOptions {
     /// What becomes of 3xx.
     pub redirects: Redirects,
+    /// Nothing that binds the peer leaves before the application has written down what ends the call: each
+    /// [`LegEvent::Record`](crate::LegEvent::Record) is answered with [`Agent::recorded`](crate::Agent::recorded).
+    pub is_journaled: bool,
 }
 
 impl CallOptions {
@@ -41,6 +44,13 @@ impl CallOptions {
     #[must_use]
     pub fn with_redirects(mut self, redirects: Redirects) -> CallOptions {
         self.redirects = redirects;
+        self
+    }
+
+    /// With everything written down before it binds the peer.
+    #[must_use]
+    pub fn journaled(mut self) -> CallOptions {
+        self.is_journaled = true;
         self
     }
 }

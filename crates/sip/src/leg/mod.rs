@@ -15,6 +15,7 @@
 //! | `proving` | our own reliable provisional responses, repeated until their PRACK comes |
 //! | `redirect` | 3xx |
 //! | `sent` | our requests inside the dialog and their responses |
+//! | `journal` | what is written down before an INVITE or an ACK leaves |
 //! | `lost` | calls of an earlier run of the program |
 //! | `ending` | BYE, and the one [`LegEvent::Ended`] |
 //!
@@ -35,6 +36,7 @@ mod error;
 mod event;
 mod identity;
 mod invite;
+mod journal;
 mod lost;
 mod offers;
 mod proving;
@@ -51,6 +53,7 @@ pub use error::LegError;
 pub use event::{AuthFailure, LegEvent, ResponseSummary};
 pub(crate) use identity::{ALLOW, Custom, Identity, SUPPORTED, capabilities, is_sound};
 pub use invite::{CallOptions, Invite, Redirects};
+pub use journal::LostState;
 pub use lost::InviteState;
 pub(crate) use requests::{Handled, options, refuse_method};
 pub(crate) use session::too_short;
@@ -58,6 +61,7 @@ pub(crate) use session::too_short;
 use std::time::Instant;
 
 use crate::auth::Authenticator;
+use crate::dialog::DialogState;
 use crate::msg::{Response, Scheme};
 use crate::target::{Flow, TransportError};
 use crate::txn::ClientId;
@@ -65,6 +69,7 @@ use answered::SentAck;
 use attempts::Attempt;
 use branch::Branches;
 use calling::Calling;
+use journal::Journal;
 use offers::{PeerOffer, Retry};
 use ringing::Ringing;
 use sent::Sent;
@@ -116,6 +121,7 @@ pub(crate) struct Leg {
     retry: Option<Retry>,
     unacked: Option<Unacked>,
     session: Session,
+    journal: Journal,
     /// Hung up before our 2xx was acknowledged: BYE waits for the ACK (RFC 3261 §15).
     bye_after_ack: Option<Custom>,
 }
@@ -139,6 +145,7 @@ impl Leg {
             retry: None,
             unacked: None,
             session: Session::default(),
+            journal: Journal::default(),
             bye_after_ack: None,
         }
     }
@@ -163,6 +170,7 @@ impl Leg {
     /// Ends the leg the way its phase asks for.
     pub(crate) fn hangup(&mut self, cx: &mut Context<'_>, headers: Custom) {
         match self.phase {
+            Phase::Calling if self.journal.holds_invite() => self.end(cx, None),
             Phase::Calling => self.cancel_later(headers),
             Phase::Proceeding => self.cancel(cx, headers),
             Phase::Ringing => self.give_up_ringing(cx, &headers),
@@ -225,6 +233,7 @@ impl Leg {
             self.retry.as_ref().map(|retry| retry.at),
             self.unacked.as_ref().map(Unacked::deadline),
             self.session.deadline(),
+            self.journal.deadline(),
             self.sent.iter().filter_map(|sent| sent.deadline).min(),
             lingering,
         ]
@@ -243,5 +252,6 @@ impl Leg {
         self.on_unacked_timeout(cx);
         self.on_sent_timeout(cx);
         self.on_session_timeout(cx);
+        self.on_journal_timeout(cx);
     }
 }

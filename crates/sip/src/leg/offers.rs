@@ -204,7 +204,7 @@ impl Leg {
             200..300 => {
                 self.refresh_from_response(cx, &tag, response, flow);
                 let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
-                self.acknowledge(cx, txn, &tag, &request, number);
+                self.acknowledge(cx, txn, &tag, &request, number, false);
                 if let Some((_, body)) = draft.body {
                     self.session.description = text(&body);
                 }

@@ -140,7 +140,8 @@ impl Leg {
             self.auth.accepted();
         }
         match sent.purpose {
-            Purpose::Cancel | Purpose::SurplusBye | Purpose::Prack => {}
+            Purpose::Cancel => self.on_cancel_response(response),
+            Purpose::SurplusBye | Purpose::Prack => {}
             Purpose::Bye => self.end(cx, None),
             Purpose::Refresh if sent.request.is_none() => self.on_update_response(cx, &sent, response, flow),
             Purpose::ReInvite | Purpose::Refresh => self.on_reinvite_response(cx, sent, response, flow),

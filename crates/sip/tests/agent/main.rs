@@ -5,6 +5,7 @@ mod callee;
 mod caller;
 mod cancel;
 mod connections;
+mod crashes;
 mod credentials;
 mod early;
 mod expiry;

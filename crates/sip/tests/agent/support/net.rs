@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sip::msg::{StatusCode, Transport};
-use sip::{Agent, Destination, Flow, LegEvent, LegId, Output, SessionTimers};
+use sip::{Agent, CallOptions, Destination, Flow, LegEvent, LegId, LostState, Output, SessionTimers};
 
 use super::{addr, config, name};
 
@@ -37,6 +37,17 @@ pub(crate) enum Act {
     ReInvite,
     AnswerOffer(bool),
     Info,
+    /// What the leg told is written down.
+    Recorded(Box<Written>),
+    /// The program is killed and started again with what was written down.
+    Crash,
+}
+
+/// What was written down, by Call-ID.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Written {
+    pub(crate) call_id: String,
+    number: usize,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +64,10 @@ pub(crate) struct Node {
     pub(crate) agent: Agent,
     pub(crate) told: HashMap<LegId, Vec<String>>,
     behaviour: Behaviour,
+    /// What calls have to have written down, every version.
+    to_write: Vec<LostState>,
+    /// What is on the disk.
+    journal: HashMap<String, LostState>,
 }
 
 /// The network and everything on it.
@@ -62,6 +77,8 @@ pub(crate) struct Net {
     pub(crate) rng: StdRng,
     pub(crate) nodes: Vec<Node>,
     link: Link,
+    /// Calls are written down, each time after so long at most.
+    pub(crate) journaled: Option<Duration>,
     /// How long sessions last without a refresh, when not as usual.
     pub(crate) session: Option<Duration>,
     transport: Transport,
@@ -82,6 +99,7 @@ impl Net {
             rng: StdRng::seed_from_u64(seed),
             nodes: Vec::new(),
             link,
+            journaled: None,
             session: None,
             transport: Transport::Udp,
             group: None,
@@ -104,7 +122,8 @@ impl Net {
             config.timers.session = SessionTimers { interval: Some(interval), min: interval };
         }
         let agent = Agent::new(config, self.rng.random());
-        self.nodes.push(Node { at, agent, told: HashMap::new(), behaviour });
+        let told = HashMap::new();
+        self.nodes.push(Node { at, agent, told, behaviour, to_write: Vec::new(), journal: HashMap::new() });
         self.nodes.len() - 1
     }
 
@@ -116,7 +135,12 @@ impl Net {
     /// Places a call.
     pub(crate) fn call(&mut self, from: usize, to: &str, call_id: &str) -> LegId {
         let destination = Destination::new(self.transport, addr(to));
-        let leg = self.nodes[from].agent.call(self.now, super::invite(call_id), destination).expect("placed");
+        let options = match self.journaled {
+            Some(_) => CallOptions::default().journaled(),
+            None => CallOptions::default(),
+        };
+        let agent = &mut self.nodes[from].agent;
+        let leg = agent.call_with(self.now, super::invite(call_id), destination, options).expect("placed");
         self.drain(from);
         leg
     }
@@ -156,7 +180,13 @@ impl Net {
                 self.nodes[node].agent.handle_message(self.now, flow, &bytes);
                 self.drain(node);
             }
+            Entry::Act { node, act: Act::Crash, .. } => self.crash(node),
             Entry::Act { node, leg, act } => {
+                if let Act::Recorded(written) = &act {
+                    let node = &mut self.nodes[node];
+                    let Some(state) = node.to_write.get(written.number).cloned() else { return };
+                    node.journal.insert(written.call_id.clone(), state);
+                }
                 let (agent, now) = (&mut self.nodes[node].agent, self.now);
                 // What comes too late is refused: that is part of the story.
                 let _ = match act {
@@ -171,6 +201,11 @@ impl Net {
                     Act::AnswerOffer(false) => {
                         agent.answer_reinvite(now, leg, Err(StatusCode::NOT_ACCEPTABLE_HERE))
                     }
+                    Act::Recorded(_) => {
+                        agent.recorded(now, leg);
+                        Ok(())
+                    }
+                    Act::Crash => Ok(()),
                     Act::Info => agent.info(now, leg, "application/dtmf", "5".into()),
                     Act::Hangup => {
                         agent.hangup(now, leg, &[]);
@@ -186,6 +221,7 @@ impl Net {
         while let Some(output) = self.nodes[node].agent.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.transmit(node, transmit.destination.addr, &transmit.bytes),
+                Output::Event { leg, event: LegEvent::Record(state) } => self.write_later(node, leg, *state),
                 Output::Event { leg, event } => {
                     let sender = &mut self.nodes[node];
                     sender.told.entry(leg).or_default().push(name(&event));
@@ -198,6 +234,43 @@ impl Net {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    fn write_later(&mut self, node: usize, leg: LegId, state: LostState) {
+        let writer = &mut self.nodes[node];
+        let call_id = match &state {
+            LostState::Up(dialog) => dialog.call_id.clone(),
+            LostState::Ringing(invite) => {
+                let line = invite.head.lines().find_map(|line| line.strip_prefix("Call-ID: "));
+                line.expect("a Call-ID").to_owned()
+            }
+        };
+        writer.to_write.push(state);
+        let number = writer.to_write.len() - 1;
+        let after = self.rng.random_range(Duration::ZERO..=self.journaled.unwrap_or_default());
+        self.act_later(node, leg, after, Act::Recorded(Box::new(Written { call_id, number })));
+    }
+
+    /// Everything in memory is gone; what is on the disk is ended. The dead program's own ends are not asked for.
+    fn crash(&mut self, node: usize) {
+        let config = config(self.nodes[node].at);
+        let seed = self.rng.random();
+        let now = self.now;
+        let crashed = &mut self.nodes[node];
+        crashed.agent = Agent::new(config, seed);
+        crashed.told.clear();
+        crashed.to_write.clear();
+        self.queue
+            .retain(|Reverse((_, _, entry))| !matches!(entry, Entry::Act { node: of, .. } if *of == node));
+        for state in crashed.journal.values() {
+            let ended = match state {
+                LostState::Up(dialog) => crashed.agent.end_lost_call(now, dialog, None, &[]),
+                LostState::Ringing(invite) => crashed.agent.cancel_lost_call(now, invite, None, &[]),
+            };
+            ended.expect("what was written down can be read");
+        }
+        crashed.journal.clear();
+        self.drain(node);
     }
 
     fn transmit(&mut self, from: usize, to: SocketAddr, bytes: &[u8]) {
