@@ -12,11 +12,11 @@ const ALPHABET: &[u8; 57] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrs
 const RANDOM_CHARS: usize = 12;
 
 /// A participant's number inside its room; never reused while the room lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParticipantId(pub(crate) u32);
 
 /// One of a client's peer connections: where a packet belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId {
     pub(crate) participant: ParticipantId,
     pub(crate) role: Role,

@@ -23,6 +23,14 @@ impl Room {
         self.flush(now);
     }
 
+    /// Whether a packet that names a client's connection was made by that client: a user fragment is no secret, and a
+    /// source address is easily forged (RFC 8445 §7.3, RFC 8489 §9.1.3).
+    #[must_use]
+    pub fn accepts_packet(&mut self, now: Instant, to: PeerId, packet: &Receive<'_>) -> bool {
+        let Some(remote) = self.remote_mut(to.participant) else { return false };
+        remote.transport.of(to.role).accepts(now, packet)
+    }
+
     /// Something was queued in a client's peer connection: it is sent by the next [`Room::flush`].
     pub(crate) fn touch(&mut self, id: ParticipantId) {
         if let Some(remote) = self.remote_mut(id)

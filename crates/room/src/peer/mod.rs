@@ -221,6 +221,14 @@ impl Peer {
         }
     }
 
+    /// Whether the packet was made by who knows the connection's password, or comes from where its media goes.
+    pub(crate) fn accepts(&mut self, now: Instant, packet: &Receive<'_>) -> bool {
+        let Ok(parsed) = str0m::net::Receive::new(packet.proto, packet.src, packet.dst, packet.data) else {
+            return false;
+        };
+        self.guarded(|rtc| rtc.accepts(&Input::Receive(now, parsed))) == Some(true)
+    }
+
     pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>) {
         let Ok(parsed) = str0m::net::Receive::new(packet.proto, packet.src, packet.dst, packet.data) else {
             return;

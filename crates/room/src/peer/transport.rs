@@ -9,9 +9,10 @@ use super::Peer;
 use crate::config::Env;
 
 /// What a peer connection is for. A single one is the publisher's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Default, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// The client publishes on it, and offers.
+    #[default]
     Publisher,
     /// The client receives on it, and we offer.
     Subscriber,
