@@ -1,7 +1,9 @@
 """Garbage on every port and a scanner's storm: the call that is up is not disturbed, and it costs next to nothing."""
 
 import asyncio
+import contextlib
 import re
+import socket
 import time
 import urllib.request
 
@@ -103,6 +105,55 @@ async def throw_signals(server, garbage: Garbage) -> None:
                         break
 
 
+# Connections that say a little now and then, or nothing.
+IDLERS = 400
+
+
+async def test_slow_and_swollen_streams_hold_nothing_that_a_call_needs(make_server, sipp):
+    """Slow heads, heads without an end, heads that are too large, on the HTTP and the SIP port, while calls are placed."""
+    metrics = free_port()
+    server = make_server(prometheus_port=metrics)
+    memory = memory_mb(server.process.pid)
+    idlers = []
+    try:
+        for number in range(IDLERS):
+            for port, start in ((server.http_port, b"GET / HT"), (server.sip_port, b"OPTIONS sip:a")):
+                stream = socket.create_connection(("127.0.0.1", port), 5)
+                stream.setblocking(False)
+                if number % 2:
+                    stream.send(start)
+                idlers.append(stream)
+        swollen = b"X-Swollen: " + b"a" * 1_000_000 + b"\r\n"
+        for _ in range(10):
+            pour(server.http_port, b"GET / HTTP/1.1\r\n", swollen)
+            pour(server.sip_port, b"OPTIONS sip:a SIP/2.0\r\n", swollen)
+            pour(server.sip_port, b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 999999999\r\n\r\n", b"a" * 200_000)
+        async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
+            for transport in (api.SIPTransport.SIP_TRANSPORT_UDP, api.SIPTransport.SIP_TRANSPORT_TCP):
+                tcp = transport == api.SIPTransport.SIP_TRANSPORT_TCP
+                phone = sipp("answer_until_bye", transport="t1" if tcp else "u1")
+                trunk = api.SIPOutboundTrunkInfo(
+                    name="t", address=phone.address, transport=transport, numbers=["+15105550100"]
+                )
+                made = await client.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
+                await asyncio.wait_for(client.sip.create_sip_participant(request(made.sip_trunk_id, "slow")), 5)
+                for stream in idlers:
+                    with contextlib.suppress(OSError):
+                        stream.send(b"x")  # one more byte: they are in no hurry
+                await client.room.delete_room(api.DeleteRoomRequest(room="slow"))
+                await phone.ends_well()
+        grown = memory_mb(server.process.pid) - memory
+        print(f"memory grew by {grown:.1f} MB under {len(idlers)} idle connections and 30 swollen ones")
+        assert grown < 60
+        page = page_of(metrics)
+        assert re.search(r'trunkline_held\{what="http_connections"[^}]*\} [1-9]', page), page
+        assert re.search(r'trunkline_held_most\{what="http_connections"[^}]*\} [1-9]', page), page
+    finally:
+        for stream in idlers:
+            stream.close()
+    assert "panicked" not in server.log()
+
+
 STORM = 20_000
 # Placed and ended one after the other, to know what a call costs: the kernel counts in hundredths of a second.
 CALLS = 60
@@ -163,6 +214,10 @@ def scan(port: int) -> None:
 
 def counted(port: int) -> int:
     """SIP messages that came in, whatever became of them."""
+    found = re.findall(r'trunkline_sip_messages\{op="recv"[^}]*\} (\S+)', page_of(port))
+    return sum(int(float(number)) for number in found)
+
+
+def page_of(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        page = answer.read().decode()
-    return sum(int(float(number)) for number in re.findall(r'trunkline_sip_messages\{op="recv"[^}]*\} (\S+)', page))
+        return answer.read().decode()

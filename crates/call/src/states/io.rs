@@ -49,6 +49,8 @@ pub enum CallInput {
 pub enum Abort {
     /// The caller of the API closed its connection while waiting.
     CallerGone,
+    /// The server stops taking calls: what nobody has answered yet is not to be answered any more.
+    Draining,
     /// The server stops.
     Shutdown,
     /// The worker that carried the call's media is gone.
@@ -58,7 +60,7 @@ pub enum Abort {
 /// Something that a call wants done, in this order.
 #[derive(Debug)]
 pub enum CallOutput {
-    /// Put the participant into the room, bind an RTP port and write the dialog's identity down.
+    /// Put the participant into the room and bind an RTP port.
     Join,
     /// Send this INVITE.
     Dial(Box<sip::Invite>),

@@ -296,7 +296,8 @@ impl Call {
         match abort {
             Abort::CallerGone if self.waiting.is_some() => self.end(now, &Verdict::CallerGone, &[]),
             Abort::CallerGone => {}
-            Abort::Shutdown => self.end(now, &Verdict::Shutdown, &[]),
+            Abort::Draining if matches!(self.state, State::Automation | State::Active) => {}
+            Abort::Draining | Abort::Shutdown => self.end(now, &Verdict::Shutdown, &[]),
             Abort::WorkerGone => {
                 self.presence = Presence::Gone;
                 self.end(now, &Verdict::Internal("the media worker stopped"), &[]);

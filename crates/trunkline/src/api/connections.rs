@@ -8,6 +8,8 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::metrics::{Bound, Refused};
+
 /// Connections at a time; more wait in the listener's backlog.
 pub(super) const MOST: usize = 8 * 1024;
 /// Of them from one address. Not of this machine: a proxy may stand there for everybody.
@@ -15,9 +17,10 @@ const MOST_OF_ONE: usize = MOST / 4;
 
 /// The places for connections. Clones share them.
 #[derive(Clone)]
-pub(super) struct Connections {
+pub(crate) struct Connections {
     free: Arc<Semaphore>,
     places: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    refused: Refused,
 }
 
 /// A place for one more connection, whoever it is.
@@ -33,8 +36,8 @@ pub(super) struct Admitted {
 }
 
 impl Connections {
-    pub(super) fn new() -> Self {
-        Self { free: Arc::new(Semaphore::new(MOST)), places: Arc::default() }
+    pub(crate) fn new() -> Self {
+        Self { free: Arc::new(Semaphore::new(MOST)), places: Arc::default(), refused: Refused::default() }
     }
 
     /// Waits until there may be one more.
@@ -49,10 +52,17 @@ impl Connections {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let count = places.entry(client).or_default();
         if *count >= MOST_OF_ONE && !client.is_loopback() {
+            self.refused.count();
             return None;
         }
         *count += 1;
         Some(Admitted { _place: place, of: client, places: self.places.clone() })
+    }
+
+    /// For the metrics.
+    pub(crate) fn bound(&self) -> Bound {
+        let held = MOST - self.free.available_permits();
+        Bound { what: "http_connections", held, most: MOST, refused: self.refused.total() }
     }
 
     /// Ready when no connection is left.

@@ -7,6 +7,7 @@ mod auth;
 mod connections;
 mod cors;
 mod health;
+pub(crate) mod hostile;
 mod path;
 mod serve;
 mod signal;
@@ -23,6 +24,7 @@ use axum::{
     middleware,
     routing::{any, get},
 };
+pub(crate) use connections::Connections;
 use pbjson_types::Timestamp;
 pub(crate) use serve::{ApiService, serve};
 use tower::util::MapRequest;
@@ -86,7 +88,7 @@ pub(crate) fn unix_now() -> i64 {
 }
 
 /// Milliseconds since 1970.
-fn unix_now_millis() -> i64 {
+pub(crate) fn unix_now_millis() -> i64 {
     let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }

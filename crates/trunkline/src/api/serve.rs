@@ -30,8 +30,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const FINISH: Duration = Duration::from_secs(2);
 
 /// Serves `service` on `listener` until `stop` is ready, then lets what is under way finish for a moment.
-pub(crate) async fn serve(listener: TcpListener, service: ApiService, stop: impl Future<Output = ()>) {
-    let connections = Connections::new();
+pub(crate) async fn serve(
+    listener: TcpListener,
+    connections: Connections,
+    service: ApiService,
+    stop: impl Future<Output = ()>,
+) {
     let (stopping, stopped) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
     loop {

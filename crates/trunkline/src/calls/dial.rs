@@ -1,18 +1,19 @@
 //! What a plan means to the worker, to the store and to the SIP stack.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
 
 use call::plan::{Codec, Transport};
 use call::verdict::{JoinFailure, Unreachable};
-use call::{Call, DialogIdentity, Plan};
+use call::{Call, Plan};
 use media::codec::AudioCodec;
 use room::LocalJoin;
 use room::proto::participant_info::Kind;
+use sip::LostState;
 use sip::msg::Host;
 use sip_io::{CallOptions, PlaceError, Target};
 
 use super::Trunks;
+use crate::api::unix_now_millis;
 use crate::store::OpenCall;
 use crate::worker::{CallOpen, OpenError};
 
@@ -45,25 +46,17 @@ fn audio_codec(codec: Codec) -> AudioCodec {
     }
 }
 
-/// What must be known of the call after a crash. `remote_tag` is empty until the phone answers.
-pub(super) fn record(plan: &Plan, identity: &DialogIdentity, remote_tag: &str) -> OpenCall {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let hop = &plan.dial.next_hop;
+/// What must be known of the call after a crash.
+pub(super) fn record(plan: &Plan, state: LostState) -> OpenCall {
     OpenCall {
         call_id: plan.call_id.clone(),
         trunk_id: plan.trunk_id.clone(),
         room_name: plan.room_name.clone(),
         identity: plan.participant.identity.clone(),
-        sip_call_id: identity.call_id.clone(),
-        local_tag: identity.from_tag.clone(),
-        remote_tag: remote_tag.to_owned(),
-        local_uri: plan.dial.from.to_string(),
-        remote_uri: plan.dial.to.to_string(),
-        request_uri: plan.dial.request_uri.clone(),
-        transport: hop.transport.map_or("", Transport::as_str).to_owned(),
-        destination: hop.port.map_or_else(|| hop.host.clone(), |port| format!("{}:{port}", hop.host)),
-        cseq: 1,
-        opened_at: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
+        host: plan.dial.next_hop.host.clone(),
+        state,
+        credentials: plan.dial.credentials.clone(),
+        opened_at: unix_now_millis(),
     }
 }
 
@@ -80,11 +73,12 @@ pub(super) fn target(plan: &Plan) -> Result<Target, Unreachable> {
     Ok(Target { host, port: hop.port, transport })
 }
 
-/// How it gets there.
+/// How it gets there: written down before anything leaves.
 pub(super) fn options(plan: &Plan, trunks: &Trunks) -> CallOptions {
     let hop = &plan.dial.next_hop;
     let settings = trunks.of(&plan.trunk_id, &hop.host);
     let options = CallOptions::default().with_redirects(settings.redirects).with_tls(settings.tls.clone());
+    let options = options.journaled();
     if hop.transport.is_none() { options.with_discovered_transport() } else { options }
 }
 

@@ -6,6 +6,7 @@
 
 mod dial;
 mod guard;
+mod recovery;
 mod summary;
 mod task;
 mod trunks;
@@ -19,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 pub(crate) use trunks::{TrunkSettings, Trunks};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Bound, Metrics, Refused};
 use crate::store::Store;
 use crate::worker::Workers;
 
@@ -53,15 +54,16 @@ struct Inner {
     parts: Parts,
     /// How many there are.
     active: watch::Sender<usize>,
+    refused: Refused,
     stage: watch::Sender<Stage>,
 }
 
 /// How far the server's end has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     /// Calls are taken.
     Open,
-    /// New calls are refused.
+    /// New calls are refused, those that are not answered yet are ended.
     Draining,
     /// Every call is ended.
     Closing,
@@ -74,7 +76,8 @@ pub(crate) struct Calls(Arc<Inner>);
 impl Calls {
     pub(crate) fn new(parts: Parts) -> Self {
         parts.metrics.available(true);
-        Self(Arc::new(Inner { parts, active: watch::Sender::new(0), stage: watch::Sender::new(Stage::Open) }))
+        let (active, stage) = (watch::Sender::new(0), watch::Sender::new(Stage::Open));
+        Self(Arc::new(Inner { parts, active, refused: Refused::default(), stage }))
     }
 
     /// Places a call. Returns once the participant is in its room or, when the plan says so, once the phone has answered and
@@ -92,11 +95,10 @@ impl Calls {
         if let Some(id) = &request.request_id {
             tracing::debug!(call = %plan.call_id, request = %id, "a call is placed");
         }
-        let identity = new_identity();
         let waiting = Waiting { received_at: request.received_at, deadline: request.deadline };
         let (reply, answer) = oneshot::channel();
         let names = guard::Names::of(&plan);
-        let task = task::Task::new(self.0.clone(), plan, identity, waiting, reply);
+        let task = task::Task::new(self.0.clone(), plan, waiting, reply);
         tokio::spawn(guard::run(counted, names, Box::pin(task.run())));
         answer.await.unwrap_or_else(|_| Err(CallError::new(ErrorCode::Internal, "the call failed inside")))
     }
@@ -106,12 +108,18 @@ impl Calls {
         *self.0.active.borrow()
     }
 
+    /// Calls at once, for the metrics.
+    pub(crate) fn bound(&self) -> Bound {
+        let most = usize::try_from(self.0.parts.max_active).unwrap_or(usize::MAX);
+        Bound { what: "calls", held: self.active(), most, refused: self.0.refused.total() }
+    }
+
     /// Whether new calls are taken: not once the server's end has begun.
     pub(crate) fn are_taken(&self) -> bool {
         *self.0.stage.borrow() == Stage::Open
     }
 
-    /// Refuses new calls and waits for the running ones, for so long at most.
+    /// Refuses new calls, ends those that nobody has answered yet, and waits for the running ones, for so long at most.
     pub(crate) async fn drain(&self, limit: Duration) {
         self.0.parts.metrics.available(false);
         self.0.stage.send_replace(Stage::Draining);
@@ -138,7 +146,10 @@ impl Calls {
         if !self.are_taken() {
             return Err(CallError::new(ErrorCode::Unavailable, "service shutting down"));
         }
-        place.ok_or_else(|| CallError::new(ErrorCode::ResourceExhausted, "sip.max_active_calls is reached"))
+        place.ok_or_else(|| {
+            self.0.refused.count();
+            CallError::new(ErrorCode::ResourceExhausted, "sip.max_active_calls is reached")
+        })
     }
 }
 

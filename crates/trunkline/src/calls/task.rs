@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use call::verdict::JoinFailure;
-use call::{Abort, Call, CallError, CallInput, CallOutput, DialogIdentity, Plan, Summary, Waiting};
+use call::{Abort, Call, CallError, CallInput, CallOutput, Plan, Summary, Waiting};
 use room::proto;
-use sip::LegEvent;
 use sip::msg::StatusCode;
+use sip::{LegEvent, LostState};
 use sip_io::LegHandle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use super::{Inner, Stage, dial, summary};
+use super::{Inner, Stage, dial, new_identity, summary};
+use crate::store::StoreError;
 use crate::worker::{CallMedia, MediaEvent};
 
 type Reply = oneshot::Sender<Result<proto::SipParticipantInfo, CallError>>;
@@ -24,16 +25,27 @@ type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) struct Task {
     inner: Arc<Inner>,
     call: Call,
-    identity: DialogIdentity,
     reply: Option<Reply>,
     joining: Option<Pending<Result<CallMedia, JoinFailure>>>,
     dialing: Option<Pending<Result<LegHandle, sip_io::PlaceError>>>,
     media: Option<CallMedia>,
     leg: Option<LegHandle>,
-    told_to_close: bool,
+    told: Stage,
     summary: Option<Box<Summary>>,
-    /// The answered dialog is being written down.
-    writing: Option<Pending<()>>,
+    journal: Journal,
+}
+
+/// What ends the call after a crash, on its way to the store.
+#[derive(Default)]
+struct Journal {
+    /// Being written.
+    writing: Option<Pending<Result<(), StoreError>>>,
+    /// To be written next.
+    next: Option<Box<LostState>>,
+    /// Something may have been written: it is to be struck off.
+    begun: bool,
+    /// Something has been written: the INVITE has left.
+    kept: bool,
 }
 
 /// What a call's task waits for.
@@ -43,32 +55,25 @@ enum Happened {
     Sip(Option<LegEvent>),
     Media(Option<MediaEvent>),
     CallerGone,
-    Closing,
+    Stage(Stage),
     Timeout,
-    WrittenDown,
+    WrittenDown(Result<(), StoreError>),
 }
 
 impl Task {
-    pub(super) fn new(
-        inner: Arc<Inner>,
-        plan: Plan,
-        identity: DialogIdentity,
-        waiting: Waiting,
-        reply: Reply,
-    ) -> Self {
-        let call = Call::new(plan, identity.clone(), waiting, Instant::now());
+    pub(super) fn new(inner: Arc<Inner>, plan: Plan, waiting: Waiting, reply: Reply) -> Self {
+        let call = Call::new(plan, new_identity(), waiting, Instant::now());
         Self {
             inner,
             call,
-            identity,
             reply: Some(reply),
             joining: None,
             dialing: None,
             media: None,
             leg: None,
-            told_to_close: false,
+            told: Stage::Open,
             summary: None,
-            writing: None,
+            journal: Journal::default(),
         }
     }
 
@@ -83,37 +88,40 @@ impl Task {
                 return self.over(&summary).await;
             }
             let happened = self.wait().await;
-            self.take_in(happened);
+            self.take_in(happened).await;
         }
     }
 
     async fn wait(&mut self) -> Happened {
         let timeout = self.call.next_timeout();
         let mut stage = self.inner.stage.subscribe();
+        let told = self.told;
         tokio::select! {
             event = next_leg_event(&mut self.leg) => Happened::Sip(event),
             event = next_media_event(&mut self.media) => Happened::Media(event),
             joined = under_way(&mut self.joining) => Happened::Joined(joined),
             dialed = under_way(&mut self.dialing) => Happened::Dialed(dialed),
-            () = under_way(&mut self.writing) => Happened::WrittenDown,
+            written = under_way(&mut self.journal.writing) => Happened::WrittenDown(written),
             () = gone(&mut self.reply) => Happened::CallerGone,
-            _ = stage.wait_for(|stage| *stage == Stage::Closing), if !self.told_to_close => Happened::Closing,
+            stage = later_than(&mut stage, told) => Happened::Stage(stage),
             () = sleep_until(timeout) => Happened::Timeout,
         }
     }
 
-    fn take_in(&mut self, happened: Happened) {
+    async fn take_in(&mut self, happened: Happened) {
         let now = Instant::now();
         let input = match happened {
             Happened::Timeout => return self.call.handle_timeout(now),
-            Happened::WrittenDown => return,
+            Happened::WrittenDown(written) => return self.written_down(written).await,
+            Happened::Sip(Some(LegEvent::Record(state))) => return self.write_down(state),
             Happened::CallerGone => {
                 self.reply = None;
                 CallInput::Abort(Abort::CallerGone)
             }
-            Happened::Closing => {
-                self.told_to_close = true;
-                CallInput::Abort(Abort::Shutdown)
+            Happened::Stage(stage) => {
+                self.told = stage;
+                let abort = if stage == Stage::Closing { Abort::Shutdown } else { Abort::Draining };
+                CallInput::Abort(abort)
             }
             Happened::Joined(Ok(media)) => {
                 let input = CallInput::Joined {
@@ -125,9 +133,9 @@ impl Task {
             }
             Happened::Joined(Err(failure)) => CallInput::JoinFailed(failure),
             Happened::Dialed(Ok(leg)) => {
+                // The INVITE leaves when it is written down.
                 self.leg = Some(leg);
-                self.inner.parts.metrics.invite_sent();
-                CallInput::Dialed
+                return;
             }
             Happened::Dialed(Err(error)) => CallInput::Unreachable(dial::unreachable(&error)),
             Happened::Sip(event) => self.sip(event),
@@ -141,23 +149,53 @@ impl Task {
         let event = event.unwrap_or(LegEvent::Ended);
         match &event {
             LegEvent::Ended => self.leg = None,
-            LegEvent::Answered { remote_tag, .. } => self.answered(remote_tag),
+            LegEvent::Answered { .. } => {
+                self.inner.parts.metrics.invite_accepted(&self.call.plan().dial.next_hop.host);
+            }
             _ => {}
         }
         CallInput::Sip(event)
     }
 
-    /// The dialog's other half is written down beside the call, which waits for it only at its end.
-    fn answered(&mut self, remote_tag: &str) {
-        let parts = &self.inner.parts;
-        parts.metrics.invite_accepted(&self.call.plan().dial.next_hop.host);
-        let record = dial::record(self.call.plan(), &self.identity, remote_tag);
-        let store = parts.store.clone();
-        self.writing = Some(Box::pin(async move {
-            if let Err(error) = store.put_open_call(record).await {
-                tracing::warn!(%error, "an answered call could not be written down");
-            }
+    /// Has the store write down what ends the call now; what comes meanwhile is written next, the last of it only.
+    fn write_down(&mut self, state: Box<LostState>) {
+        if self.journal.writing.is_some() {
+            self.journal.next = Some(state);
+            return;
+        }
+        let record = dial::record(self.call.plan(), *state);
+        let (store, metrics) = (self.inner.parts.store.clone(), self.inner.parts.metrics.clone());
+        self.journal.begun = true;
+        self.journal.writing = Some(Box::pin(async move {
+            let began = Instant::now();
+            let written = store.put_open_call(record).await;
+            metrics.stage("commit", began.elapsed());
+            written
         }));
+    }
+
+    /// What waited for it leaves: the INVITE, or the ACK. A call that cannot be written down at all is not placed; one that
+    /// is under way goes on, and would be lost in a crash.
+    async fn written_down(&mut self, written: Result<(), StoreError>) {
+        let first = !self.journal.kept;
+        match written {
+            Ok(()) => self.journal.kept = true,
+            Err(error) if first => {
+                let failure = JoinFailure::Store(error.to_string());
+                return self.call.handle(Instant::now(), CallInput::JoinFailed(failure));
+            }
+            Err(error) => tracing::warn!(%error, "a call could not be written down"),
+        }
+        if let Some(leg) = &self.leg {
+            leg.control().recorded().await;
+            if first {
+                self.inner.parts.metrics.invite_sent();
+                self.call.handle(Instant::now(), CallInput::Dialed);
+            }
+        }
+        if let Some(state) = self.journal.next.take() {
+            self.write_down(state);
+        }
     }
 
     fn media(&mut self, event: Option<MediaEvent>) -> CallInput {
@@ -206,16 +244,11 @@ impl Task {
         };
     }
 
-    /// Joins the room and writes the call down, at the same time.
     fn join(&mut self) {
         let open = dial::open(&self.call);
-        let record = dial::record(self.call.plan(), &self.identity, "");
-        let (workers, store) = (self.inner.parts.workers.clone(), self.inner.parts.store.clone());
+        let workers = self.inner.parts.workers.clone();
         self.joining = Some(Box::pin(async move {
-            let (media, stored) = tokio::join!(workers.open_call(open), store.put_open_call(record));
-            let media = media.map_err(|error| dial::join_failure(&error))?;
-            stored.map_err(|error| JoinFailure::Store(error.to_string()))?;
-            Ok(media)
+            workers.open_call(open).await.map_err(|error| dial::join_failure(&error))
         }));
     }
 
@@ -249,9 +282,12 @@ impl Task {
         let parts = &self.inner.parts;
         summary::log(summary);
         summary::count(summary, &parts.metrics);
-        if let Some(writing) = self.writing.take() {
+        if let Some(writing) = self.journal.writing.take() {
             // Written after it is struck off, the call would come back.
-            writing.await;
+            let _ = writing.await;
+        }
+        if !self.journal.begun {
+            return;
         }
         if let Err(error) = parts.store.remove_open_call(&summary.call_id).await {
             tracing::warn!(%error, call = %summary.call_id, "a call that is over could not be struck off");
@@ -282,6 +318,16 @@ async fn under_way<T>(future: &mut Option<Pending<T>>) -> T {
             value
         }
         None => pending().await,
+    }
+}
+
+/// Ready when the server's end has come further than this call was told.
+async fn later_than(stage: &mut watch::Receiver<Stage>, told: Stage) -> Stage {
+    let later = stage.wait_for(|stage| *stage > told).await.map(|stage| *stage);
+    match later {
+        Ok(stage) => stage,
+        // The sender lives as long as the calls do.
+        Err(_) => pending().await,
     }
 }
 

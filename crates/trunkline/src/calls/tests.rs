@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::OpenCall;
 use crate::worker::WorkersConfig;
 
 async fn calls(max_active: u32) -> (Calls, TempDir) {
@@ -48,7 +47,9 @@ async fn a_call_whose_task_panics_is_counted_and_struck_off() {
     let (calls, _directory) = calls(0).await;
     let parts = &calls.0.parts;
     let plan = plan();
-    let record = OpenCall { call_id: plan.call_id.clone(), ..OpenCall::default() };
+    let destination = sip::Destination::new(sip::Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 9)));
+    let state = sip::LostState::Ringing(sip::InviteState { head: String::new(), destination });
+    let record = dial::record(&plan, state);
     parts.store.put_open_call(record).await.unwrap();
     let (reply, answer) = oneshot::channel::<()>();
     let task = Box::pin(async move {

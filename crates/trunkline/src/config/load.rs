@@ -68,7 +68,7 @@ pub(crate) fn load(file: Option<&Path>, development: bool) -> Result<Loaded, Loa
 }
 
 /// Reads YAML; also says which keys were not there.
-pub(super) fn parse(
+pub(crate) fn parse(
     text: &str,
     base: Config,
 ) -> Result<(Loaded, Vec<Problem>, Vec<String>), serde_yaml_ng::Error> {

@@ -21,6 +21,7 @@ use std::{
 };
 
 pub(crate) use load::load;
+pub(crate) use load::parse;
 pub(crate) use tls::{CertificateFiles, SipTls, TlsFiles};
 pub(crate) use trunks::TrunkProfile;
 pub(crate) use values::{Network, PortRange, parse_duration};

@@ -7,14 +7,15 @@ use prometheus::{
     core::Collector,
 };
 
-use super::{bounded::Bounded, sampled::Sampled};
+use super::{bounded::Bounded, bounds::Bounds, sampled::Sampled};
 
 /// Seconds that an operation takes.
 const OPERATION: [f64; 10] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 180.0];
 /// Seconds that a call takes.
 const LONG: [f64; 9] = [1.0, 10.0, 60.0, 600.0, 1800.0, 3600.0, 21_600.0, 43_200.0, 86_400.0];
 /// Seconds that a stage inside the server takes.
-const STAGE: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 1.0, 10.0];
+const STAGE: [f64; 14] =
+    [0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 1.0, 10.0];
 /// Bytes of an SDP.
 const SIZE: [f64; 8] = [100.0, 250.0, 500.0, 750.0, 1000.0, 1150.0, 1300.0, 1500.0];
 
@@ -37,6 +38,7 @@ pub(super) struct Families {
     pub(super) available: IntGauge,
     pub(super) own: Own,
     pub(super) sampled: Sampled,
+    pub(super) bounds: Bounds,
 }
 
 /// What the incumbent does not count.
@@ -45,6 +47,7 @@ pub(super) struct Own {
     pub(super) signal_sessions: IntGauge,
     pub(super) bad_input: IntCounterVec,
     pub(super) rtp_dropped: IntCounterVec,
+    pub(super) calls_recovered: IntCounterVec,
 }
 
 impl Families {
@@ -105,6 +108,7 @@ impl Families {
             available: make.gauge("livekit_sip_available", "1 while new calls are taken")?,
             own: Own::new(&make)?,
             sampled: Sampled::new(&make)?,
+            bounds: Bounds::new(&make)?,
             registry: make.registry,
         })
     }
@@ -124,6 +128,11 @@ impl Own {
                 "trunkline_rtp_dropped",
                 "Packets from phones that were not believed or not understood, of calls that are over",
                 &["reason"],
+            )?,
+            calls_recovered: make.counters(
+                "trunkline_calls_recovered",
+                "Calls of an earlier run that were ended after a crash",
+                &["by", "result"],
             )?,
         })
     }

@@ -4,6 +4,7 @@
 //! different values they are counted together.
 
 mod bounded;
+mod bounds;
 mod families;
 mod sampled;
 mod serve;
@@ -12,6 +13,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+pub(crate) use bounds::{Bound, Refused};
 use families::Families;
 use prometheus::Encoder;
 pub(crate) use serve::{Sources, router};
@@ -58,6 +60,11 @@ impl Metrics {
         let to = self.0.hosts.label(to);
         let reason = self.0.reasons.label(reason);
         self.0.calls_terminated.with_label_values(&[OUT, &to, result, &reason]).inc();
+    }
+
+    /// A call of an earlier run was ended: `by` is `bye` or `cancel`, `result` `told`, `unanswered` or `failed`.
+    pub(crate) fn call_recovered(&self, by: &str, result: &str) {
+        self.0.own.calls_recovered.with_label_values(&[by, result]).inc();
     }
 
     /// How long a call took from its request to its end.

@@ -11,10 +11,10 @@ use axum::{
 use tokio::time::timeout;
 
 use super::{
-    Metrics,
+    Bound, Metrics,
     sampled::{Population, Process},
 };
-use crate::worker::Workers;
+use crate::{api::Connections, calls::Calls, store::Store, worker::Workers};
 
 /// Text format 0.0.4.
 const TEXT: &str = "text/plain; version=0.0.4";
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Sources {
     pub(crate) stack: sip_io::Stack,
     pub(crate) workers: Workers,
+    pub(crate) calls: Calls,
+    pub(crate) store: Store,
+    pub(crate) connections: Connections,
 }
 
 /// The HTTP service of `prometheus_port`.
@@ -43,11 +46,31 @@ async fn sample(metrics: &Metrics, sources: &Sources) {
     let (stack, population) = tokio::join!(soon(sources.stack.stats()), soon(population(&sources.workers)));
     if let Some(stats) = stack {
         sampled.stack(stats);
+        sip_bounds(&sources.stack, &stats).into_iter().for_each(|bound| metrics.0.bounds.sample(bound));
     }
+    let own = [sources.store.bound(), sources.calls.bound(), sources.connections.bound()];
+    own.into_iter().chain(sources.workers.bounds()).for_each(|bound| metrics.0.bounds.sample(bound));
     if let Some(population) = population.flatten() {
         sampled.population(population);
     }
     sampled.process(&Process::look());
+}
+
+fn sip_bounds(stack: &sip_io::Stack, stats: &sip_io::StackStats) -> [Bound; 3] {
+    let (limits, connections) = stack.limits();
+    let agent = stats.agent;
+    let transactions = agent.client_transactions + agent.server_transactions;
+    let held = usize::try_from(stats.connections).unwrap_or(usize::MAX);
+    [
+        Bound { what: "sip_legs", held: agent.legs, most: limits.legs, refused: agent.refused },
+        Bound {
+            what: "sip_transactions",
+            held: transactions,
+            most: limits.transactions,
+            refused: agent.refused,
+        },
+        Bound { what: "sip_connections", held, most: connections, refused: stats.connections_shed },
+    ]
 }
 
 async fn population(workers: &Workers) -> Option<Population> {

@@ -74,9 +74,38 @@ async fn whoever_reads_the_page_sees_rubbish_rooms_and_memory_of_this_moment() {
     let (stack, _incoming) = sip_io::Stack::bind(sip_io::StackConfig::new(listen, agent)).await.unwrap();
     let (workers, _) = Workers::start(WorkersConfig::loopback()).unwrap();
     let metrics = Metrics::new("NE_test").unwrap();
-    let router = router(metrics, Sources { stack: stack.clone(), workers: workers.clone() });
+    let directory = tempfile::TempDir::new().unwrap();
+    let store = crate::store::Store::open(directory.path(), None).unwrap();
+    let calls = crate::calls::Calls::new(crate::calls::Parts {
+        workers: workers.clone(),
+        stack: stack.clone(),
+        store: store.clone(),
+        metrics: metrics.clone(),
+        max_active: 7,
+        trunks: crate::calls::Trunks::default(),
+    });
+    let connections = crate::api::Connections::new();
+    let sources = Sources { stack: stack.clone(), workers: workers.clone(), calls, store, connections };
+    let router = router(metrics, sources);
     let before = page(&router).await;
     assert!(before.contains("trunkline_rooms 0"), "{before}");
+    let bounds = [
+        "store_queue",
+        "calls",
+        "http_connections",
+        "worker_queue",
+        "rooms",
+        "rtp_ports",
+        "sip_legs",
+        "sip_transactions",
+        "sip_connections",
+    ];
+    for what in bounds {
+        for family in ["trunkline_held", "trunkline_held_most", "trunkline_refused"] {
+            assert!(before.contains(&format!("{family}{{what=\"{what}\"}} ")), "{family} {what}: {before}");
+        }
+    }
+    assert!(before.contains(r#"trunkline_held_most{what="calls"} 7"#), "{before}");
     let memory = before.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     assert!(memory.unwrap().parse::<u64>().unwrap() > 1_000_000);
     for family in ["trunkline_tasks", "process_threads", "process_open_fds"] {

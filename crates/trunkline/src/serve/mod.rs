@@ -95,7 +95,7 @@ impl Server {
             max_active: config.sip.max_active_calls,
             trunks: trunks::trunks(&config.sip)?,
         });
-        parts::forget_old_calls(&store).await?;
+        calls.end_lost().await.context("cannot read the store's open calls")?;
         let phone = match phone {
             Some(listen) => Some(development::phone(listen).await?),
             None => None,
@@ -111,11 +111,19 @@ impl Server {
         let bound = listeners.first().map(TcpListener::local_addr).transpose()?;
         let (stop_http, stopped) = watch::channel(false);
         let mut http = JoinSet::new();
+        let connections = api::Connections::new();
         for listener in listeners {
-            http.spawn(api::serve(listener, api::service(state.clone()), until(stopped.clone())));
+            let service = api::service(state.clone());
+            http.spawn(api::serve(listener, connections.clone(), service, until(stopped.clone())));
         }
         if let Some(listener) = metrics_listener {
-            let sources = metrics::Sources { stack: stack.clone(), workers: workers.clone() };
+            let sources = metrics::Sources {
+                stack: stack.clone(),
+                workers: workers.clone(),
+                calls: calls.clone(),
+                store: store.clone(),
+                connections,
+            };
             http.spawn(serve_metrics(listener, metrics::router(metrics, sources), until(stopped)));
         }
         let server = Self { config, calls, workers, threads, stack, http, stop_http, phone };

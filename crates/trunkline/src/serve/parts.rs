@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Context;
 use call::PlanDefaults;
 use call::plan::Codec;
 use rand::Rng;
@@ -27,16 +26,6 @@ pub(super) fn install_crypto() {
 pub(super) fn store(config: &Config) -> anyhow::Result<Store> {
     let key = std::env::var(STORE_KEY).ok();
     Ok(Store::open(&config.data_dir, key.as_deref())?)
-}
-
-/// Calls of an earlier run: their phones were told nothing. They are named in the log and struck off.
-pub(super) async fn forget_old_calls(store: &Store) -> anyhow::Result<()> {
-    let calls = store.open_calls().await.context("cannot read the store")?;
-    for call in calls {
-        tracing::warn!(callID = %call.call_id, "a call of an earlier run was cut off");
-        store.remove_open_call(&call.call_id).await.context("cannot write to the store")?;
-    }
-    Ok(())
 }
 
 pub(super) fn node_id() -> String {

@@ -1,104 +1,173 @@
-//! Open calls: the identity of each call's dialog, so that after a crash nobody's phone keeps ringing unknown.
+//! Open calls: what ends the dialog of each, so that after a crash nobody's phone keeps ringing or talking to nobody.
 
+use std::net::SocketAddr;
+
+use call::plan::Credentials;
 use rusqlite::{Row, params};
+use sip::{Destination, DialogState, InviteState, LostState, Transport};
 
-use super::{Store, StoreError};
+use super::{Database, Store, StoreError};
 
-/// What is needed to end a dialog that this server no longer remembers (RFC 3261 §12).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is needed to end a call that this server no longer remembers (RFC 3261 §9.1, §15).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OpenCall {
     /// `SCL_...`.
     pub(crate) call_id: String,
     pub(crate) trunk_id: String,
     pub(crate) room_name: String,
     pub(crate) identity: String,
-    /// The Call-ID header.
-    pub(crate) sip_call_id: String,
-    /// Our tag.
-    pub(crate) local_tag: String,
-    /// The phone's tag; empty before a response gave it.
-    pub(crate) remote_tag: String,
-    /// From and To, as printed, without tags.
-    pub(crate) local_uri: String,
-    pub(crate) remote_uri: String,
-    /// The Request-URI of the INVITE.
-    pub(crate) request_uri: String,
-    /// `udp` or `tcp`.
-    pub(crate) transport: String,
-    /// `host:port`.
-    pub(crate) destination: String,
-    /// The highest CSeq in use.
-    pub(crate) cseq: u32,
+    /// The host that was called, for the peer's certificate.
+    pub(crate) host: String,
+    /// Its INVITE or its dialog.
+    pub(crate) state: LostState,
+    /// What a challenge is answered with.
+    pub(crate) credentials: Option<Credentials>,
     /// Milliseconds since 1970.
     pub(crate) opened_at: i64,
 }
 
 impl Store {
-    /// Writes a call down, before its INVITE is sent, and again when its dialog changes.
+    /// Writes a call down before its INVITE leaves and before its answer is acknowledged, and again when its dialog
+    /// changes.
     pub(crate) async fn put_open_call(&self, call: OpenCall) -> Result<(), StoreError> {
-        self.run(move |database| {
-            let mut statement = database.connection.prepare_cached(
-                "INSERT OR REPLACE INTO open_call (call_id, trunk_id, room_name, identity, sip_call_id, local_tag,
-                 remote_tag, local_uri, remote_uri, request_uri, transport, destination, cseq, opened_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-            )?;
-            statement.execute(params![
-                call.call_id,
-                call.trunk_id,
-                call.room_name,
-                call.identity,
-                call.sip_call_id,
-                call.local_tag,
-                call.remote_tag,
-                call.local_uri,
-                call.remote_uri,
-                call.request_uri,
-                call.transport,
-                call.destination,
-                call.cseq,
-                call.opened_at,
-            ])?;
-            Ok(())
-        })
-        .await
+        self.run(move |database| put(database, &call)).await
     }
 
     /// Forgets a call that is over.
     pub(crate) async fn remove_open_call(&self, call_id: &str) -> Result<(), StoreError> {
         let call_id = call_id.to_owned();
         self.run(move |database| {
-            database.connection.execute("DELETE FROM open_call WHERE call_id = ?1", [call_id])?;
+            let mut statement =
+                database.connection.prepare_cached("DELETE FROM open_call WHERE call_id = ?1")?;
+            statement.execute([call_id])?;
             Ok(())
         })
         .await
     }
 
-    /// What an earlier run left open.
+    /// What an earlier run left open. A call whose record is damaged is left out, and forgotten.
     pub(crate) async fn open_calls(&self) -> Result<Vec<OpenCall>, StoreError> {
         self.run(|database| {
-            let mut statement = database.connection.prepare("SELECT * FROM open_call ORDER BY opened_at")?;
-            let calls = statement.query_map([], read)?;
-            Ok(calls.collect::<Result<_, _>>()?)
+            let mut damaged = Vec::new();
+            let mut calls = Vec::new();
+            {
+                let mut statement =
+                    database.connection.prepare("SELECT * FROM open_call ORDER BY opened_at, call_id")?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let id: String = row.get("call_id")?;
+                    match read(database, row)? {
+                        Some(call) => calls.push(call),
+                        None => damaged.push(id),
+                    }
+                }
+            }
+            for id in damaged {
+                tracing::warn!(callID = %id, "the record of a call of an earlier run is damaged: it is not ended");
+                database.connection.execute("DELETE FROM open_call WHERE call_id = ?1", [id])?;
+            }
+            Ok(calls)
         })
         .await
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<OpenCall> {
-    Ok(OpenCall {
-        call_id: row.get("call_id")?,
+fn put(database: &Database, call: &OpenCall) -> Result<(), StoreError> {
+    let (dialog, invite, destination) = match &call.state {
+        LostState::Up(dialog) => (Some(dialog), None, dialog.destination),
+        LostState::Ringing(invite) => (None, Some(invite.head.as_str()), invite.destination),
+    };
+    let user = call.credentials.as_ref().map_or("", |credentials| credentials.username.as_str());
+    let password = call.credentials.as_ref().map_or("", |credentials| credentials.password.as_str());
+    let sealed = match password {
+        "" => None,
+        plain => {
+            let sealed = database.seal.close(&call.call_id, plain);
+            Some(sealed.ok_or_else(|| StoreError::Seal(call.trunk_id.clone()))?)
+        }
+    };
+    let mut statement = database.connection.prepare_cached(
+        "INSERT OR REPLACE INTO open_call (call_id, trunk_id, room_name, identity, host, invite, sip_call_id, local,
+         remote, cseq, target, routes, transport, destination, auth_username, auth_password_sealed, opened_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    )?;
+    statement.execute(params![
+        call.call_id,
+        call.trunk_id,
+        call.room_name,
+        call.identity,
+        call.host,
+        invite,
+        dialog.map(|dialog| dialog.call_id.as_str()),
+        dialog.map(|dialog| dialog.local.as_str()),
+        dialog.map(|dialog| dialog.remote.as_str()),
+        dialog.map(|dialog| dialog.number),
+        dialog.map(|dialog| dialog.target.as_str()),
+        dialog.map(|dialog| dialog.routes.join("\n")),
+        destination.transport.as_uri_param(),
+        destination.addr.to_string(),
+        user,
+        sealed,
+        call.opened_at,
+    ])?;
+    Ok(())
+}
+
+/// `None` for a record that makes no sense, whoever wrote it.
+fn read(database: &Database, row: &Row<'_>) -> Result<Option<OpenCall>, StoreError> {
+    let call_id: String = row.get("call_id")?;
+    let (Some(state), Some(credentials)) = (read_state(row)?, read_credentials(database, &call_id, row)?)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(OpenCall {
         trunk_id: row.get("trunk_id")?,
         room_name: row.get("room_name")?,
         identity: row.get("identity")?,
-        sip_call_id: row.get("sip_call_id")?,
-        local_tag: row.get("local_tag")?,
-        remote_tag: row.get("remote_tag")?,
-        local_uri: row.get("local_uri")?,
-        remote_uri: row.get("remote_uri")?,
-        request_uri: row.get("request_uri")?,
-        transport: row.get("transport")?,
-        destination: row.get("destination")?,
-        cseq: row.get("cseq")?,
+        host: row.get("host")?,
+        state,
+        credentials,
         opened_at: row.get("opened_at")?,
+        call_id,
+    }))
+}
+
+fn read_state(row: &Row<'_>) -> Result<Option<LostState>, StoreError> {
+    let transport: String = row.get("transport")?;
+    let address: String = row.get("destination")?;
+    let (Some(transport), Ok(address)) = (Transport::from_token(&transport), address.parse::<SocketAddr>())
+    else {
+        return Ok(None);
+    };
+    let destination = Destination::new(transport, address);
+    let invite: Option<String> = row.get("invite")?;
+    if let Some(head) = invite {
+        return Ok(Some(LostState::Ringing(InviteState { head, destination })));
+    }
+    let routes: String = row.get("routes")?;
+    Ok(Some(LostState::Up(DialogState {
+        call_id: row.get("sip_call_id")?,
+        local: row.get("local")?,
+        remote: row.get("remote")?,
+        number: row.get("cseq")?,
+        target: row.get("target")?,
+        routes: routes.lines().map(str::to_owned).collect(),
+        destination,
+    })))
+}
+
+/// The outer `None`: the password cannot be opened.
+type Opened = Option<Option<Credentials>>;
+
+fn read_credentials(database: &Database, call_id: &str, row: &Row<'_>) -> Result<Opened, StoreError> {
+    let username: String = row.get("auth_username")?;
+    let sealed: Option<Vec<u8>> = row.get("auth_password_sealed")?;
+    Ok(match sealed {
+        Some(sealed) => {
+            let password = database.seal.open(call_id, &sealed);
+            password.map(|password| Some(Credentials { username, password }))
+        }
+        None if username.is_empty() => Some(None),
+        None => Some(Some(Credentials { username, password: String::new() })),
     })
 }

@@ -1,7 +1,8 @@
 //! Why the store cannot be opened, and why an operation failed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
 use thiserror::Error;
 
 /// Why the store cannot be opened. The texts say what to do.
@@ -25,12 +26,30 @@ pub(crate) enum OpenError {
         "the store was written by a newer trunkline (schema {found}, this one knows {known}): upgrade, or use another data_dir"
     )]
     Newer { found: i64, known: i64 },
-    #[error("the store cannot be opened: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    #[error("{path} is damaged or no store ({detail}): restore it from a copy, or move it away to begin without trunks", path = path.display())]
+    Damaged { path: PathBuf, detail: String },
+    #[error("{path} cannot be written ({detail}): make room on its disk and mount that writable", path = path.display())]
+    Unwritable { path: PathBuf, detail: String },
+    #[error("{path} cannot be opened: {error}", path = path.display())]
+    Sqlite { path: PathBuf, error: rusqlite::Error },
     #[error("no key can be made for the store: the system gives no random numbers")]
     NoRandomness,
     #[error("the store's thread cannot be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl OpenError {
+    /// What the database says about its file.
+    pub(super) fn of(path: &Path, error: rusqlite::Error) -> Self {
+        let (path, detail) = (path.to_owned(), error.to_string());
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { path, detail },
+            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
+                Self::Unwritable { path, detail }
+            }
+            _ => Self::Sqlite { path, error },
+        }
+    }
 }
 
 /// Why an operation failed.

@@ -1,8 +1,8 @@
 //! What survives a restart: outbound trunks, the dialogs of open calls and the ids of answered requests, in SQLite.
 //!
 //! One thread owns the connection; [`Store`] is a handle to it with a bounded queue. Every change is committed
-//! before it is answered, so a kill at any moment loses nothing that was confirmed. Trunk passwords are
-//! sealed before they are written. Nothing here validates a trunk or knows what a call is.
+//! before it is answered, so a kill at any moment loses nothing that was confirmed. Passwords are
+//! sealed before they are written. Nothing here validates a trunk or ends a call.
 
 mod calls;
 mod error;
@@ -22,6 +22,8 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::metrics::{Bound, Refused};
+
 pub(crate) use calls::OpenCall;
 pub(crate) use error::{OpenError, StoreError};
 pub(crate) use requests::{Claim, RequestKey};
@@ -33,6 +35,8 @@ const QUEUE: usize = 1024;
 struct Database {
     connection: Connection,
     seal: seal::Seal,
+    /// Requests written since the table was last cut to its size.
+    requests_since_look: i64,
     /// Held for as long as the store is open: a second server on the same directory is refused.
     _lock: std::fs::File,
 }
@@ -43,6 +47,7 @@ type Job = Box<dyn FnOnce(&mut Database) + Send>;
 #[derive(Clone)]
 pub(crate) struct Store {
     jobs: mpsc::Sender<Job>,
+    refused: Refused,
 }
 
 impl Store {
@@ -64,13 +69,13 @@ impl Store {
                 }
             })
             .map_err(OpenError::Thread)?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, refused: Refused::default() })
     }
 
     /// A store whose thread has ended.
     #[cfg(test)]
     pub(crate) fn ended() -> Self {
-        Self { jobs: mpsc::channel(1).0 }
+        Self { jobs: mpsc::channel(1).0, refused: Refused::default() }
     }
 
     /// Runs `operation` on the store's thread.
@@ -84,10 +89,19 @@ impl Store {
             drop(reply.send(operation(database)));
         });
         self.jobs.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Full(_) => {
+                self.refused.count();
+                StoreError::Busy
+            }
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
         answer.await.map_err(|_| StoreError::Failed)?
+    }
+
+    /// Its queue, for the metrics.
+    pub(crate) fn bound(&self) -> Bound {
+        let most = self.jobs.max_capacity();
+        Bound { what: "store_queue", held: most - self.jobs.capacity(), most, refused: self.refused.total() }
     }
 
     /// Whether the database can be read.

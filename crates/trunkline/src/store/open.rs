@@ -33,12 +33,13 @@ pub(super) fn open(directory: &Path, key: Option<&str>) -> Result<Database, Open
     let path = directory.join(DATABASE);
     // SQLite would make the file readable by everyone.
     private_file(&path, OpenOptions::new().create(true).append(true))?;
-    let mut connection = Connection::open(&path)?;
-    prepare(&connection)?;
-    schema::migrate(&mut connection)?;
+    let connection = Connection::open(&path).and_then(|connection| prepare(&connection).map(|()| connection));
+    let mut connection = connection.map_err(|error| OpenError::of(&path, error))?;
+    check(&connection, &path)?;
+    schema::migrate(&mut connection, &path)?;
     let seal = Seal::new(&key);
-    schema::check_key(&connection, &seal)?;
-    Ok(Database { connection, seal, _lock: lock })
+    schema::check_key(&connection, &seal, &path)?;
+    Ok(Database { connection, seal, requests_since_look: 0, _lock: lock })
 }
 
 fn make_directory(directory: &Path) -> Result<(), OpenError> {
@@ -64,11 +65,19 @@ fn private_file(path: &Path, options: &mut OpenOptions) -> Result<File, OpenErro
 }
 
 /// A writer never waits for a reader, and a commit is in the journal before it is answered.
-fn prepare(connection: &Connection) -> Result<(), OpenError> {
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.busy_timeout(std::time::Duration::from_secs(2))?;
-    Ok(())
+    connection.busy_timeout(std::time::Duration::from_secs(2))
+}
+
+/// A damage is told at the start, not by the call that comes upon it.
+fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match found.map_err(|error| OpenError::of(path, error))?.as_str() {
+        "ok" => Ok(()),
+        detail => Err(OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() }),
+    }
 }
 
 fn key_from_file(path: &Path) -> Result<Key, OpenError> {
@@ -91,5 +100,10 @@ fn new_key_file(path: &Path) -> Result<Key, OpenError> {
     writeln!(file, "{}", key.to_hex()).map_err(failed(&draft))?;
     file.sync_all().map_err(failed(&draft))?;
     std::fs::rename(&draft, path).map_err(failed(&path.to_owned()))?;
+    // The new name is the directory's to lose: a power cut now must not leave sealed passwords without their key.
+    let directory = path.parent().unwrap_or(Path::new("."));
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed(&directory.to_owned()))?;
     Ok(key)
 }

@@ -7,6 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Store, StoreError};
 
+/// Requests remembered, about: the oldest beyond are forgotten, however young.
+const MOST: i64 = 100_000;
+
 /// What makes two requests the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RequestKey {
@@ -50,6 +53,11 @@ impl Store {
                 }
             };
             transaction.commit()?;
+            database.requests_since_look += 1;
+            if database.requests_since_look >= MOST / 10 {
+                database.requests_since_look = 0;
+                forget_oldest(&database.connection)?;
+            }
             Ok(claim)
         })
         .await
@@ -77,6 +85,15 @@ impl Store {
         })
         .await
     }
+}
+
+fn forget_oldest(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute(
+        "DELETE FROM request WHERE answered_at <
+         (SELECT answered_at FROM request ORDER BY answered_at DESC LIMIT 1 OFFSET ?1)",
+        [MOST],
+    )?;
+    Ok(())
 }
 
 fn recall(connection: &Connection, key: &RequestKey) -> Result<Option<Vec<u8>>, StoreError> {

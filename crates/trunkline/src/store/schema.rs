@@ -1,5 +1,7 @@
 //! Tables, and how older ones become them. The version is SQLite's own `user_version`.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{error::OpenError, seal::Seal};
@@ -52,36 +54,69 @@ CREATE TABLE request (
     PRIMARY KEY (api_key, request_id)
 ) WITHOUT ROWID;
 CREATE INDEX request_age ON request (answered_at);
+", "
+-- One row from before the INVITE leaves until the call is over: what ends its dialog after a crash. Either the INVITE,
+-- until it is answered, or the dialog. host is who was called; the password is sealed like a trunk's.
+DROP TABLE open_call;
+CREATE TABLE open_call (
+    call_id TEXT PRIMARY KEY,
+    trunk_id TEXT NOT NULL,
+    room_name TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    host TEXT NOT NULL,
+    invite TEXT,
+    sip_call_id TEXT,
+    local TEXT,
+    remote TEXT,
+    cseq INTEGER,
+    target TEXT,
+    routes TEXT,
+    transport TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    auth_username TEXT NOT NULL,
+    auth_password_sealed BLOB,
+    opened_at INTEGER NOT NULL
+) WITHOUT ROWID;
 "];
 
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+/// Makes the tables what this version knows. `path` is for the error.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    let found = found.map_err(|error| OpenError::of(path, error))?;
     if found > known {
         return Err(OpenError::Newer { found, known });
     }
     let done = usize::try_from(found).unwrap_or(0);
     for (index, step) in STEPS.iter().enumerate().skip(done) {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX))?;
-        transaction.commit()?;
+        let version = i64::try_from(index + 1).unwrap_or(i64::MAX);
+        take(connection, step, version).map_err(|error| OpenError::of(path, error))?;
     }
     Ok(())
 }
 
+fn take(connection: &mut Connection, step: &str, version: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(step)?;
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
 /// Refuses a key that did not seal what is in the store; the first key leaves its mark.
-pub(super) fn check_key(connection: &Connection, seal: &Seal) -> Result<(), OpenError> {
+pub(super) fn check_key(connection: &Connection, seal: &Seal, path: &Path) -> Result<(), OpenError> {
     const NAME: &str = "key_check";
     let mark: Option<Vec<u8>> = connection
         .query_row("SELECT value FROM setting WHERE name = ?1", [NAME], |row| row.get(0))
-        .optional()?;
+        .optional()
+        .map_err(|error| OpenError::of(path, error))?;
     match mark {
         Some(mark) => seal.open(NAME, &mark).map(drop).ok_or(OpenError::WrongKey),
         None => {
             let mark = seal.close(NAME, "trunkline").ok_or(OpenError::NoRandomness)?;
-            connection.execute("INSERT INTO setting (name, value) VALUES (?1, ?2)", params![NAME, mark])?;
-            Ok(())
+            connection
+                .execute("INSERT INTO setting (name, value) VALUES (?1, ?2)", params![NAME, mark])
+                .map(drop)
+                .map_err(|error| OpenError::of(path, error))
         }
     }
 }

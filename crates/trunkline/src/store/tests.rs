@@ -1,6 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 
+use call::plan::Credentials;
 use livekit_protocol::SipOutboundTrunkInfo;
+use sip::{Destination, DialogState, InviteState, LostState, Transport};
 use tempfile::TempDir;
 
 use super::*;
@@ -20,6 +22,37 @@ fn trunk(id: &str, password: &str) -> SipOutboundTrunkInfo {
     }
 }
 
+fn hop(transport: Transport) -> Destination {
+    Destination::new(transport, "192.0.2.7:5060".parse().unwrap())
+}
+
+fn ringing(call_id: &str) -> OpenCall {
+    let head = "INVITE sip:+1@sip.example.com SIP/2.0\r\n\r\n".to_owned();
+    OpenCall {
+        call_id: call_id.to_owned(),
+        trunk_id: "ST_1".to_owned(),
+        room_name: "room".to_owned(),
+        identity: "phone".to_owned(),
+        host: "sip.example.com".to_owned(),
+        state: LostState::Ringing(InviteState { head, destination: hop(Transport::Tcp) }),
+        credentials: Some(Credentials { username: "user".to_owned(), password: "hunter2hunter2".to_owned() }),
+        opened_at: 5,
+    }
+}
+
+fn up(call_id: &str) -> OpenCall {
+    let dialog = DialogState {
+        call_id: "abc".to_owned(),
+        local: "<sip:+2@192.0.2.1>;tag=l".to_owned(),
+        remote: "<sip:+1@sip.example.com>;tag=r".to_owned(),
+        number: 2,
+        target: "sip:bob@192.0.2.9".to_owned(),
+        routes: vec!["<sip:192.0.2.3;lr>".to_owned(), "<sip:192.0.2.4;lr>".to_owned()],
+        destination: hop(Transport::Udp),
+    };
+    OpenCall { state: LostState::Up(dialog), ..ringing(call_id) }
+}
+
 /// Opens once the thread of an earlier handle has let the directory go.
 fn reopen(directory: &Path, key: Option<&str>) -> Store {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
@@ -29,6 +62,16 @@ fn reopen(directory: &Path, key: Option<&str>) -> Store {
             Err(OpenError::InUse { .. }) if std::time::Instant::now() < until => std::thread::yield_now(),
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+/// Waits until the thread of an earlier handle has closed the database.
+fn let_go(directory: &Path) {
+    let lock = std::fs::File::open(directory.join("lock")).unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while lock.try_lock().is_err() {
+        assert!(std::time::Instant::now() < until, "it is never closed");
+        std::thread::yield_now();
     }
 }
 
@@ -50,7 +93,7 @@ async fn what_was_confirmed_is_on_disk_while_the_store_still_runs() {
     let store = Store::open(directory.path(), Some(KEY)).unwrap();
     for n in 0..20 {
         store.put_trunk(trunk(&format!("ST_{n:02}"), "p")).await.unwrap();
-        store.put_open_call(OpenCall { call_id: format!("SCL_{n}"), ..OpenCall::default() }).await.unwrap();
+        store.put_open_call(ringing(&format!("SCL_{n:02}"))).await.unwrap();
         let copy = TempDir::new().unwrap();
         for file in std::fs::read_dir(directory.path()).unwrap() {
             let file = file.unwrap();
@@ -67,6 +110,9 @@ async fn no_password_is_in_any_file() {
     let directory = TempDir::new().unwrap();
     let store = Store::open(directory.path(), None).unwrap();
     store.put_trunk(trunk("ST_1", "correct horse battery")).await.unwrap();
+    let credentials =
+        Credentials { username: "user".to_owned(), password: "correct horse battery".to_owned() };
+    store.put_open_call(OpenCall { credentials: Some(credentials), ..ringing("SCL_1") }).await.unwrap();
     for file in std::fs::read_dir(directory.path()).unwrap() {
         let path = file.unwrap().path();
         let content = std::fs::read(&path).unwrap();
@@ -122,6 +168,66 @@ async fn a_newer_store_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_damaged_store_is_told_with_its_path_and_left_as_it_is() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    for n in 0..200 {
+        store.put_trunk(trunk(&format!("ST_{n:03}"), "p")).await.unwrap();
+    }
+    drop(store);
+    drop(reopen(directory.path(), None));
+    let_go(directory.path());
+    let database = directory.path().join("trunkline.db");
+    let whole = std::fs::read(&database).unwrap();
+    assert!(whole.len() > 12 * 4096, "there are pages to damage: {}", whole.len());
+    let mut bitten = whole.clone();
+    bitten[4096 * 4..4096 * 12].fill(0xa5);
+    for damaged in [b"this is no database".repeat(1000), whole[..whole.len() / 2].to_vec(), bitten] {
+        std::fs::write(&database, &damaged).unwrap();
+        let error = loop {
+            match Store::open(directory.path(), None) {
+                Err(OpenError::InUse { .. }) => std::thread::yield_now(),
+                other => break other.err().expect("it is damaged"),
+            }
+        };
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("trunkline.db"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_what_would_write_and_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    store.put_trunk(trunk("ST_1", "p")).await.unwrap();
+    let room_for = |pages: i64| {
+        store.run(move |database| {
+            let pages =
+                database.connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))?
+                    + pages;
+            database.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+            Ok(())
+        })
+    };
+    room_for(0).await.unwrap();
+    let mut full = None;
+    for n in 0..1000 {
+        if let Err(error) = store.put_open_call(ringing(&format!("SCL_{n}"))).await {
+            full = Some(error);
+            break;
+        }
+    }
+    assert!(
+        matches!(full, Some(StoreError::Sqlite(ref error)) if error.to_string().contains("full")),
+        "{full:?}"
+    );
+    assert_eq!(store.trunk("ST_1").await.unwrap(), Some(trunk("ST_1", "p")));
+    store.check().await.unwrap();
+    room_for(100).await.unwrap();
+    store.put_open_call(ringing("SCL_again")).await.unwrap();
+}
+
+#[tokio::test]
 async fn trunks_are_listed_by_id_and_from_an_id_on() {
     let directory = TempDir::new().unwrap();
     let store = Store::open(directory.path(), None).unwrap();
@@ -172,21 +278,13 @@ async fn an_update_that_is_refused_changes_nothing() {
 async fn open_calls_are_known_until_they_are_over() {
     let directory = TempDir::new().unwrap();
     let store = Store::open(directory.path(), None).unwrap();
-    let call = OpenCall {
-        call_id: "SCL_1".to_owned(),
-        sip_call_id: "abc".to_owned(),
-        transport: "udp".to_owned(),
-        cseq: 2,
-        opened_at: 5,
-        ..OpenCall::default()
-    };
+    let call = ringing("SCL_1");
     store.put_open_call(call.clone()).await.unwrap();
     drop(store);
     let store = reopen(directory.path(), None);
-    assert_eq!(store.open_calls().await.unwrap(), std::slice::from_ref(&call));
-    let answered = OpenCall { remote_tag: "tag".to_owned(), ..call };
-    store.put_open_call(answered.clone()).await.unwrap();
-    assert_eq!(store.open_calls().await.unwrap(), [answered]);
+    assert_eq!(store.open_calls().await.unwrap(), [call]);
+    store.put_open_call(up("SCL_1")).await.unwrap();
+    assert_eq!(store.open_calls().await.unwrap(), [up("SCL_1")]);
     store.remove_open_call("SCL_1").await.unwrap();
     assert_eq!(store.open_calls().await.unwrap(), []);
 }
@@ -221,6 +319,46 @@ async fn a_request_that_was_cut_off_is_known_and_one_that_came_to_nothing_is_not
     assert_eq!(store.claim_request(key.clone(), 0, 1001).await.unwrap(), Claim::CutOff);
     store.forget_request(key.clone()).await.unwrap();
     assert_eq!(store.claim_request(key, 0, 1002).await.unwrap(), Claim::New);
+}
+
+#[tokio::test]
+async fn a_damaged_call_is_forgotten_and_the_others_are_not() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    for id in ["SCL_1", "SCL_2", "SCL_3"] {
+        store.put_open_call(up(id)).await.unwrap();
+    }
+    let damage = store.run(|database| {
+        database.connection.execute("UPDATE open_call SET destination = 'x' WHERE call_id = 'SCL_1'", [])?;
+        database
+            .connection
+            .execute("UPDATE open_call SET auth_password_sealed = x'00' WHERE call_id = 'SCL_2'", [])?;
+        Ok(())
+    });
+    damage.await.unwrap();
+    assert_eq!(store.open_calls().await.unwrap(), [up("SCL_3")]);
+    let left = store.run(|database| {
+        Ok(database.connection.query_row("SELECT count(*) FROM open_call", [], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(left.await.unwrap(), 1);
+}
+
+/// Measured where it is cheap to: `cargo test -p trunkline commit -- --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_a_small_part_of_a_calls_set_up() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    let mut times = Vec::new();
+    for n in 0..2_000 {
+        let call = if n % 2 == 0 { ringing("SCL_1") } else { up("SCL_1") };
+        let began = std::time::Instant::now();
+        store.put_open_call(call).await.unwrap();
+        times.push(began.elapsed());
+    }
+    times.sort();
+    let (median, most) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!("commit of a call: p50 {median:?}, p99 {most:?}");
+    assert!(median < std::time::Duration::from_millis(2), "p50 {median:?}");
 }
 
 #[tokio::test]

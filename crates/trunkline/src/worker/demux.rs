@@ -1,7 +1,7 @@
 //! Which peer a datagram on the WebRTC socket belongs to.
 //!
-//! The first packet of a peer is a STUN request that names our ICE user fragment; from then on its source address tells.
-//! A packet that is neither is dropped at the cost of one look-up.
+//! The first packet of a peer is a STUN request that names our ICE user fragment and proves to know the password; from then
+//! on its source address tells. A packet that is neither is dropped at the cost of one look-up, or of one digest.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,6 +18,16 @@ pub(super) type Peer = (RoomKey, PeerId);
 const MAX_ADDRESSES: usize = 16;
 /// User fragments that one peer may answer to: that of today, and those from before its last ICE restarts.
 const MAX_FRAGMENTS: usize = 3;
+
+/// Whose a packet may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It comes from an address of this peer.
+    Known(Peer),
+    /// It names this peer, from an address that is not known as its own: to be proven, then [`Demux::learn`]ed.
+    Claimed(Peer),
+    Nobody,
+}
 
 #[derive(Debug, Default)]
 struct Names {
@@ -92,20 +102,24 @@ impl Demux {
     }
 
     /// Whose packet this is.
-    pub(super) fn find(&mut self, from: SocketAddr, packet: &[u8]) -> Option<Peer> {
+    pub(super) fn find(&self, from: SocketAddr, packet: &[u8]) -> Found {
+        let known = self.by_address.get(&from).copied();
         // STUN comes first: a client may use an address again for its next connection.
-        if packet.first().is_some_and(|byte| *byte < 4)
-            && let Some(peer) =
-                stun_username_ufrag(packet).and_then(|fragment| self.by_fragment.get(fragment))
-        {
-            let peer = *peer;
-            self.learn(from, peer);
-            return Some(peer);
+        let named = if packet.first().is_some_and(|byte| *byte < 4) {
+            stun_username_ufrag(packet).and_then(|fragment| self.by_fragment.get(fragment)).copied()
+        } else {
+            None
+        };
+        match (known, named) {
+            (Some(known), Some(named)) if known == named => Found::Known(known),
+            (_, Some(named)) => Found::Claimed(named),
+            (Some(known), None) => Found::Known(known),
+            (None, None) => Found::Nobody,
         }
-        self.by_address.get(&from).copied()
     }
 
-    fn learn(&mut self, from: SocketAddr, peer: Peer) {
+    /// The address is this peer's, whoever's it was before: a packet from there has proven it.
+    pub(super) fn learn(&mut self, from: SocketAddr, peer: Peer) {
         if self.by_address.insert(from, peer) == Some(peer) {
             return;
         }
@@ -117,5 +131,68 @@ impl Demux {
                 self.by_address.remove(&oldest);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(room: u64) -> Peer {
+        (RoomKey(room), PeerId::default())
+    }
+
+    fn from(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    /// A binding request to this user fragment.
+    fn check(fragment: &str) -> Vec<u8> {
+        let mut packet = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+        packet.resize(20, 7);
+        let name = format!("{fragment}:xxxx");
+        packet.extend([0, 6, 0, u8::try_from(name.len()).unwrap()]);
+        packet.extend(name.as_bytes());
+        packet.resize(packet.len().next_multiple_of(4), 0);
+        packet
+    }
+
+    const MEDIA: [u8; 12] = [0x80; 12];
+
+    #[test]
+    fn a_name_alone_moves_no_address() {
+        let mut demux = Demux::default();
+        demux.add(peer(1), "aaaa".to_owned());
+        demux.add(peer(2), "bbbb".to_owned());
+        assert_eq!(demux.find(from(1), &check("aaaa")), Found::Claimed(peer(1)));
+        assert_eq!(demux.find(from(1), &MEDIA), Found::Nobody, "not proven yet");
+        demux.learn(from(1), peer(1));
+        assert_eq!(demux.find(from(1), &check("aaaa")), Found::Known(peer(1)));
+
+        assert_eq!(demux.find(from(1), &check("bbbb")), Found::Claimed(peer(2)), "somebody says so");
+        assert_eq!(demux.find(from(1), &MEDIA), Found::Known(peer(1)), "its media goes where it went");
+        demux.learn(from(1), peer(2));
+        assert_eq!(demux.find(from(1), &MEDIA), Found::Known(peer(2)), "proven: a new connection from there");
+        demux.remove(peer(1));
+        assert_eq!(demux.find(from(1), &MEDIA), Found::Known(peer(2)));
+        demux.remove(peer(2));
+        assert_eq!(demux.find(from(1), &MEDIA), Found::Nobody);
+        assert_eq!(demux.find(from(1), &check("bbbb")), Found::Nobody);
+    }
+
+    #[test]
+    fn a_peer_has_so_many_addresses_and_names_and_no_more() {
+        let mut demux = Demux::default();
+        for name in ["a", "b", "c", "d"] {
+            demux.add(peer(1), name.to_owned());
+        }
+        assert_eq!(demux.find(from(1), &check("a")), Found::Nobody);
+        for port in 1..=100 {
+            demux.learn(from(port), peer(1));
+        }
+        assert_eq!(demux.by_address.len(), MAX_ADDRESSES);
+        assert_eq!(demux.find(from(100), &MEDIA), Found::Known(peer(1)));
+        demux.remove_room(RoomKey(1));
+        assert!(demux.by_address.is_empty() && demux.by_fragment.is_empty() && demux.names.is_empty());
     }
 }

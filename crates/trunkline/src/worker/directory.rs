@@ -1,10 +1,15 @@
 //! Which worker a room lives on.
 //!
 //! A room is placed once, when it is first asked for, and stays. While a command for it is under way its entry cannot
-//! vanish, so two rooms of one name never live on two workers. The lock is the control plane's: no packet waits for it.
+//! vanish, so two rooms of one name never live on two workers. There are so many rooms at once and no more. The lock is the control plane's: no packet waits for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::metrics::Bound;
+
+/// Rooms at once, on all workers.
+const MOST: usize = 20_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -20,6 +25,7 @@ struct State {
     rooms: HashMap<String, Entry>,
     /// Rooms on each worker.
     load: Vec<usize>,
+    refused: u64,
 }
 
 /// The map of room names to workers.
@@ -28,36 +34,46 @@ pub(super) struct Directory(Arc<Mutex<State>>);
 
 impl Directory {
     pub(super) fn new(workers: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { rooms: HashMap::new(), load: vec![0; workers.max(1)] })))
+        Self(Arc::new(Mutex::new(State { rooms: HashMap::new(), load: vec![0; workers.max(1)], refused: 0 })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The worker of a room, the least loaded one when it has none yet.
-    pub(super) fn place(&self, room: &str) -> Placed {
-        let worker = self.reserve(room, None);
-        Placed { directory: self.clone(), room: room.to_owned(), worker }
+    /// The worker of a room, the least loaded one when it has none yet; `None` when there are too many rooms.
+    pub(super) fn place(&self, room: &str) -> Option<Placed> {
+        let worker = self.reserve(room, None)?;
+        Some(Placed { directory: self.clone(), room: room.to_owned(), worker })
     }
 
-    /// The worker of a room, this one when it has none yet.
-    pub(super) fn place_beside(&self, room: &str, worker: usize) -> Placed {
-        let worker = self.reserve(room, Some(worker));
-        Placed { directory: self.clone(), room: room.to_owned(), worker }
+    /// The worker of a room, this one when it has none yet; `None` when there are too many rooms.
+    pub(super) fn place_beside(&self, room: &str, worker: usize) -> Option<Placed> {
+        let worker = self.reserve(room, Some(worker))?;
+        Some(Placed { directory: self.clone(), room: room.to_owned(), worker })
     }
 
-    fn reserve(&self, room: &str, wanted: Option<usize>) -> usize {
+    fn reserve(&self, room: &str, wanted: Option<usize>) -> Option<usize> {
         let mut state = self.state();
         if let Some(entry) = state.rooms.get_mut(room) {
             entry.pending += 1;
-            return entry.worker;
+            return Some(entry.worker);
+        }
+        if state.rooms.len() >= MOST {
+            state.refused += 1;
+            return None;
         }
         let idlest = || (0..state.load.len()).min_by_key(|worker| state.load[*worker]).unwrap_or(0);
         let worker = wanted.unwrap_or_else(idlest);
         state.load[worker] += 1;
         state.rooms.insert(room.to_owned(), Entry { worker, pending: 1, alive: false });
-        worker
+        Some(worker)
+    }
+
+    /// For the metrics.
+    pub(super) fn bound(&self) -> Bound {
+        let state = self.state();
+        Bound { what: "rooms", held: state.rooms.len(), most: MOST, refused: state.refused }
     }
 
     /// The worker of a room that exists.
@@ -127,10 +143,10 @@ mod tests {
     #[test]
     fn a_room_is_placed_on_the_least_loaded_worker_and_stays_there() {
         let directory = Directory::new(2);
-        let first = directory.place("a");
-        let second = directory.place("b");
+        let first = directory.place("a").unwrap();
+        let second = directory.place("b").unwrap();
         assert_ne!(first.worker(), second.worker());
-        assert_eq!(directory.place("a").worker(), first.worker());
+        assert_eq!(directory.place("a").unwrap().worker(), first.worker());
         assert_eq!(directory.find("b"), Some(second.worker()));
     }
 
@@ -146,5 +162,16 @@ mod tests {
         assert_eq!(directory.len(), 1, "a join is under way");
         drop(joining);
         assert_eq!(directory.len(), 0);
+    }
+
+    #[test]
+    fn one_room_too_many_is_refused_and_counted_and_those_that_are_there_are_found() {
+        let directory = Directory::new(2);
+        let held: Vec<_> = (0..MOST).map(|n| directory.place(&n.to_string()).unwrap()).collect();
+        assert!(directory.place("more").is_none());
+        assert!(directory.place("7").is_some());
+        assert_eq!(directory.bound(), Bound { what: "rooms", held: MOST, most: MOST, refused: 1 });
+        drop(held);
+        assert!(directory.place("more").is_some());
     }
 }

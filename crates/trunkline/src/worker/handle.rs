@@ -11,8 +11,10 @@ use super::call_media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
 use super::phone::LAST_EVENTS;
+use super::ports::PortPool;
 use super::session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
 use super::{JoinError, RoomError, SessionClosed};
+use crate::metrics::{Bound, Refused};
 
 /// Commands that may wait for a worker.
 pub(super) const QUEUE: usize = 4096;
@@ -31,6 +33,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub(crate) struct Lane {
     pub(super) commands: Sender<Command>,
     pub(super) waker: Arc<mio::Waker>,
+    pub(super) refused: Refused,
 }
 
 impl Lane {
@@ -62,6 +65,7 @@ impl Lane {
     /// Puts in a command that begins something new: refused while the queue is half full.
     pub(super) fn begin(&self, command: Command) -> Result<(), RoomError> {
         if self.commands.len() >= QUEUE_FOR_NEW {
+            self.refused.count();
             return Err(RoomError::Busy);
         }
         self.try_send(command).map_err(|refused| match refused {
@@ -76,6 +80,7 @@ impl Lane {
 pub(crate) struct Workers {
     pub(super) lanes: Arc<[Lane]>,
     pub(super) directory: Directory,
+    pub(super) ports: PortPool,
 }
 
 impl Workers {
@@ -146,13 +151,21 @@ impl Workers {
         self.ask_found(name, |reply| Command::DeleteRoom { name: owned, reply }, false).await
     }
 
+    /// What is limited here, for the metrics: the fullest queue counts.
+    pub(crate) fn bounds(&self) -> [Bound; 3] {
+        let held = self.lanes.iter().map(|lane| lane.commands.len()).max().unwrap_or(0);
+        let refused = self.lanes.iter().map(|lane| lane.refused.total()).sum();
+        let queue = Bound { what: "worker_queue", held, most: QUEUE_FOR_NEW, refused };
+        [queue, self.directory.bound(), self.ports.bound()]
+    }
+
     /// Asks the worker of a room that need not exist yet.
     pub(super) async fn ask_placed<T>(
         &self,
         room: &str,
         command: impl FnOnce(Placed, Reply<T>) -> Command,
     ) -> Result<(Lane, T), RoomError> {
-        let placed = self.directory.place(room);
+        let placed = self.directory.place(room).ok_or(RoomError::Busy)?;
         let lane = self.lanes[placed.worker()].clone();
         let answer = ask(&lane, |reply| command(placed, reply)).await?;
         Ok((lane, answer))

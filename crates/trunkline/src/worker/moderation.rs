@@ -82,7 +82,7 @@ impl Workers {
         destination: &str,
     ) -> Result<Result<(), MoveError>, RoomError> {
         let Some(worker) = self.directory.find(room) else { return Ok(Err(MoveError::NoRoom)) };
-        let placed = self.directory.place_beside(destination, worker);
+        let placed = self.directory.place_beside(destination, worker).ok_or(RoomError::Busy)?;
         if placed.worker() != worker {
             return Ok(Err(MoveError::Apart));
         }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
+use crate::metrics::Bound;
+
 /// How long a port rests.
 const REST: Duration = Duration::from_secs(30);
 /// How long at least, when no other is free.
@@ -22,6 +24,8 @@ struct State {
     leased: HashSet<u16>,
     /// RTP ports at rest, since when.
     resting: HashMap<u16, Instant>,
+    /// Calls that got none.
+    refused: u64,
 }
 
 /// The ports of all workers.
@@ -46,13 +50,24 @@ impl PortPool {
     pub(super) fn new(bind: IpAddr, ports: &RangeInclusive<u16>) -> Self {
         let first = ports.start().saturating_add(ports.start() % 2);
         let pairs = (u32::from(*ports.end()) + 1).saturating_sub(u32::from(first)) / 2;
-        let state = State { leased: HashSet::new(), resting: HashMap::new() };
+        let state = State { leased: HashSet::new(), resting: HashMap::new(), refused: 0 };
         Self { first, pairs: u16::try_from(pairs).unwrap_or(0), bind, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Binds a free pair of ports; `None` when there is none.
     pub(super) fn lease(&self, rng: &mut impl Rng, now: Instant) -> Option<PortPair> {
-        self.search(rng, now, REST).or_else(|| self.search(rng, now, SHORT_REST))
+        let found = self.search(rng, now, REST).or_else(|| self.search(rng, now, SHORT_REST));
+        if found.is_none() {
+            self.state().refused += 1;
+        }
+        found
+    }
+
+    /// For the metrics: those at rest are not held.
+    pub(super) fn bound(&self) -> Bound {
+        let state = self.state();
+        let (held, most) = (state.leased.len(), usize::from(self.pairs));
+        Bound { what: "rtp_ports", held, most, refused: state.refused }
     }
 
     fn search(&self, rng: &mut impl Rng, now: Instant, rest: Duration) -> Option<PortPair> {
@@ -138,7 +153,8 @@ mod tests {
         assert!(pool.lease(&mut rng, now).is_none(), "in use");
         drop(pair);
         assert!(pool.lease(&mut rng, now + Duration::from_secs(4)).is_none(), "at rest");
-        assert!(pool.lease(&mut rng, now + Duration::from_secs(31)).is_some());
+        let _pair = pool.lease(&mut rng, now + Duration::from_secs(31)).unwrap();
+        assert_eq!(pool.bound(), Bound { what: "rtp_ports", held: 1, most: 1, refused: 2 });
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::handle::{Lane, QUEUE, Workers};
 use super::ports::PortPool;
 use super::rtc::RtcSockets;
 use super::thread::{Parts, RTC, WAKER, Worker};
+use crate::metrics::Refused;
 
 /// The workers' threads, seen from outside.
 #[derive(Debug)]
@@ -89,9 +90,9 @@ impl Workers {
                 rtc,
             };
             spawn(index, parts, Ending(ending.clone()))?;
-            lanes.push(Lane { commands: sender, waker });
+            lanes.push(Lane { commands: sender, waker, refused: Refused::default() });
         }
-        Ok((Self { lanes: lanes.into(), directory }, Threads { count, ended }))
+        Ok((Self { lanes: lanes.into(), directory, ports }, Threads { count, ended }))
     }
 
     /// Ends every room and every worker.

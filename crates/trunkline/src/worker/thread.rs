@@ -17,7 +17,7 @@ use room::{Env, ParticipantId, Receive};
 
 use super::command::{Command, RoomKey};
 use super::config::WorkersConfig;
-use super::demux::Demux;
+use super::demux::{Demux, Found, Peer};
 use super::directory::Directory;
 use super::farewell::Farewells;
 use super::moving::Moved;
@@ -187,11 +187,27 @@ impl Worker {
         let mut buffer = [0; DATAGRAM];
         for _ in 0..READ_AT_ONCE {
             let Some((length, src, dst)) = self.rtc.receive(index, &mut buffer) else { return };
-            let Some((room, peer)) = self.demux.find(src, &buffer[..length]) else { continue };
             let packet = Receive { proto: room::Protocol::Udp, src, dst, data: &buffer[..length] };
+            let Some((room, peer)) = self.owner(now, &packet) else { continue };
             self.with_room(room, |slot| slot.room.handle_packet(now.at, peer, packet));
         }
         self.unread.push(token);
+    }
+
+    /// Whose a datagram is. One that only says so has to prove it before its address counts for anything.
+    fn owner(&mut self, now: Now, packet: &Receive<'_>) -> Option<Peer> {
+        match self.demux.find(packet.src, packet.data) {
+            Found::Known(peer) => Some(peer),
+            Found::Claimed(peer) => {
+                let (room, id) = peer;
+                let proven = self.with_room(room, |slot| slot.room.accepts_packet(now.at, id, packet));
+                (proven == Some(true)).then(|| {
+                    self.demux.learn(packet.src, peer);
+                    peer
+                })
+            }
+            Found::Nobody => None,
+        }
     }
 
     fn read_phone(&mut self, now: Now, token: Token) {

@@ -236,6 +236,20 @@ fn the_server_stops() {
 }
 
 #[test]
+fn the_server_takes_no_calls_any_more_and_only_those_that_are_answered_go_on() {
+    for mut story in [Story::begin(&waiting()), Story::dialing(&waiting()), Story::ringing(&waiting())] {
+        story.input(CallInput::Abort(Abort::Draining));
+        assert_eq!(story.error().message, "service shutting down");
+        assert!(story.left().iter().all(|reason| *reason == Leave::ServerShutdown));
+    }
+    let mut story = Story::answered(&waiting());
+    story.input(CallInput::Abort(Abort::Draining));
+    assert!(story.hangups().is_empty() && story.left().is_empty());
+    story.input(CallInput::Abort(Abort::Shutdown));
+    assert_eq!((story.hangups().len(), story.left().len()), (1, 1));
+}
+
+#[test]
 fn an_answer_that_cannot_be_used_is_ended_with_its_reason() {
     for sdp in [
         "nonsense",
@@ -334,7 +348,7 @@ fn the_worker_breaks_down() {
 }
 
 fn any_input() -> impl Strategy<Value = u8> {
-    0..20_u8
+    0..21_u8
 }
 
 fn throw(story: &mut Story, what: u8) {
@@ -358,6 +372,7 @@ fn throw(story: &mut Story, what: u8) {
         16 => story.input(CallInput::BridgeClosed(Box::default())),
         17 => story.sip(LegEvent::Failed { response: response(503, "x", &[], None) }),
         18 => story.pass(Duration::from_secs(100)),
+        19 => story.input(CallInput::Abort(Abort::Draining)),
         _ => story.input(CallInput::Dialed),
     }
 }

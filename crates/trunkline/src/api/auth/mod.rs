@@ -14,6 +14,7 @@ use axum::{
 use room::grants::{Claims, VideoGrant};
 use thiserror::Error;
 pub(crate) use token::sign;
+pub(super) use token::verify;
 
 use crate::config::Keys;
 

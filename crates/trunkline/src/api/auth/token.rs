@@ -20,7 +20,7 @@ struct Header {
 }
 
 /// Checks a token at `now`, seconds since 1970, and returns its claims.
-pub(super) fn verify(token: &str, keys: &Keys, now: i64) -> Result<Claims, AuthError> {
+pub(in crate::api) fn verify(token: &str, keys: &Keys, now: i64) -> Result<Claims, AuthError> {
     let (signed, signature) = token.rsplit_once('.').ok_or(AuthError::NotAToken)?;
     let (header, payload) = signed.split_once('.').ok_or(AuthError::NotAToken)?;
     if token.len() > MAX_TOKEN {

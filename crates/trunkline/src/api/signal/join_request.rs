@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 
 /// Why a join request cannot be used. HTTP 400.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(super) enum JoinRequestError {
+pub(in crate::api) enum JoinRequestError {
     #[error("join_request is required")]
     Missing,
     #[error("cannot base64 decode wrapped join request")]
@@ -38,7 +38,7 @@ pub(super) enum JoinRequestError {
 }
 
 /// Unpacks a join request: either alphabet, with or without padding.
-pub(super) fn unpack(packed: &str) -> Result<JoinRequest, JoinRequestError> {
+pub(in crate::api) fn unpack(packed: &str) -> Result<JoinRequest, JoinRequestError> {
     let bytes = decode(packed).ok_or(JoinRequestError::Base64)?;
     let wrapper = WrappedJoinRequest::decode(bytes.as_slice()).map_err(|_| JoinRequestError::Wrapper)?;
     let inner = match Compression::try_from(wrapper.compression) {
@@ -50,7 +50,7 @@ pub(super) fn unpack(packed: &str) -> Result<JoinRequest, JoinRequestError> {
 }
 
 /// The attributes of the older form: a JSON object in base64.
-pub(super) fn unpack_attributes(packed: &str) -> Option<HashMap<String, String>> {
+pub(in crate::api) fn unpack_attributes(packed: &str) -> Option<HashMap<String, String>> {
     serde_json::from_slice(&decode(packed)?).ok()
 }
 

@@ -7,6 +7,7 @@ mod admit;
 mod join_request;
 mod pump;
 mod query;
+pub(super) use join_request::{unpack, unpack_attributes};
 #[cfg(test)]
 mod tests;
 

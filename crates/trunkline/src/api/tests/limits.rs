@@ -30,7 +30,12 @@ async fn the_body_of_somebody_without_a_token_is_not_waited_for() {
 async fn status_of(bench: &Bench, length: usize) -> String {
     let listener = TcpListener::bind(loopback()).await.unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    tokio::spawn(serve(listener, service(bench.state.clone()), std::future::pending()));
+    tokio::spawn(serve(
+        listener,
+        crate::api::Connections::new(),
+        service(bench.state.clone()),
+        std::future::pending(),
+    ));
     let head =
         format!("GET /rtc/v1/validate?join_request={} HTTP/1.1\r\nhost: a\r\n\r\n", "x".repeat(length));
     // A server that has heard enough closes before all is written.

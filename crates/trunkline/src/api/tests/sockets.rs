@@ -169,7 +169,12 @@ pub(super) async fn join(bench: &Bench, token: &str) -> Result<Socket, tungsteni
 async fn connect_with(bench: &Bench, path: &str, token: &str) -> Result<Socket, tungstenite::Error> {
     let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, service(bench.state.clone()), std::future::pending()));
+    tokio::spawn(serve(
+        listener,
+        crate::api::Connections::new(),
+        service(bench.state.clone()),
+        std::future::pending(),
+    ));
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     let bearer = format!("Bearer {token}");
     request.headers_mut().insert("authorization", bearer.parse().unwrap());

@@ -15,5 +15,5 @@ mod time;
 
 pub(crate) use decode::decode;
 pub(crate) use document::document;
-pub(super) use encode::encode;
+pub(in crate::api) use encode::encode;
 pub(crate) use messages::{Message, room, sip};
