@@ -24,6 +24,8 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("firefox-esr", "firefox-esr"),
     ("pulseaudio", "pulseaudio"),
     ("npm", "npm"),
+    ("nginx", "nginx-light"),
+    ("systemd-analyze", "systemd"),
 ];
 /// No program but a module of one, in a folder per architecture.
 const KAMAILIO_TLS: &str = "kamailio/modules/tls.so";

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use anyhow::{Context, bail};
 use prost::Message;
-use room::grants::{Claims, SipGrant};
-use serde::Deserialize;
+use room::grants::{Claims, SipGrant, VideoGrant};
+use serde::{Deserialize, Serialize};
 
 use crate::api;
 
@@ -30,7 +30,7 @@ impl fmt::Debug for Server {
 }
 
 /// The server refused. The prefix that LiveKit's servers put before some messages says nothing to people.
-#[derive(Debug, Clone, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {}", msg.trim_start_matches("twirp error unknown: "))]
 pub(super) struct Refusal {
     pub(super) code: String,
@@ -39,12 +39,27 @@ pub(super) struct Refusal {
     pub(super) meta: BTreeMap<String, String>,
 }
 
+/// The server was not there to ask.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach {url}: {why}")]
+pub(super) struct Unreachable {
+    url: String,
+    why: ureq::Error,
+}
+
 /// How long a token is good: one request, however slow.
-const TOKEN_LIFETIME: i64 = 600;
+const TOKEN_LIFETIME: Duration = Duration::from_secs(600);
 /// Beyond the server's own deadline, so that its answer is what is seen.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the server may take for anything but waiting for a phone.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Server {
+    /// Where the server is, as given.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Calls a method of `livekit.SIP`; the server is told to answer within `timeout`.
     pub(super) fn sip<Req: Message, Res: Message + Default>(
         &self,
@@ -53,19 +68,41 @@ impl Server {
         request: &Req,
         timeout: Duration,
     ) -> anyhow::Result<Res> {
-        let url = format!("{}/twirp/livekit.SIP/{method}", http_url(&self.url));
+        let claims = Claims { sip: Some(grant), ..Claims::default() };
+        self.post("livekit.SIP", method, claims, request, timeout)
+    }
+
+    /// Calls a method of `livekit.RoomService`.
+    pub(super) fn rooms<Req: Message, Res: Message + Default>(
+        &self,
+        method: &str,
+        grant: VideoGrant,
+        request: &Req,
+    ) -> anyhow::Result<Res> {
+        let claims = Claims { video: Some(grant), ..Claims::default() };
+        self.post("livekit.RoomService", method, claims, request, TIMEOUT)
+    }
+
+    fn post<Req: Message, Res: Message + Default>(
+        &self,
+        service: &str,
+        method: &str,
+        claims: Claims,
+        request: &Req,
+        timeout: Duration,
+    ) -> anyhow::Result<Res> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .timeout_global(Some(timeout + PATIENCE))
             .http_status_as_error(false)
             .build()
             .into();
         let mut response = agent
-            .post(&url)
-            .header("Authorization", format!("Bearer {}", self.token(grant)?))
+            .post(&format!("{}/twirp/{service}/{method}", http_url(&self.url)))
+            .header("Authorization", format!("Bearer {}", self.sign(claims, TOKEN_LIFETIME)?))
             .header("Content-Type", "application/protobuf")
             .header("X-Twirp-Timeout-Ms", timeout.as_millis().to_string())
             .send(request.encode_to_vec())
-            .with_context(|| format!("cannot reach {}", self.url))?;
+            .map_err(|why| Unreachable { url: self.url.clone(), why })?;
         let body = response.body_mut().read_to_vec().context("the answer broke off")?;
         if response.status().is_success() {
             return Res::decode(body.as_slice()).context("the answer is not the message that is expected");
@@ -76,17 +113,18 @@ impl Server {
         }
     }
 
-    fn token(&self, grant: SipGrant) -> anyhow::Result<String> {
+    /// A token with these claims, issued now.
+    pub(super) fn sign(&self, claims: Claims, lifetime: Duration) -> anyhow::Result<String> {
         let hint = "set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or give --api-key and --api-secret";
         let key = self.api_key.as_deref().filter(|key| !key.is_empty()).context(hint)?;
         let secret = self.api_secret.as_deref().filter(|secret| !secret.is_empty()).context(hint)?;
         let now = api::unix_now();
+        let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
         let claims = Claims {
             iss: key.to_owned(),
             nbf: Some(now),
-            exp: Some(now + TOKEN_LIFETIME),
-            sip: Some(grant),
-            ..Claims::default()
+            exp: Some(now.saturating_add(lifetime)),
+            ..claims
         };
         Ok(api::sign(&claims, secret))
     }

@@ -14,6 +14,11 @@ impl PortRange {
         Self { first, last }
     }
 
+    /// How many ports there are.
+    pub(crate) fn count(self) -> u32 {
+        u32::from(self.last) - u32::from(self.first) + 1
+    }
+
     /// Reads `7882` or `7882-7897`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod development;
+mod files;
 mod parts;
 mod signals;
 mod stun;
@@ -71,6 +72,7 @@ struct Server {
 impl Server {
     async fn start(options: Options) -> anyhow::Result<Self> {
         let Options { config, phone } = options;
+        files::raise_limit(&config);
         parts::install_crypto();
         let certificate = parts::certificate();
         let listeners = listen(&config.bind_addresses, config.port).await?;

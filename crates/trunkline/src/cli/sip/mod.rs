@@ -4,6 +4,8 @@ mod media;
 mod outbound;
 mod participant;
 
+pub(super) use participant::print_sip_status;
+
 use super::client::Server;
 
 #[derive(Debug, clap::Args)]

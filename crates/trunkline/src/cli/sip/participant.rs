@@ -4,20 +4,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use livekit_protocol::{CreateSipParticipantRequest, SipParticipantInfo};
-use room::grants::SipGrant;
 
 use super::{
     super::{
         client::{Refusal, Server},
-        input,
+        exit, input, progress,
     },
     media::MediaFlags,
 };
 use crate::api::json;
-
-/// Without waiting for the answer the server has this long.
-const TIMEOUT: Duration = Duration::from_secs(30);
-const CALL: SipGrant = SipGrant { admin: false, call: true };
 
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
@@ -26,6 +21,7 @@ pub(in crate::cli) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
 pub(in crate::cli) struct Create {
     /// The request: files, - for standard input, or the JSON itself
     documents: Vec<String>,
@@ -62,6 +58,9 @@ pub(in crate::cli) struct Create {
     /// Extra SIP header, "Name: value"; may be repeated
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
+    /// Print JSON, failures too
+    #[arg(long, short)]
+    json: bool,
     #[command(flatten)]
     media: MediaFlags,
 }
@@ -80,7 +79,7 @@ pub(super) fn run(server: &Server, command: Command) -> anyhow::Result<()> {
     }
     for mut request in requests {
         create.apply(&mut request)?;
-        place(server, &request, create.timeout)?;
+        create.place(server, request)?;
     }
     Ok(())
 }
@@ -113,31 +112,36 @@ impl Create {
         Ok(())
     }
 
+    fn place(&self, server: &Server, request: CreateSipParticipantRequest) -> anyhow::Result<()> {
+        match progress::run(progress::place(server, request, self.timeout)) {
+            Ok(call) if self.json => println!("{}", serde_json::to_string_pretty(&call)?),
+            Ok(call) => print_call(&call),
+            Err(error) => {
+                match error.downcast_ref::<Refusal>() {
+                    Some(refusal) if self.json => println!("{}", serde_json::to_string_pretty(refusal)?),
+                    _ => print_sip_status(&error),
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     /// When waiting, the phone stops ringing before the wait is over: its answer says more.
     fn ringing(&self, waits: bool) -> Duration {
         if waits { self.timeout.saturating_sub(Duration::from_millis(500)) } else { self.timeout }
     }
 }
 
-fn place(server: &Server, request: &CreateSipParticipantRequest, timeout: Duration) -> anyhow::Result<()> {
-    let timeout = if request.wait_until_answered { timeout } else { TIMEOUT };
-    match server.sip::<_, SipParticipantInfo>("CreateSIPParticipant", CALL, request, timeout) {
-        Ok(call) => {
-            println!("SIPCallID: {}", call.sip_call_id);
-            println!("ParticipantID: {}", call.participant_id);
-            println!("ParticipantIdentity: {}", call.participant_identity);
-            println!("RoomName: {}", call.room_name);
-            Ok(())
-        }
-        Err(error) => {
-            print_sip_status(&error);
-            Err(error)
-        }
-    }
+fn print_call(call: &SipParticipantInfo) {
+    println!("SIPCallID: {}", call.sip_call_id);
+    println!("ParticipantID: {}", call.participant_id);
+    println!("ParticipantIdentity: {}", call.participant_identity);
+    println!("RoomName: {}", call.room_name);
 }
 
 /// What the phone's side answered, for scripts.
-fn print_sip_status(error: &anyhow::Error) {
+pub(in crate::cli) fn print_sip_status(error: &anyhow::Error) {
     let Some(refusal) = error.downcast_ref::<Refusal>() else { return };
     if let Some(code) = refusal.meta.get("sip_status_code") {
         println!("SIPStatusCode: {code}");

@@ -54,7 +54,7 @@ fn member<'v>(members: &'v Map<String, Value>, field: &Field) -> Result<Option<&
 }
 
 /// `sip_trunk_id` as `sipTrunkId`.
-pub(super) fn camel_case(name: &str) -> String {
+pub(crate) fn camel_case(name: &str) -> String {
     let mut camel = String::with_capacity(name.len());
     let mut upper = false;
     for c in name.chars() {

@@ -13,7 +13,7 @@ mod messages;
 mod tests;
 mod time;
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{camel_case, decode};
 pub(crate) use document::document;
 pub(in crate::api) use encode::encode;
 pub(crate) use messages::{Message, room, sip};
