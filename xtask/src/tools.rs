@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// A program the tests drive, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: &[(&str, &str)] = &[
     ("sipp", "sip-tester"),
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
@@ -34,7 +34,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 
 /// Makes the tools available and returns the Python interpreter that runs the tests.
 pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|(program, _)| !is_installed(program)).collect();
+    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !is_installed(program)).collect();
     if !missing.is_empty() {
         install_packages(&missing.iter().map(|(_, package)| *package).collect::<Vec<_>>())?;
     }
@@ -129,7 +129,7 @@ fn is_root() -> bool {
 }
 
 fn report_missing() -> Result<()> {
-    let missing: Vec<_> = PROGRAMS.into_iter().filter(|(program, _)| !is_installed(program)).collect();
+    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !is_installed(program)).collect();
     for (program, package) in &missing {
         eprintln!("MISSING: {program} (Debian package {package}); the tests that need it are skipped");
     }

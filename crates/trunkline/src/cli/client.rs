@@ -120,12 +120,8 @@ impl Server {
         let secret = self.api_secret.as_deref().filter(|secret| !secret.is_empty()).context(hint)?;
         let now = api::unix_now();
         let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
-        let claims = Claims {
-            iss: key.to_owned(),
-            nbf: Some(now),
-            exp: Some(now.saturating_add(lifetime)),
-            ..claims
-        };
+        let claims =
+            Claims { iss: key.to_owned(), nbf: Some(now), exp: Some(now.saturating_add(lifetime)), ..claims };
         Ok(api::sign(&claims, secret))
     }
 }

@@ -81,6 +81,7 @@ pub(crate) fn run() -> ExitCode {
 
 /// `KEY=VALUE` as an argument.
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("should be KEY=VALUE")?;
+    let (key, value) =
+        text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("should be KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }

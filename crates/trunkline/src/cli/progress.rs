@@ -144,7 +144,10 @@ impl Watched {
         drop(time::timeout(HANG_UP_LIMIT, removing).await);
     }
 
-    async fn ask<Res: prost::Message + Default + 'static>(&self, method: &'static str) -> anyhow::Result<Res> {
+    async fn ask<Res: prost::Message + Default + 'static>(
+        &self,
+        method: &'static str,
+    ) -> anyhow::Result<Res> {
         let Self { server, who, .. } = self.clone();
         let grant = VideoGrant { room_admin: true, room: who.room.clone(), ..VideoGrant::default() };
         task::spawn_blocking(move || server.rooms(method, grant, &who))

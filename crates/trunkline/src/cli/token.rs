@@ -105,7 +105,9 @@ impl Create {
         if !(self.join || self.create || self.list || self.admin || sip.admin || sip.call)
             && self.grant.is_none()
         {
-            bail!("a token that permits nothing: give --join, --create, --list, --admin, --sip-call, --sip-admin or --grant");
+            bail!(
+                "a token that permits nothing: give --join, --create, --list, --admin, --sip-call, --sip-admin or --grant"
+            );
         }
         let identity = self.identity.clone().unwrap_or_else(|| {
             let made = format!("participant-{:08x}", rand::rng().random::<u32>());
@@ -128,7 +130,9 @@ impl Create {
             bail!("--join and --admin are for one room: give --room");
         }
         if let Some(unknown) = self.allow_sources.iter().find(|name| source_from_name(name).is_none()) {
-            bail!("--allow-source: {unknown:?} is not camera, microphone, screen_share or screen_share_audio");
+            bail!(
+                "--allow-source: {unknown:?} is not camera, microphone, screen_share or screen_share_audio"
+            );
         }
         let grant = VideoGrant {
             room_create: self.create,

@@ -96,8 +96,7 @@ pub(super) fn run(server: &Server, command: Command) -> anyhow::Result<()> {
 
 fn list(server: &Server, room: String, json: bool) -> anyhow::Result<()> {
     let request = ListParticipantsRequest { room };
-    let found: ListParticipantsResponse =
-        server.rooms("ListParticipants", admin(&request.room), &request)?;
+    let found: ListParticipantsResponse = server.rooms("ListParticipants", admin(&request.room), &request)?;
     if json {
         return print_json(&found);
     }
