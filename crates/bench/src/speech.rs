@@ -26,6 +26,8 @@ const TURN: f64 = 4.0;
 const SPEAKING: f64 = 1.8;
 /// A sender with discontinuous transmission sends one frame in so many while it is silent (as libwebrtc's Opus does).
 const SILENCE_EVERY: usize = 20;
+/// No codec keeps a sound longer, in seconds.
+const MOST_DELAY: f64 = 0.05;
 /// Each mark begins at another place within its frame.
 const DRIFT: f64 = 37.0 / 8000.0;
 
@@ -118,8 +120,12 @@ fn find(audio: &Prepared, places: &[f64]) -> (Vec<Option<Duration>>, Duration) {
             *mark = Some(since - FRAME * index as u32);
         }
     }
-    let late = found.iter().zip(places).map(|(at, said)| (*at - start).as_secs_f64() - said);
-    let mean = late.sum::<f64>() / found.len().max(1) as f64;
+    let late = |said: &f64| {
+        let mut later = found.iter().map(|at| (*at - start).as_secs_f64() - said);
+        later.find(|later| later.abs() < MOST_DELAY)
+    };
+    let late: Vec<f64> = places.iter().filter_map(late).collect();
+    let mean = late.iter().sum::<f64>() / late.len().max(1) as f64;
     (marks, Duration::from_secs_f64(mean.max(0.0)))
 }
 
