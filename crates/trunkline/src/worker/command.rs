@@ -24,7 +24,9 @@ pub(super) type Reply<T> = oneshot::Sender<T>;
 pub(super) type RpcAnswer = Result<String, RpcError>;
 
 /// Something to be done with a room of its worker; it is told `None` when there is no such room.
-pub(super) struct Act(pub(super) Box<dyn FnOnce(Now, Option<&mut Room>) + Send>);
+pub(super) struct Act(pub(super) Box<ActFn>);
+
+type ActFn = dyn FnOnce(Now, Option<&mut Room>) + Send;
 
 impl fmt::Debug for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -66,7 +66,7 @@ pub(super) async fn mute_track(
     let mute = move |now, room: &mut room::Room| {
         if !muted && !may_unmute {
             // Who is not there is told first.
-            return Ok(room.participant(&identity).map(|_| None).ok_or_else(no_participant)?);
+            return room.participant(&identity).map(|_| None).ok_or_else(no_participant);
         }
         Ok(Some(room.mute_track(now, &identity, &track_sid, muted)?))
     };
