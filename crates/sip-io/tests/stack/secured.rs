@@ -223,6 +223,7 @@ async fn who_begins_no_handshake_holds_no_place_beyond_the_limit_and_calls_go_on
         certificate_pem: identity.certificate.clone(),
         key_pem: identity.key.clone(),
         alpn: Vec::new(),
+        announced_port: None,
     });
     let (phone, mut incoming) = Stack::bind(small).await.unwrap();
     let mut idle = Vec::new();
