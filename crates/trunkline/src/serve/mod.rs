@@ -76,12 +76,7 @@ impl Server {
         parts::install_crypto();
         let certificate = parts::certificate();
         let listeners = listen(&config.bind_addresses, config.port).await?;
-        let metrics_listener = match config.prometheus_port {
-            Some(port) => {
-                Some(listen_one(SocketAddr::new([0, 0, 0, 0].into(), port), "prometheus_port").await?)
-            }
-            None => None,
-        };
+        let metrics_listener = listen_for_metrics(config.prometheus_port).await?;
         let store = parts::store(&config)?;
         let node_id = parts::node_id();
         let metrics = metrics::Metrics::new(&node_id).context("cannot set up the metrics")?;
@@ -209,6 +204,11 @@ async fn listen(addresses: &[std::net::IpAddr], port: u16) -> anyhow::Result<Vec
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+async fn listen_for_metrics(port: Option<u16>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(port) = port else { return Ok(None) };
+    listen_one(SocketAddr::new([0, 0, 0, 0].into(), port), "prometheus_port").await.map(Some)
 }
 
 async fn listen_one(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
