@@ -16,7 +16,7 @@ from harness.path import Path
 from harness.tones import hears, loudness
 from harness.waiting import until
 
-pytestmark = [pytest.mark.matrix, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(240)]
 
 PHONE_HERTZ = 700
 SIP = 3  # ParticipantKind

@@ -33,7 +33,7 @@ PEOPLE = 10
 CALLS = 8
 HANDS = 3
 """Things done at the same time."""
-SETTLED = 45.0
+SETTLED = 60.0
 """Seconds after which nothing may be left: a client that has died is given up 27 s after its last packet."""
 # trunkline's own phone answers, rings first, is busy, never answers, plays early media, does not exist.
 NUMBERS = ["+15550100", "+15550100", "+15550101", "+15550102", "+15550104", "+15550106", "+15550109"]
