@@ -33,7 +33,7 @@ const fn named(name: &'static str, about: &'static str, shape: fn(&mut Workload)
 }
 
 /// All of them. The first is what the others vary.
-pub(crate) const NAMED: [Named; 18] = [
+pub(crate) static NAMED: [Named; 18] = [
     named(
         "steady",
         "8 rooms, each with one phone (G.711) and one participant who publishes Opus, full band, 32 kbit/s; \
