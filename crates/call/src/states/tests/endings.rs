@@ -60,6 +60,7 @@ fn a_bye_carries_what_the_api_has_set_meanwhile() {
         matches!(output, CallOutput::Attributes(shown) if shown.iter().any(|(key, _)| key == "outcome"))
     }));
     story.input(rpc(END_CALL, ""));
+    story.input(CallInput::BridgeClosed(Box::default()));
     let expected = ("X-Outcome".to_owned(), "won after all".to_owned());
     assert!(story.hangups()[0].contains(&expected), "{:?}", story.hangups());
 }
