@@ -17,6 +17,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("baresip", "baresip-core"),
     ("kamailio", "kamailio"),
     (KAMAILIO_TLS, "kamailio-tls-modules"),
+    ("turnserver", "coturn"),
     ("dnsmasq", "dnsmasq-base"),
     ("openssl", "openssl"),
     ("tshark", "tshark"),

@@ -54,6 +54,8 @@ pub struct Env {
     /// The addresses of the worker's UDP socket as clients may reach it, one per host candidate. Packets handed
     /// to [`crate::Room::handle_packet`] must name one of these as their destination.
     pub candidates: Vec<SocketAddr>,
+    /// The same over TCP, where clients connect to (RFC 6544: passive). The shell does the framing.
+    pub tcp_candidates: Vec<SocketAddr>,
     /// STUN and TURN servers passed on to clients; their URLs must be well formed.
     pub ice_servers: Vec<proto::IceServer>,
     /// The DTLS certificate all peers share; from [`crate::peer::new_certificate`]; `None`: each

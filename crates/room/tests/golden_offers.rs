@@ -1,6 +1,6 @@
 //! The offers official clients really send, and how LiveKit's server answered them: our answers say the same, section
-//! by section. These things differ on purpose: RED is not negotiated, of video only VP8 and H.264 are, absolute capture
-//! times are not passed on, and what we offer to send on is `sendonly`, never to receive.
+//! by section. These things differ on purpose: of video only VP8 and H.264 are negotiated, absolute capture times are not
+//! passed on, and what we offer to send on is `sendonly`, never to receive.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure")]
 
@@ -23,7 +23,7 @@ struct Section {
     direction: String,
     /// Whether it names a track.
     msid: bool,
-    /// Payload types and codecs, RED left out.
+    /// Payload types and codecs.
     codecs: BTreeSet<String>,
     opus: Option<String>,
     extensions: BTreeSet<String>,
@@ -49,11 +49,7 @@ fn section(text: &str) -> Section {
         kind: text.split(' ').next().unwrap().to_owned(),
         direction: direction.unwrap_or("none").to_owned(),
         msid: !values("a=msid:").is_empty(),
-        codecs: values("a=rtpmap:")
-            .into_iter()
-            .filter(|map| !map.contains("red/"))
-            .map(str::to_owned)
-            .collect(),
+        codecs: values("a=rtpmap:").into_iter().map(str::to_owned).collect(),
         opus: values("a=fmtp:111 ").first().map(|fmtp| (*fmtp).to_owned()),
         extensions: values("a=extmap:").into_iter().map(str::to_owned).collect(),
     }
@@ -133,7 +129,8 @@ fn pythons_join_and_publication_are_answered_like_livekits() {
     assert_like_the_servers(&answer, &golden("python-v1-5-server-answer.sdp"));
     assert_eq!((answer.id, answer.mid_to_track_id.len()), (3, 1));
     let track = world.room.participant("bob").unwrap().tracks.remove(0);
-    assert_eq!((track.mid.as_str(), track.mime_type.as_str()), ("7", "audio/opus"));
+    assert_eq!((track.mid.as_str(), track.mime_type.as_str()), ("7", "audio/red"));
+    assert!(answer.sdp.contains("m=audio 9 UDP/TLS/RTP/SAVPF 63 111 "), "redundant audio is asked for");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // What a page shows of itself and sees of others: further deeds for participant.js, which is loaded before.
 
-/* global LivekitClient, room, deeds */
+/* global LivekitClient, context, deeds, listen, room:writable */
 
 const cameraOf = (identity) => [...(room.remoteParticipants.get(identity)?.videoTrackPublications.values() ?? [])][0];
 
@@ -42,10 +42,20 @@ Object.assign(deeds, {
   quality: ({ identity, quality }) => cameraOf(identity).setVideoQuality(LivekitClient.VideoQuality[quality]),
   dimensions: ({ identity, width, height }) => cameraOf(identity).setVideoDimensions({ width, height }),
   enabled: ({ identity, enabled }) => cameraOf(identity).setEnabled(enabled),
-  /** By which way its packets go: `udp` or `tcp`. */
+  /** Joins, its packets going by relays only. */
+  async joinRelayed({ url, token }) {
+    room = new LivekitClient.Room();
+    listen();
+    await context.resume();
+    await context.audioWorklet.addModule('recorder.js');
+    await room.connect(url, token, { rtcConfig: { iceTransportPolicy: 'relay' } });
+    return { sid: room.localParticipant.sid };
+  },
+  /** By which way its packets go: `udp` or `tcp`, from an address of its own (`host`, `prflx`) or a relay's. */
   async path() {
     const stats = [...(await room.engine.pcManager.publisher.getStats()).values()];
     const pair = stats.find((found) => found.type === 'candidate-pair' && found.nominated && found.state === 'succeeded');
-    return { protocol: stats.find((found) => found.id === pair?.localCandidateId)?.protocol };
+    const local = stats.find((found) => found.id === pair?.localCandidateId);
+    return { protocol: local?.protocol, type: local?.candidateType };
   },
 });

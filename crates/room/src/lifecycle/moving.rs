@@ -132,6 +132,9 @@ impl Participant {
         for track in &mut self.tracks {
             track.subscribed_told = false;
             track.downlinks.clear();
+            if let Some(video) = &mut track.video {
+                video.downlinks.clear();
+            }
             track.listeners.clear();
         }
         match &mut self.link {

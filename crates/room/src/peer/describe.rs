@@ -41,6 +41,8 @@ pub(crate) struct Receiving {
     /// It may stop in silence.
     pub(crate) dtx: bool,
     pub(crate) stereo: bool,
+    /// It shall send its audio redundantly (RED).
+    pub(crate) red: bool,
     /// Its payload types, its first choice first: it sends the first that both have.
     pub(crate) order: Vec<u8>,
 }
@@ -53,6 +55,8 @@ pub(crate) struct Agreed {
     pub(crate) rejected: bool,
     /// Payload types of the audio codecs we forward, in order of preference.
     pub(crate) codecs: Vec<(u8, Codec)>,
+    /// The payload type of redundant Opus (RFC 2198).
+    pub(crate) red: Option<u8>,
     /// The same of video.
     pub(crate) formats: Vec<VideoFormat>,
 }
@@ -98,7 +102,7 @@ fn read(section: &str) -> Option<Agreed> {
     let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:")).map(Mid::from)?;
     let mut media = section.lines().next()?.split_ascii_whitespace();
     let rejected = media.nth(1) == Some("0");
-    let (mut codecs, mut formats) = (Vec::new(), Vec::new());
+    let (mut codecs, mut red, mut formats) = (Vec::new(), None, Vec::new());
     for pt in media.skip(1) {
         let value = |attribute: &str| {
             let prefix = format!("a={attribute}:{pt} ");
@@ -107,12 +111,14 @@ fn read(section: &str) -> Option<Agreed> {
         let (Ok(payload_type), Some(rtpmap)) = (pt.parse(), value("rtpmap")) else { continue };
         if let Some(codec) = codec(rtpmap) {
             codecs.push((payload_type, codec));
+        } else if rtpmap.starts_with("red/48000") {
+            red = Some(payload_type);
         } else if let Some(codec) = rtpmap.split('/').next().and_then(VideoCodec::named) {
             let format = VideoFormat::new(payload_type, codec);
             formats.push(format.with_parameters(value("fmtp").unwrap_or_default()));
         }
     }
-    Some(Agreed { mid, rejected, codecs, formats })
+    Some(Agreed { mid, rejected, codecs, red, formats })
 }
 
 fn codec(rtpmap: &str) -> Option<Codec> {
@@ -136,7 +142,7 @@ fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) 
             _ if is_direction(bare) && !agreed.rejected => {
                 write_direction(text, &send, &streams, receive.is_some());
             }
-            Some(receiving) if bare.starts_with("m=") => write_media_line(text, bare, &receiving.order),
+            Some(receiving) if bare.starts_with("m=") => write_media_line(text, bare, receiving, agreed),
             Some(receiving) if is_fmtp_of(bare, opus) => write_fmtp(text, bare, receiving),
             _ => text.push_str(line),
         }
@@ -149,11 +155,24 @@ fn write_fmtp(text: &mut String, line: &str, receiving: &Receiving) {
     let _ = write!(text, "{line}{dtx}{stereo}\r\n");
 }
 
-/// The `m=` line with its payload types in this order.
-fn write_media_line(text: &mut String, line: &str, order: &[u8]) {
+/// The `m=` line with its payload types in the client's order. One that prefers Opus and shall send it redundantly does if
+/// RED is first.
+fn write_media_line(text: &mut String, line: &str, receiving: &Receiving, agreed: &Agreed) {
     let mut tokens: Vec<_> = line.split_ascii_whitespace().collect();
     if let Some(payload_types) = tokens.get_mut(3..) {
-        let rank = |pt: &&str| order.iter().position(|known| pt.parse() == Ok(*known)).unwrap_or(order.len());
+        let order = &receiving.order;
+        let red = agreed.red;
+        let preferred = order.iter().find_map(|pt| agreed.codecs.iter().find(|(known, _)| known == pt));
+        let ask = receiving.red && preferred.is_some_and(|(_, codec)| *codec == Codec::Opus);
+        let rank = |pt: &&str| {
+            let place = order.iter().position(|known| pt.parse() == Ok(*known)).unwrap_or(order.len());
+            let is_red = red.is_some_and(|red| pt.parse() == Ok(red));
+            match (is_red, ask) {
+                (true, true) => 0,
+                (true, false) => order.len() + 1,
+                (false, _) => place + 1,
+            }
+        };
         payload_types.sort_by_key(rank);
     }
     let _ = write!(text, "{}\r\n", tokens.join(" "));
@@ -222,7 +241,7 @@ mod tests {
     }
 
     fn receiving() -> Option<Receiving> {
-        Some(Receiving { dtx: true, stereo: false, order: vec![0, 109] })
+        Some(Receiving { dtx: true, stereo: false, red: false, order: vec![0, 109] })
     }
 
     fn plan(send: Sending, receive: Option<Receiving>) -> Plan {
@@ -255,6 +274,26 @@ mod tests {
     fn a_section_may_go_both_ways() {
         let text = write(ANSWER, |_| plan(track(), receiving()));
         assert!(text.contains("a=msid:PA_a|TR_b TR_b\r\n") && text.contains("a=sendrecv\r\nm=video"));
+    }
+
+    #[test]
+    fn redundant_audio_is_asked_for_by_putting_it_first() {
+        let answer = "v=0\r\nm=audio 9 RTP 63 111 0\r\na=mid:7\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n\
+            a=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\na=recvonly\r\n";
+        let line = |red| {
+            let receive = Receiving { red, order: vec![111, 63, 0], ..Receiving::default() };
+            write(answer, |_| plan(Sending::Nothing, Some(receive.clone())))
+                .lines()
+                .nth(1)
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!([line(true), line(false)], ["m=audio 9 RTP 63 111 0", "m=audio 9 RTP 111 0 63"]);
+        let receive = Receiving { red: true, order: vec![0, 111, 63], ..Receiving::default() };
+        let text = write(answer, |_| plan(Sending::Nothing, Some(receive.clone())));
+        assert!(text.contains("m=audio 9 RTP 0 111 63\r\n"), "one that prefers G.711 keeps to it: {text}");
+        let agreed = agreed(answer).remove(0);
+        assert_eq!((agreed.red, agreed.codecs.len()), (Some(63), 2));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::crypto::CryptoProvider;
 use str0m::media::{Mid, Rid};
-use str0m::net::Transmit;
+use str0m::net::{TcpType, Transmit};
 use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
 
@@ -33,8 +33,8 @@ pub use certificate::{Certificate, new_certificate};
 use negotiate::Outstanding;
 pub(crate) use negotiate::{NegotiationError, Placed, Wanted};
 pub(crate) use offer::Kind;
-pub(crate) use sections::Count;
 use sections::Sections;
+pub(crate) use sections::{Count, Wishes};
 pub(crate) use stream::Rebase;
 pub use stun::stun_username_ufrag;
 pub(crate) use transport::{Role, Transport};
@@ -81,6 +81,8 @@ pub(crate) enum PeerEvent {
 pub(crate) struct AudioIn {
     pub(crate) mid: Mid,
     pub(crate) codec: Codec,
+    /// The payload holds earlier packets as well (RED, RFC 2198).
+    pub(crate) red: bool,
     pub(crate) seq: u64,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
@@ -172,6 +174,12 @@ impl Peer {
             match Candidate::host(*address, "udp") {
                 Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
                 Err(error) => tracing::warn!(%address, %error, "not usable as an ICE candidate"),
+            }
+        }
+        for address in &env.tcp_candidates {
+            match Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build() {
+                Ok(candidate) => drop(rtc.add_local_candidate(candidate)),
+                Err(error) => tracing::warn!(%address, %error, "not usable as an ICE candidate over TCP"),
             }
         }
         let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
@@ -356,12 +364,13 @@ impl Peer {
 
     fn media(&mut self, packet: RtpPacket) -> Option<PeerEvent> {
         let route = self.route(packet.header.ssrc)?;
-        let Some(codec) = self.sections.codec_of(route.mid, *packet.header.payload_type) else {
+        let Some((codec, red)) = self.sections.codec_of(route.mid, *packet.header.payload_type) else {
             return self.video(route, packet);
         };
         Some(PeerEvent::Audio(AudioIn {
             mid: route.mid,
             codec,
+            red,
             seq: *packet.seq_no,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
@@ -420,7 +429,7 @@ fn config(env: &Env, crypto: &Arc<CryptoProvider>) -> RtcConfig {
         .set_crypto_provider(Arc::clone(crypto))
         .set_rtp_mode(true)
         .clear_codecs()
-        .enable_opus(true, false)
+        .enable_opus(true, true)
         .enable_pcmu(true, false)
         .enable_pcma(true, false)
         .enable_vp8(true)

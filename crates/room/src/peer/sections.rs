@@ -43,6 +43,7 @@ struct Publishing {
     track: Option<TrackSid>,
     dtx: bool,
     stereo: bool,
+    red: bool,
     /// The payload types it offers, its first choice first.
     payload_types: Vec<u8>,
     /// The layers it offers.
@@ -61,7 +62,19 @@ struct Section {
     /// Port 0 in the last answer.
     rejected: bool,
     codecs: Vec<(u8, Codec)>,
+    /// The payload type of redundant Opus.
+    red: Option<u8>,
     formats: Vec<VideoFormat>,
+}
+
+/// How a client's audio shall be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wishes {
+    /// It may stop in silence.
+    pub(crate) dtx: bool,
+    pub(crate) stereo: bool,
+    /// Redundantly (RED).
+    pub(crate) red: bool,
 }
 
 /// Sections, or tracks, of each kind.
@@ -147,6 +160,7 @@ impl Sections {
             if let Some(section) = self.get_mut(agreed.mid) {
                 section.rejected = agreed.rejected;
                 section.codecs = agreed.codecs;
+                section.red = agreed.red;
                 section.formats = agreed.formats;
             }
         }
@@ -226,9 +240,10 @@ impl Sections {
     }
 
     /// Matches a publishing section with its track.
-    pub(crate) fn publish(&mut self, mid: Mid, track: TrackSid, dtx: bool, stereo: bool) {
+    pub(crate) fn publish(&mut self, mid: Mid, track: TrackSid, wishes: Wishes) {
         if let Some(publishing) = self.get_mut(mid).and_then(|section| section.up.as_mut()) {
-            *publishing = Publishing { track: Some(track), dtx, stereo, ..publishing.clone() };
+            let Wishes { dtx, stereo, red } = wishes;
+            *publishing = Publishing { track: Some(track), dtx, stereo, red, ..publishing.clone() };
         }
     }
 
@@ -249,6 +264,7 @@ impl Sections {
         let receive = section.up.as_ref().filter(|publishing| publishing.open).map(|publishing| Receiving {
             dtx: publishing.dtx,
             stereo: publishing.stereo,
+            red: publishing.red,
             order: publishing.payload_types.clone(),
         });
         let send = match &section.down {
@@ -268,10 +284,25 @@ impl Sections {
         preference.iter().find_map(|want| codecs.iter().find(|(_, codec)| codec == want)).copied()
     }
 
-    /// The codec of a payload type.
-    pub(crate) fn codec_of(&self, mid: Mid, payload_type: u8) -> Option<Codec> {
-        let codecs = &self.get(mid)?.codecs;
-        codecs.iter().find(|(pt, _)| *pt == payload_type).map(|(_, codec)| *codec)
+    /// The codec of a payload type, and whether it is redundant.
+    pub(crate) fn codec_of(&self, mid: Mid, payload_type: u8) -> Option<(Codec, bool)> {
+        let section = self.get(mid)?;
+        if section.red == Some(payload_type) {
+            return Some((Codec::Opus, true));
+        }
+        section.codecs.iter().find(|(pt, _)| *pt == payload_type).map(|(_, codec)| (*codec, false))
+    }
+
+    /// The payload type of redundant Opus on a section, if it was agreed on.
+    pub(crate) fn red(&self, mid: Mid) -> Option<u8> {
+        self.get(mid).and_then(|section| section.red)
+    }
+
+    /// Whether a client sends its audio redundantly on a section: Opus is, if both took it and it was asked for.
+    pub(crate) fn sends_red(&self, mid: Mid) -> bool {
+        let Some(section) = self.get(mid).filter(|section| section.red.is_some()) else { return false };
+        let opus = section.codecs.first().is_some_and(|(_, codec)| *codec == Codec::Opus);
+        opus && section.up.as_ref().is_some_and(|publishing| publishing.red)
     }
 
     /// Whether it is a section of video.
@@ -299,7 +330,8 @@ impl Sections {
 impl Section {
     fn empty(mid: Mid, kind: Kind) -> Self {
         let (codecs, formats) = (Vec::new(), Vec::new());
-        Self { mid, kind, down: Down::Never, receives: false, up: None, rejected: false, codecs, formats }
+        let (receives, rejected) = (false, false);
+        Self { mid, kind, down: Down::Never, receives, up: None, rejected, codecs, red: None, formats }
     }
 
     /// A section that was made to receive on may be sent on; any other only publishes.
@@ -327,7 +359,7 @@ impl Section {
         }
         let ended = publishing.track.take();
         let kept = std::mem::take(publishing);
-        *publishing = Publishing { open, cid, track: None, dtx: true, stereo: false, ..kept };
+        *publishing = Publishing { open, cid, track: None, dtx: true, stereo: false, red: true, ..kept };
         ended
     }
 

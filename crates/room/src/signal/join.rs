@@ -59,13 +59,14 @@ impl Room {
 /// The codecs a client may publish in; of video, it takes the first it has.
 fn publish_codecs() -> Vec<proto::Codec> {
     let video = VideoCodec::ALL.map(VideoCodec::mime_type);
-    video.into_iter().chain(AUDIO.map(Codec::mime_type)).map(codec).collect()
+    video.into_iter().chain(AUDIO.map(Codec::mime_type)).chain(["audio/red"]).map(codec).collect()
 }
 
 /// The codecs that are negotiated.
 pub(crate) fn enabled_codecs() -> Vec<proto::Codec> {
     let video = VideoCodec::ALL.map(VideoCodec::mime_type);
-    AUDIO.map(Codec::mime_type).into_iter().chain(video).chain(["video/rtx"]).map(codec).collect()
+    let audio = AUDIO.map(Codec::mime_type).into_iter().chain(["audio/red"]);
+    audio.chain(video).chain(["video/rtx"]).map(codec).collect()
 }
 
 fn codec(mime: &str) -> proto::Codec {

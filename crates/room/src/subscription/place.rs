@@ -9,6 +9,7 @@ use str0m::media::Mid;
 
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
+use crate::output::Codec;
 use crate::participant::Participant;
 use crate::peer::{Kind, Placed, Rebase, Wanted};
 use crate::subscription::Negotiation;
@@ -67,10 +68,11 @@ impl Room {
         let codecs = self.participants.get(&publisher)?.track(track.as_str())?.codecs_for_subscribers();
         let peer = self.remote_mut(to)?.transport.subscriber();
         let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
+        let red = peer.sections.red(mid).filter(|_| codec == Codec::Opus);
         let rebase = Rebase::new(self.rng.random_range(FIRST_SEQUENCE));
         let from = self.participants.get_mut(&publisher)?;
         let published = from.track_mut(track.as_str())?;
-        published.downlinks.push(Downlink { to, mid, codec, payload_type, rebase, paused });
+        published.downlinks.push(Downlink { to, mid, codec, payload_type, red, rebase, paused });
         self.tell_subscribed(publisher, track);
         self.update_demand(publisher);
         Some(())

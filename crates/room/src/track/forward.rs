@@ -2,6 +2,7 @@
 //!
 //! The payload is shared, never copied; each client has its own sequence numbers; timestamps pass unchanged.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +12,8 @@ use crate::output::{AudioPacket, Codec, LocalEvent, Output};
 use crate::participant::{Link, Participants};
 use crate::peer::{AudioIn, AudioOut, Role};
 use crate::speaker;
-use crate::track::Downlink;
+use crate::track::red::Blocks;
+use crate::track::{Downlink, Track};
 
 /// A packet of a track, wherever it came from.
 struct Packet<'a> {
@@ -20,6 +22,8 @@ struct Packet<'a> {
     timestamp: u32,
     marker: bool,
     payload: &'a Arc<[u8]>,
+    /// The same with earlier packets in front (RED), for those that take it.
+    redundant: Option<&'a Arc<[u8]>>,
     level: Option<u8>,
 }
 
@@ -29,7 +33,8 @@ impl Room {
         let AudioPacket { seq, timestamp, marker, ref payload } = *packet;
         if self.participants.get(&id).is_some_and(|participant| matches!(participant.link, Link::Local(_))) {
             let level = speaker::g711_level(codec, payload);
-            self.forward(now, id, 0, &Packet { codec, seq, timestamp, marker, payload, level });
+            let redundant = None;
+            self.forward(now, id, 0, &Packet { codec, seq, timestamp, marker, payload, redundant, level });
             self.flush(now);
         }
     }
@@ -37,12 +42,43 @@ impl Room {
     /// A packet from a client. Without a track for its section it is dropped.
     pub(crate) fn forward_from_client(&mut self, now: Instant, from: PeerId, packet: &AudioIn) {
         let PeerId { participant: from, role: Role::Publisher } = from else { return };
-        let AudioIn { mid, codec, seq, timestamp, marker, ref payload, level } = *packet;
+        let AudioIn { mid, codec, red, seq, timestamp, marker, ref payload, level } = *packet;
         // Some clients send no level; that of G.711 can be seen.
         let level = level.or_else(|| speaker::g711_level(codec, payload));
         let Some(participant) = self.participants.get(&from) else { return };
-        if let Some(track) = participant.tracks.iter().position(|track| track.mid == Some(mid)) {
-            self.forward(now, from, track, &Packet { codec, seq, timestamp, marker, payload, level });
+        let Some(track) = participant.tracks.iter().position(|track| track.mid == Some(mid)) else { return };
+        let redundant = None;
+        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, level };
+        if red {
+            self.forward_redundant(now, from, track, &packet);
+        } else {
+            self.forward(now, from, track, &packet);
+        }
+    }
+
+    /// A packet that holds earlier ones as well: who negotiated that gets it as it is, others what is theirs of it.
+    fn forward_redundant(&mut self, now: Instant, from: ParticipantId, index: usize, packet: &Packet<'_>) {
+        let Some(blocks) = Blocks::read(packet.payload) else { return };
+        let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) else {
+            return;
+        };
+        let missing = track.red.get_or_insert_default().before(packet.seq);
+        let listened_to = !track.listeners.is_empty() && !track.info.muted;
+        if listened_to && missing > 0 {
+            for (back, age, payload) in blocks.before(packet.payload, missing) {
+                let (seq, timestamp) = (packet.seq.wrapping_sub(back), packet.timestamp.wrapping_sub(age));
+                let lost =
+                    Packet { seq, timestamp, marker: false, payload: &payload, level: None, ..*packet };
+                hand_over(&mut self.out, track, from, &lost);
+            }
+        }
+        let plain = listened_to || track.downlinks.iter().any(|downlink| downlink.red.is_none());
+        let redundant = Some(packet.payload);
+        if !plain {
+            return self.forward(now, from, index, &Packet { redundant, ..*packet });
+        }
+        if let Some(payload) = blocks.primary(packet.payload) {
+            self.forward(now, from, index, &Packet { payload: &payload, redundant, ..*packet });
         }
     }
 
@@ -58,19 +94,7 @@ impl Room {
             track.meter.observe(now, level);
             self.speakers_due.get_or_insert(now + speaker::INTERVAL);
         }
-        for listener in &track.listeners {
-            let event = LocalEvent::Audio {
-                track: track.sid.clone(),
-                from,
-                codec: packet.codec,
-                seq: packet.seq as u16,
-                timestamp: packet.timestamp,
-                marker: packet.marker,
-                payload: Arc::clone(packet.payload),
-                audio_level: packet.level,
-            };
-            self.out.push_back(Output::Local { to: *listener, event });
-        }
+        hand_over(&mut self.out, track, from, packet);
         // Taken out of the map while the subscribers' entries in it are written to.
         let mut downlinks = std::mem::take(&mut track.downlinks);
         for downlink in downlinks.iter_mut().filter(|downlink| downlink.codec == packet.codec) {
@@ -79,6 +103,23 @@ impl Room {
         if let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) {
             track.downlinks = downlinks;
         }
+    }
+}
+
+/// To the participants inside the server.
+fn hand_over(out: &mut VecDeque<Output>, track: &Track, from: ParticipantId, packet: &Packet<'_>) {
+    for listener in &track.listeners {
+        let event = LocalEvent::Audio {
+            track: track.sid.clone(),
+            from,
+            codec: packet.codec,
+            seq: packet.seq as u16,
+            timestamp: packet.timestamp,
+            marker: packet.marker,
+            payload: Arc::clone(packet.payload),
+            audio_level: packet.level,
+        };
+        out.push_back(Output::Local { to: *listener, event });
     }
 }
 
@@ -95,13 +136,17 @@ fn send(
         return;
     }
     let Some(seq) = downlink.rebase.map(packet.seq) else { return };
+    let (payload_type, payload) = match (downlink.red, packet.redundant) {
+        (Some(red), Some(redundant)) => (red, redundant),
+        _ => (downlink.payload_type, packet.payload),
+    };
     let out = AudioOut {
         mid: downlink.mid,
-        payload_type: downlink.payload_type,
+        payload_type,
         seq,
         timestamp: packet.timestamp,
         marker: packet.marker,
-        payload: packet.payload,
+        payload,
     };
     remote.transport.subscriber().send_audio(now, &out);
     if !std::mem::replace(&mut remote.dirty, true) {

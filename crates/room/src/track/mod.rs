@@ -2,6 +2,7 @@
 
 mod forward;
 mod publish;
+mod red;
 
 use livekit_protocol as proto;
 use rand::Rng;
@@ -12,6 +13,7 @@ use crate::output::Codec;
 use crate::peer::{Kind, Rebase};
 use crate::speaker::Meter;
 use crate::video::Video;
+use red::Gaps;
 
 /// A published track.
 pub(crate) struct Track {
@@ -27,6 +29,8 @@ pub(crate) struct Track {
     pub(crate) downlinks: Vec<Downlink>,
     /// Local participants it is handed to.
     pub(crate) listeners: Vec<ParticipantId>,
+    /// What is missing of audio that comes redundantly; `None`: it does not.
+    pub(crate) red: Option<Gaps>,
     /// The publisher knows that somebody subscribed.
     pub(crate) subscribed_told: bool,
     pub(crate) meter: Meter,
@@ -38,6 +42,8 @@ pub(crate) struct Downlink {
     pub(crate) mid: Mid,
     pub(crate) codec: Codec,
     pub(crate) payload_type: u8,
+    /// The payload type in which it takes redundant audio.
+    pub(crate) red: Option<u8>,
     pub(crate) rebase: Rebase,
     pub(crate) paused: bool,
 }
@@ -47,6 +53,8 @@ pub(crate) struct PendingTrack {
     pub(crate) cids: Vec<String>,
     pub(crate) info: proto::TrackInfo,
     pub(crate) dtx: bool,
+    /// It may come redundantly.
+    pub(crate) red: bool,
 }
 
 impl Track {
@@ -59,6 +67,7 @@ impl Track {
             codec,
             downlinks: Vec::new(),
             listeners: Vec::new(),
+            red: None,
             subscribed_told: false,
             meter: Meter::default(),
         }

@@ -13,10 +13,13 @@ use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::output::{Codec, LocalEvent, Output};
 use crate::participant::{Link, Local, Participant};
-use crate::peer::Kind;
+use crate::peer::{Kind, Wishes};
+use crate::track::red::Gaps;
 use crate::track::{PendingTrack, Track, default_stream, new_track_sid};
 use crate::video::{self, Video, VideoFormat};
 
+/// What a track is said to be that comes redundantly.
+const RED: &str = "audio/red";
 const MAX_PENDING: usize = 20;
 /// Tracks a client may publish at a time.
 const MAX_TRACKS: usize = 100;
@@ -38,7 +41,8 @@ impl Room {
             .filter(|cid| !cid.is_empty())
             .cloned()
             .collect();
-        let pending = PendingTrack { cids, info: info.clone(), dtx: dtx_wanted(&request) };
+        let pending =
+            PendingTrack { cids, info: info.clone(), dtx: dtx_wanted(&request), red: !request.disable_red };
         let Some(remote) = self.remote_mut(from) else { return };
         remote.pending.push(pending);
         self.send(
@@ -70,7 +74,9 @@ impl Room {
         let pending = remote.pending.remove(index);
         let sid = TrackSid::from(pending.info.sid.as_str());
         let stereo = stereo(&pending.info);
-        sections.publish(mid, sid.clone(), pending.dtx, stereo);
+        // Two channels twice would be much: LiveKit's clients leave RED off then.
+        let wishes = Wishes { dtx: pending.dtx, stereo, red: pending.red && !stereo };
+        sections.publish(mid, sid.clone(), wishes);
         participant.tracks.push(Track::new(pending.info, Codec::Opus, Some(mid)));
         Some(sid)
     }
@@ -88,7 +94,10 @@ impl Room {
             let Some(mid) = track.mid else { continue };
             match track.kind() {
                 Kind::Video => start_video(track, sections.formats(mid), sections.rids(mid)),
-                _ => track.codec = sections.first_codec(mid).unwrap_or(track.codec),
+                _ => {
+                    track.codec = sections.first_codec(mid).unwrap_or(track.codec);
+                    track.red = sections.sends_red(mid).then(Gaps::default);
+                }
             }
             describe(track, version);
         }
@@ -285,7 +294,7 @@ fn track_info(sid: String, source: proto::TrackSource, request: &proto::AddTrack
         source: request.source,
         codecs: vec![proto::SimulcastCodecInfo { cid: request.cid.clone(), ..Default::default() }],
         stereo: request.stereo,
-        disable_red: true,
+        disable_red: request.disable_red,
         encryption: request.encryption,
         stream: stream.to_owned(),
         audio_features: request.audio_features.clone(),
@@ -310,6 +319,7 @@ fn describe(track: &mut Track, version: proto::TimedVersion) {
     let layers = track.video.as_ref().map_or(0, |video| video.layer_count());
     let mime_type = match &track.video {
         Some(video) => video.format.codec.mime_type(),
+        None if track.red.is_some() => RED,
         None => track.codec.mime_type(),
     };
     let info = &mut track.info;
@@ -317,6 +327,7 @@ fn describe(track: &mut Track, version: proto::TimedVersion) {
     info.mid.clone_from(&mid);
     info.version = Some(version);
     info.simulcast = layers > 1;
+    info.disable_red = track.video.is_none() && track.red.is_none();
     for described in &mut info.codecs {
         described.mime_type = mime_type.to_owned();
         described.mid.clone_from(&mid);

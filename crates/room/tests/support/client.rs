@@ -73,10 +73,10 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client that negotiates these codecs.
-    pub(crate) fn new(now: Instant, address: SocketAddr, codecs: &[room::Codec]) -> Self {
+    /// A client that negotiates these codecs, Opus redundantly if `red`.
+    pub(crate) fn new(now: Instant, address: SocketAddr, codecs: &[room::Codec], red: bool) -> Self {
         Self {
-            leg: Leg::new(now, address, codecs),
+            leg: Leg::new(now, address, codecs, red),
             subscriber: None,
             offer: None,
             changes: VecDeque::new(),
@@ -105,9 +105,10 @@ impl Client {
     }
 
     /// A client with two peer connections.
-    pub(crate) fn dual(now: Instant, address: SocketAddr, codecs: &[room::Codec]) -> Self {
+    pub(crate) fn dual(now: Instant, address: SocketAddr, codecs: &[room::Codec], red: bool) -> Self {
         let subscriber = SocketAddr::new(address.ip(), address.port() + 1);
-        Self { subscriber: Some(Leg::new(now, subscriber, codecs)), ..Self::new(now, address, codecs) }
+        let leg = Leg::new(now, subscriber, codecs, red);
+        Self { subscriber: Some(leg), ..Self::new(now, address, codecs, red) }
     }
 
     /// When it wants its timeout.
@@ -245,14 +246,36 @@ impl Client {
         payload: &[u8],
         level: i8,
     ) {
-        let opus =
-            self.leg.rtc.codec_config().find(|p| p.spec().codec == str0m::format::Codec::Opus).unwrap().pt();
+        let opus = self.opus().pt();
         let ext =
             ExtensionValues { audio_level: Some(level), voice_activity: Some(true), ..Default::default() };
         let mut direct = self.leg.rtc.direct_api();
         let tx = direct.stream_tx_by_mid(mid, None).expect("a section to send on");
         tx.write_rtp(RtpWrite::new(opus, seq.into(), timestamp, now, payload).ext_vals(ext));
         self.leg.due = now;
+    }
+
+    /// Sends audio with that of the packet before it once more (RED, RFC 2198), 20 ms each.
+    pub(crate) fn send_redundantly(
+        &mut self,
+        now: Instant,
+        mid: Mid,
+        seq: u64,
+        before: &[u8],
+        payload: &[u8],
+    ) {
+        let opus = self.opus();
+        let (primary, red) = (*opus.pt(), opus.red().expect("RED was negotiated"));
+        let header = (0x80 | u32::from(primary)) << 24 | 960 << 10 | u32::try_from(before.len()).unwrap();
+        let payload = [&header.to_be_bytes(), [primary].as_slice(), before, payload].concat();
+        let mut direct = self.leg.rtc.direct_api();
+        let tx = direct.stream_tx_by_mid(mid, None).expect("a section to send on");
+        tx.write_rtp(RtpWrite::new(red, seq.into(), 960 * seq as u32, now, payload));
+        self.leg.due = now;
+    }
+
+    fn opus(&self) -> str0m::format::PayloadParams {
+        *self.leg.rtc.codec_config().find(|p| p.spec().codec == str0m::format::Codec::Opus).unwrap()
     }
 
     pub(crate) fn send_data(&mut self, now: Instant, label: &str, packet: &proto::DataPacket) {

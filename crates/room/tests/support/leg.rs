@@ -14,13 +14,13 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    /// A connection that negotiates these codecs.
-    pub(crate) fn new(now: Instant, address: SocketAddr, codecs: &[room::Codec]) -> Self {
+    /// A connection that negotiates these codecs, Opus redundantly if `red`.
+    pub(crate) fn new(now: Instant, address: SocketAddr, codecs: &[room::Codec], red: bool) -> Self {
         use room::Codec::{Opus, Pcma, Pcmu};
         let mut rtc = RtcConfig::new()
             .set_rtp_mode(true)
             .clear_codecs()
-            .enable_opus(codecs.contains(&Opus), false)
+            .enable_opus(codecs.contains(&Opus), red)
             .enable_pcmu(codecs.contains(&Pcmu), false)
             .enable_pcma(codecs.contains(&Pcma), false)
             .enable_vp8(true)

@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) signal_latency: Duration,
     /// What clients negotiate that join from now on.
     pub(crate) codecs: Vec<Codec>,
+    /// Whether they negotiate redundant Opus.
+    pub(crate) red: bool,
     /// Packets of these clients get lost.
     pub(crate) cut: Vec<ParticipantId>,
     /// Clients whose path takes so many packets in 20 ms; the rest is lost.
@@ -84,6 +86,7 @@ impl World {
             in_flight: VecDeque::new(),
             signal_latency: Duration::ZERO,
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+            red: false,
             cut: Vec::new(),
             narrow: HashMap::new(),
         }
@@ -128,7 +131,7 @@ impl World {
     pub(crate) fn join_with(&mut self, change: impl FnOnce(&mut Join)) -> Result<ParticipantId, JoinError> {
         let number = u8::try_from(self.clients.len()).unwrap();
         let address = SocketAddr::from(([10, 0, 1, number], 5000));
-        let mut client = Client::new(self.now, address, &self.codecs);
+        let mut client = Client::new(self.now, address, &self.codecs, self.red);
         let mut join = self.a_join(change);
         join.mode = JoinMode::Single { offer: Some(client.first_offer()) };
         self.join_client(client, join)
@@ -136,7 +139,7 @@ impl World {
 
     /// A client joins that offers only once it is told that it joined.
     pub(crate) fn join_and_offer_later(&mut self, identity: &str) -> ParticipantId {
-        let client = Client::new(self.now, SocketAddr::from(([10, 0, 2, 1], 5000)), &self.codecs);
+        let client = Client::new(self.now, SocketAddr::from(([10, 0, 2, 1], 5000)), &self.codecs, self.red);
         let join = self.a_join(|join| join.identity = identity.into());
         let id = self.join_client(client, join).unwrap();
         let offer = self.client(id).first_offer();
@@ -153,7 +156,8 @@ impl World {
 
     pub(crate) fn join_dual_with(&mut self, change: impl FnOnce(&mut Join)) -> ParticipantId {
         let number = u8::try_from(self.clients.len()).unwrap();
-        let client = Client::dual(self.now, SocketAddr::from(([10, 0, 3, number], 5000)), &self.codecs);
+        let client =
+            Client::dual(self.now, SocketAddr::from(([10, 0, 3, number], 5000)), &self.codecs, self.red);
         let mut join = self.a_join(change);
         join.mode = JoinMode::Dual;
         let id = self.join_client(client, join).unwrap();

@@ -94,6 +94,8 @@ impl fmt::Debug for Keys {
 pub(crate) struct Rtc {
     /// One port per media worker; 0 takes a free port.
     pub(crate) udp_port: PortRange,
+    /// ICE over TCP, one port per media worker; `None`: off.
+    pub(crate) tcp_port: Option<PortRange>,
     /// The address that clients are told.
     pub(crate) node_ip: Option<IpAddr>,
     /// Ask a STUN server for the address that clients are told.
@@ -234,6 +236,7 @@ impl Default for Rtc {
     fn default() -> Self {
         Self {
             udp_port: PortRange::new(7882, 7897),
+            tcp_port: None,
             node_ip: None,
             use_external_ip: false,
             stun_servers: vec!["stun.l.google.com:19302".to_owned()],

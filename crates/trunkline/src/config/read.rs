@@ -81,11 +81,7 @@ fn keys(root: &mut Section<'_>, keys: &mut Keys) {
 
 fn rtc(mut section: Section<'_>, rtc: &mut Rtc) {
     section.ports("udp_port", &mut rtc.udp_port);
-    let mut tcp_port = None;
-    section.optional_port("tcp_port", &mut tcp_port);
-    if tcp_port.is_some() {
-        section.notes().warn("rtc.tcp_port: ICE over TCP is not built yet; ignored".to_owned());
-    }
+    section.optional_ports("tcp_port", &mut rtc.tcp_port);
     section.optional_address("node_ip", &mut rtc.node_ip);
     section.boolean("use_external_ip", &mut rtc.use_external_ip);
     if let Some(list) = section.list("stun_servers") {

@@ -126,6 +126,14 @@ impl<'n> Section<'n> {
         set(target, range);
     }
 
+    /// A port or a range of ports; 0 is off.
+    pub(super) fn optional_ports(&mut self, key: &str, target: &mut Option<PortRange>) {
+        let expected = "0 (off), a port or a range of ports, 7881-7896";
+        if let Some(range) = self.read(key, expected, |value| PortRange::parse(&scalar(value)?)) {
+            *target = Some(range).filter(|range| range.first != 0);
+        }
+    }
+
     pub(super) fn boolean(&mut self, key: &str, target: &mut bool) {
         set(target, self.read(key, "true or false", Value::as_bool));
     }

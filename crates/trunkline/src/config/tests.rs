@@ -66,10 +66,10 @@ fn a_livekit_server_file_loads_with_warnings() {
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(config.keys.secret("APIkey"), Some("0123456789abcdef0123456789abcdef"));
     assert!(config.logging.json);
+    assert_eq!(config.rtc.tcp_port, Some(PortRange::new(7881, 7881)));
     assert_eq!(
         warnings,
         [
-            "rtc.tcp_port: ICE over TCP is not built yet; ignored",
             "rtc.port_range_start: unknown key, ignored",
             "rtc.port_range_end: unknown key, ignored",
             "log_level: unknown key, ignored",
@@ -88,6 +88,7 @@ fn ports_and_durations_are_read_in_every_form() {
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(config.prometheus_port, Some(6789));
     assert_eq!(config.rtc.udp_port, PortRange::new(7000, 7000));
+    assert_eq!(config.rtc.tcp_port, None);
     assert_eq!(config.sip.rtp_port, PortRange::new(10_000, 20_000));
     assert_eq!(config.sip.media_timeout, Duration::from_secs(90));
     assert_eq!(config.sip.media_timeout_initial, Duration::from_millis(500));

@@ -1,7 +1,7 @@
 //! Which of the machine's addresses are used for what.
 //!
 //! WebRTC sockets are bound to single addresses: loopback always, so that clients on the same machine connect without a
-//! setting, and the address by which the machine reaches the world. Phones are told one address, for signalling and media.
+//! setting, and the addresses by which the machine reaches the world, of IPv4 and of IPv6. Phones are told one address, for signalling and media.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
@@ -49,7 +49,7 @@ impl Addresses {
         let sip_announced = sip.nat_1_to_1_ip.unwrap_or(seen);
         let media_announced = sip.media_nat_1_to_1_ip.unwrap_or(sip_announced);
         let node_ip = config.rtc.node_ip.or(external.filter(|_| config.rtc.use_external_ip));
-        Ok(Self { rtc: rtc(node_ip, outward), sip_listen, sip_announced, media_announced })
+        Ok(Self { rtc: rtc(node_ip, outward, outward_v6()), sip_listen, sip_announced, media_announced })
     }
 }
 
@@ -72,7 +72,7 @@ async fn external(config: &Config) -> Option<IpAddr> {
     external
 }
 
-fn rtc(node_ip: Option<IpAddr>, outward: Option<IpAddr>) -> Vec<RtcAddress> {
+fn rtc(node_ip: Option<IpAddr>, outward: Option<IpAddr>, outward_v6: Option<IpAddr>) -> Vec<RtcAddress> {
     let mut addresses = vec![RtcAddress { bind: LOOPBACK, announced: LOOPBACK }];
     let public = match (node_ip, outward) {
         (Some(ip), _) if is_local(ip) => Some(RtcAddress { bind: ip, announced: ip }),
@@ -82,6 +82,9 @@ fn rtc(node_ip: Option<IpAddr>, outward: Option<IpAddr>) -> Vec<RtcAddress> {
         (_, None) => None,
     };
     addresses.extend(public.filter(|address| !address.bind.is_loopback()));
+    // Whoever names one address means it; IPv6 needs no NAT that one would have to tell of.
+    let v6 = outward_v6.filter(|_| node_ip.is_none_or(|ip| ip.is_ipv4() && !ip.is_loopback()));
+    addresses.extend(v6.map(|own| RtcAddress { bind: own, announced: own }));
     addresses
 }
 
@@ -122,11 +125,12 @@ mod tests {
     use super::*;
 
     const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+    const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7));
     const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
 
     #[test]
     fn loopback_and_the_machines_own_address_are_used_without_asking() {
-        let addresses = rtc(None, Some(OWN));
+        let addresses = rtc(None, Some(OWN), None);
         assert_eq!(addresses.len(), 2);
         assert_eq!(addresses[0].bind, LOOPBACK);
         assert_eq!(addresses[1], RtcAddress { bind: OWN, announced: OWN });
@@ -134,17 +138,25 @@ mod tests {
 
     #[test]
     fn a_nats_address_is_announced_for_the_machines_own() {
-        assert_eq!(rtc(Some(PUBLIC), Some(OWN))[1], RtcAddress { bind: OWN, announced: PUBLIC });
+        assert_eq!(rtc(Some(PUBLIC), Some(OWN), None)[1], RtcAddress { bind: OWN, announced: PUBLIC });
     }
 
     #[test]
     fn node_ip_loopback_keeps_to_this_machine() {
-        assert_eq!(rtc(Some(LOOPBACK), Some(OWN)).len(), 1);
+        assert_eq!(rtc(Some(LOOPBACK), Some(OWN), Some(OWN_V6)).len(), 1);
     }
 
     #[test]
     fn a_machine_without_a_network_has_loopback() {
-        assert_eq!(rtc(None, None).len(), 1);
+        assert_eq!(rtc(None, None, None).len(), 1);
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_a_further_candidate() {
+        let v6 = RtcAddress { bind: OWN_V6, announced: OWN_V6 };
+        assert_eq!(rtc(None, Some(OWN), Some(OWN_V6))[2], v6);
+        assert_eq!(rtc(Some(PUBLIC), Some(OWN), Some(OWN_V6))[2], v6);
+        assert_eq!(rtc(None, None, Some(OWN_V6))[1], v6);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Each part's own settings, made from the configuration.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 use call::PlanDefaults;
 use call::plan::Codec;
@@ -10,7 +11,7 @@ use sip_io::{Stack, StackConfig};
 
 use super::addresses::Addresses;
 use super::trunks;
-use crate::config::Config;
+use crate::config::{Config, PortRange};
 use crate::store::Store;
 use crate::worker::WorkersConfig;
 
@@ -47,11 +48,13 @@ pub(super) fn workers(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ports = config.rtc.udp_port;
     let room_for = if ports.first == 0 { usize::MAX } else { usize::from(ports.last - ports.first) + 1 };
+    let workers = cores.saturating_sub(1).clamp(1, room_for);
     WorkersConfig {
         // One core is left to signalling.
-        workers: cores.saturating_sub(1).clamp(1, room_for),
+        workers,
         rtc_addresses: addresses.rtc.clone(),
         rtc_ports: ports.first..=ports.last,
+        rtc_tcp_ports: config.rtc.tcp_port.map(|ports| tcp_ports(ports, workers)),
         rtp_bind: addresses.sip_listen,
         rtp_announced: addresses.media_announced,
         rtp_ports: config.sip.rtp_port.first..=config.sip.rtp_port.last,
@@ -67,6 +70,12 @@ pub(super) fn workers(
         certificate,
         seed: rand::rng().random(),
     }
+}
+
+/// A single port, as LiveKit has it, is the first of as many as there are workers.
+fn tcp_ports(ports: PortRange, workers: usize) -> RangeInclusive<u16> {
+    let more = u16::try_from(workers.saturating_sub(1)).unwrap_or(u16::MAX);
+    ports.first..=ports.last.max(ports.first.saturating_add(more))
 }
 
 fn ice_servers(config: &Config) -> Vec<room::proto::IceServer> {

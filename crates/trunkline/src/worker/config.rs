@@ -22,6 +22,8 @@ pub(crate) struct WorkersConfig {
     pub(crate) rtc_addresses: Vec<RtcAddress>,
     /// UDP ports of the WebRTC sockets: each worker takes the next free one.
     pub(crate) rtc_ports: RangeInclusive<u16>,
+    /// The same of ICE over TCP; `None`: UDP only.
+    pub(crate) rtc_tcp_ports: Option<RangeInclusive<u16>>,
     /// The local address of the phones' RTP sockets.
     pub(crate) rtp_bind: IpAddr,
     /// The address that our SDP tells phones.
@@ -61,6 +63,7 @@ impl WorkersConfig {
             workers: 1,
             rtc_addresses: vec![RtcAddress { bind: loopback, announced: loopback }],
             rtc_ports: 0..=0,
+            rtc_tcp_ports: None,
             rtp_bind: loopback,
             rtp_announced: loopback,
             rtp_ports: 10_000..=20_000,

@@ -101,6 +101,16 @@ impl Demux {
         }
     }
 
+    /// Whose packet this is by the user fragment it names, if it does.
+    pub(super) fn named(&self, packet: &[u8]) -> Option<Peer> {
+        stun_username_ufrag(packet).and_then(|fragment| self.by_fragment.get(fragment)).copied()
+    }
+
+    /// Whether the peer is still there.
+    pub(super) fn knows(&self, peer: &Peer) -> bool {
+        self.names.contains_key(peer)
+    }
+
     /// Whose packet this is.
     pub(super) fn find(&self, from: SocketAddr, packet: &[u8]) -> Found {
         let known = self.by_address.get(&from).copied();

@@ -19,6 +19,17 @@ pub(crate) enum StartError {
     /// No port is left in the range.
     #[error("no UDP port is left for WebRTC: rtc.udp_port needs one port per media worker")]
     RtcPorts,
+    /// A TCP port for WebRTC is taken or forbidden.
+    #[error("cannot listen on TCP {address} for WebRTC: {source}; set rtc.tcp_port to a free port, or to 0")]
+    TcpPort {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// No port is left in the range.
+    #[error("no TCP port is left for WebRTC: rtc.tcp_port needs one port per media worker")]
+    TcpPorts,
     /// A thread or its event queue could not be made.
     #[error("cannot start a media worker: {0}")]
     Thread(#[from] io::Error),

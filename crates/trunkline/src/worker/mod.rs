@@ -14,6 +14,7 @@ mod error;
 mod execute;
 mod farewell;
 mod handle;
+mod ice_tcp;
 mod moderation;
 mod moving;
 mod pacing;

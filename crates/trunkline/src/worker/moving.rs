@@ -98,7 +98,9 @@ impl Worker {
             self.phones.insert(token, PhoneAt { room, participant: id });
         }
         for peer in self.demux.peers_of(from.0, from.1) {
-            self.demux.rename((from.0, peer), (room, peer.belonging_to(id)));
+            let (old, new) = ((from.0, peer), (room, peer.belonging_to(id)));
+            self.demux.rename(old, new);
+            self.ice_tcp.rename(old, new);
         }
         self.moved.moved(from, (room, id));
     }

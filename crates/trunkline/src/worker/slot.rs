@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
 use room::proto::DisconnectReason;
-use room::{LocalEvent, Output, ParticipantId, Room, RpcId};
+use room::{LocalEvent, Output, ParticipantId, Protocol, Room, RpcId};
 use tokio::sync::mpsc;
 
 use super::command::{CallCommand, Reply, RoomKey, RpcAnswer};
 use super::demux::Demux;
+use super::ice_tcp::IceTcp;
 use super::phone::Phone;
 use super::rtc::RtcSockets;
 use super::session::{ConnectionId, SignalOut};
@@ -123,11 +124,18 @@ impl RoomSlot {
     }
 
     /// Carries out everything the room wants done.
-    pub(super) fn drain(&mut self, now: Now, rtc: &RtcSockets, demux: &mut Demux) -> Drained {
+    pub(super) fn drain(
+        &mut self,
+        now: Now,
+        rtc: &RtcSockets,
+        ice_tcp: &mut IceTcp,
+        demux: &mut Demux,
+    ) -> Drained {
         let mut drained = Drained::default();
         self.dirty = false;
         while let Some(output) = self.room.poll_output() {
             match output {
+                Output::Transmit { proto: Protocol::Tcp, dst, data, .. } => ice_tcp.send(dst, &data),
                 Output::Transmit { src, dst, data, .. } => rtc.send(src, dst, &data),
                 Output::Local { to, event } => self.local(now, to, event, &mut drained),
                 Output::Signal { to, bytes } => self.signal(now, to, SignalOut::Message(bytes)),

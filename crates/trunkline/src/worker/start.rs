@@ -14,6 +14,7 @@ use super::command::Command;
 use super::config::WorkersConfig;
 use super::directory::Directory;
 use super::handle::{Lane, QUEUE, Workers};
+use super::ice_tcp::IceTcp;
 use super::ports::PortPool;
 use super::rtc::RtcSockets;
 use super::thread::{Parts, RTC, WAKER, Worker};
@@ -63,18 +64,21 @@ impl Workers {
         let directory = Directory::new(count);
         let ports = PortPool::new(config.rtp_bind, &config.rtp_ports);
         let config = Arc::new(config);
-        let (mut taken, mut lanes) = (Vec::new(), Vec::new());
+        let (mut taken, mut taken_tcp, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
         let (ending, ended) = watch::channel(0);
         for index in 0..count {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
             let mut rtc = RtcSockets::bind(&config, &mut taken)?;
             rtc.register(poll.registry(), RTC)?;
+            let mut ice_tcp = IceTcp::bind(&config, &mut taken_tcp)?;
+            ice_tcp.register(poll.registry())?;
             let (sender, commands) = bounded(QUEUE);
             let env = Env {
                 node_id: config.node_id.clone(),
                 version: config.version.clone(),
                 candidates: rtc.candidates(),
+                tcp_candidates: ice_tcp.candidates(),
                 ice_servers: config.ice_servers.clone(),
                 certificate: config.certificate.clone(),
             };
@@ -88,6 +92,7 @@ impl Workers {
                 poll,
                 commands,
                 rtc,
+                ice_tcp,
             };
             spawn(index, parts, Ending(ending.clone()))?;
             lanes.push(Lane { commands: sender, waker, refused: Refused::default() });

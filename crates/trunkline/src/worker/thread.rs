@@ -20,6 +20,7 @@ use super::config::WorkersConfig;
 use super::demux::{Demux, Found, Peer};
 use super::directory::Directory;
 use super::farewell::Farewells;
+use super::ice_tcp::{CONNECTIONS, Frame, IceTcp, LISTENERS};
 use super::moving::Moved;
 use super::pacing::Pacing;
 use super::ports::PortPool;
@@ -59,6 +60,7 @@ pub(super) struct Worker {
     poll: Poll,
     commands: Receiver<Command>,
     pub(super) rtc: RtcSockets,
+    pub(super) ice_tcp: IceTcp,
     pub(super) demux: Demux,
     pub(super) rooms: HashMap<RoomKey, RoomSlot>,
     pub(super) names: HashMap<String, RoomKey>,
@@ -89,11 +91,12 @@ pub(super) struct Parts {
     pub(super) poll: Poll,
     pub(super) commands: Receiver<Command>,
     pub(super) rtc: RtcSockets,
+    pub(super) ice_tcp: IceTcp,
 }
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, env, directory, ports, rng, poll, commands, rtc } = parts;
+        let Parts { config, env, directory, ports, rng, poll, commands, rtc, ice_tcp } = parts;
         Self {
             config,
             env,
@@ -103,6 +106,7 @@ impl Worker {
             poll,
             commands,
             rtc,
+            ice_tcp,
             demux: Demux::default(),
             rooms: HashMap::new(),
             names: HashMap::new(),
@@ -159,10 +163,11 @@ impl Worker {
     fn turn(&mut self, ready: &[Token]) {
         let now = Now::take();
         for token in ready {
-            if token.0 < PHONES {
-                self.read_rtc(now, *token);
-            } else {
-                self.read_phone(now, *token);
+            match token.0 {
+                ..LISTENERS => self.read_rtc(now, *token),
+                LISTENERS..PHONES => self.accept(now, *token),
+                PHONES..CONNECTIONS => self.read_phone(now, *token),
+                CONNECTIONS.. => self.read_ice_tcp(now, *token),
             }
         }
         for _ in 0..COMMANDS_AT_ONCE {
@@ -210,6 +215,37 @@ impl Worker {
         }
     }
 
+    /// Somebody connects for ICE over TCP.
+    fn accept(&mut self, now: Now, listener: Token) {
+        for token in self.ice_tcp.accept(now.at, listener) {
+            self.read_ice_tcp(now, token);
+        }
+    }
+
+    fn read_ice_tcp(&mut self, now: Now, token: Token) {
+        let mut buffer = [0; DATAGRAM];
+        for _ in 0..READ_AT_ONCE {
+            let Some(frame) = self.ice_tcp.receive(token, &mut buffer) else { return };
+            let Frame { length, from, to, .. } = frame;
+            let packet = Receive { proto: room::Protocol::Tcp, src: from, dst: to, data: &buffer[..length] };
+            let Some((room, peer)) = frame.peer.or_else(|| self.introduced(now, token, &packet)) else {
+                return self.ice_tcp.close(token);
+            };
+            self.with_room(room, |slot| slot.room.handle_packet(now.at, peer, packet));
+        }
+        self.unread.push(token);
+    }
+
+    /// Whose a connection is by its first packet, which has to prove it.
+    fn introduced(&mut self, now: Now, token: Token, packet: &Receive<'_>) -> Option<Peer> {
+        let (room, id) = self.demux.named(packet.data)?;
+        let proven = self.with_room(room, |slot| slot.room.accepts_packet(now.at, id, packet));
+        (proven == Some(true)).then(|| {
+            self.ice_tcp.belongs(token, (room, id));
+            (room, id)
+        })
+    }
+
     fn read_phone(&mut self, now: Now, token: Token) {
         let (base, rtcp) = (Token(token.0 & !1), token.0 & 1 == 1);
         let Some(PhoneAt { room, participant }) = self.phones.get(&base).copied() else { return };
@@ -231,6 +267,7 @@ impl Worker {
         for key in keys {
             self.with_room(key, |slot| slot.sweep(now));
         }
+        self.ice_tcp.sweep(now.at, |peer| self.demux.knows(peer));
     }
 
     /// Lets every touched room say what it wants done, and when it wants to be called next.
@@ -243,7 +280,7 @@ impl Worker {
     pub(super) fn drain_room(&mut self, now: Now, key: RoomKey) {
         let Some(slot) = self.rooms.get_mut(&key) else { return };
         let drain = AssertUnwindSafe(|| {
-            let drained = slot.drain(now, &self.rtc, &mut self.demux);
+            let drained = slot.drain(now, &self.rtc, &mut self.ice_tcp, &mut self.demux);
             (drained, slot.next_timeout())
         });
         match catch_unwind(drain) {

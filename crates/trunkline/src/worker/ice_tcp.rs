@@ -1,0 +1,381 @@
+//! The worker's WebRTC connections over TCP (RFC 6544, passive candidates; framing of RFC 4571), for clients whose networks
+//! let no UDP through.
+//!
+//! A connection says whose it is with its first frame, a STUN request that names our ICE user fragment, and proves it; one that
+//! does not do so soon is closed, as is one whose peer is gone. Every connection's memory is bounded: a client that does not read loses
+//! packets, as it would over UDP.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+
+use super::config::{RtcAddress, WorkersConfig};
+use super::demux::Peer;
+use super::error::StartError;
+
+/// The first listener's token; above those of the UDP sockets, below those of phones.
+pub(super) const LISTENERS: usize = 512;
+/// The first connection's token; above those of all phones there will ever be.
+pub(super) const CONNECTIONS: usize = usize::MAX / 2;
+/// Connections of one worker.
+const MAX_CONNECTIONS: usize = 1024;
+/// How long a connection may keep to itself whose it is.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+/// The longest frame that is taken; media stays below an Ethernet frame.
+const MAX_FRAME: usize = 2_048;
+/// The length in front of a frame.
+const HEADER: usize = 2;
+/// What a client that reads slowly is owed at most; what would come on top is lost.
+const MAX_OWED: usize = 256 * 1024;
+
+/// Who listens, and who is connected.
+#[derive(Debug, Default)]
+pub(super) struct IceTcp {
+    /// The worker's event loop; there from [`IceTcp::register`] on.
+    registry: Option<Registry>,
+    listeners: Vec<Listener>,
+    connections: HashMap<Token, Connection>,
+    by_remote: HashMap<SocketAddr, Token>,
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Listener {
+    socket: TcpListener,
+    /// What clients are told, and what the room knows as the destination.
+    announced: SocketAddr,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    remote: SocketAddr,
+    local: SocketAddr,
+    peer: Option<Peer>,
+    since: Instant,
+    /// What has been read, from the next frame on.
+    inbox: Vec<u8>,
+    /// What is still to be written.
+    outbox: Vec<u8>,
+    /// The event loop tells when it can be written to.
+    waits_to_write: bool,
+}
+
+/// A frame that came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) length: usize,
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+    /// Whose the connection is, once it has said and proven it.
+    pub(super) peer: Option<Peer>,
+}
+
+impl IceTcp {
+    /// Listens on the first port of the configured range that is free on every address; with several workers each gets
+    /// its own. Without a range there is nothing to do.
+    pub(super) fn bind(config: &WorkersConfig, taken: &mut Vec<u16>) -> Result<Self, StartError> {
+        let Some(ports) = config.rtc_tcp_ports.clone() else { return Ok(Self::default()) };
+        let mut refused = None;
+        for port in ports {
+            if taken.contains(&port) {
+                continue;
+            }
+            let listeners = config.rtc_addresses.iter().map(|address| Listener::bind(address, port));
+            match listeners.collect::<Result<Vec<_>, _>>() {
+                Ok(listeners) => {
+                    taken.push(port);
+                    return Ok(Self { listeners, ..Self::default() });
+                }
+                Err(error) => {
+                    refused.get_or_insert(error);
+                }
+            }
+        }
+        Err(refused.unwrap_or(StartError::TcpPorts))
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry) -> io::Result<()> {
+        self.registry = Some(registry.try_clone()?);
+        for (index, listener) in self.listeners.iter_mut().enumerate() {
+            registry.register(&mut listener.socket, Token(LISTENERS + index), Interest::READABLE)?;
+        }
+        Ok(())
+    }
+
+    /// The candidates' addresses.
+    pub(super) fn candidates(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|listener| listener.announced).collect()
+    }
+
+    /// Takes in everybody who knocks at a listener. Their tokens are to be read at once.
+    pub(super) fn accept(&mut self, now: Instant, listener: Token) -> Vec<Token> {
+        let Some(Listener { socket, announced }) = self.listeners.get(listener.0 - LISTENERS) else {
+            return Vec::new();
+        };
+        let local = *announced;
+        let accepted: Vec<_> = std::iter::from_fn(|| socket.accept().ok()).take(MAX_CONNECTIONS).collect();
+        accepted.into_iter().filter_map(|(stream, remote)| self.admit(now, stream, remote, local)).collect()
+    }
+
+    fn admit(
+        &mut self,
+        now: Instant,
+        mut stream: TcpStream,
+        remote: SocketAddr,
+        local: SocketAddr,
+    ) -> Option<Token> {
+        if self.connections.len() >= MAX_CONNECTIONS {
+            return None;
+        }
+        // Media does not wait to fill a segment.
+        let _ = stream.set_nodelay(true);
+        let token = Token(CONNECTIONS + self.next);
+        self.next += 1;
+        self.registry.as_ref()?.register(&mut stream, token, Interest::READABLE).ok()?;
+        let (inbox, outbox) = (Vec::new(), Vec::new());
+        let connection = Connection {
+            stream,
+            remote,
+            local,
+            peer: None,
+            since: now,
+            inbox,
+            outbox,
+            waits_to_write: false,
+        };
+        self.connections.insert(token, connection);
+        self.by_remote.insert(remote, token);
+        Some(token)
+    }
+
+    /// The next frame of a connection that can be read or written to; `None`: no more for now. A connection that ended, or
+    /// says nothing that makes sense, is gone after it.
+    pub(super) fn receive(&mut self, token: Token, buffer: &mut [u8; MAX_FRAME]) -> Option<Frame> {
+        let registry = self.registry.as_ref()?;
+        let connection = self.connections.get_mut(&token)?;
+        match connection.advance(token, registry, buffer) {
+            Ok(frame) => frame,
+            Err(_) => {
+                self.close(token);
+                None
+            }
+        }
+    }
+
+    /// Sends a packet on the connection with this remote address.
+    pub(super) fn send(&mut self, to: SocketAddr, packet: &[u8]) {
+        let (Some(token), Some(registry)) = (self.by_remote.get(&to).copied(), &self.registry) else {
+            return;
+        };
+        let sent =
+            self.connections.get_mut(&token).map(|connection| connection.send(packet, token, registry));
+        if sent.is_some_and(|sent| sent.is_err()) {
+            self.close(token);
+        }
+    }
+
+    /// Closes the connections of peers that are gone, and those that never said whose they are.
+    pub(super) fn sweep(&mut self, now: Instant, is_there: impl Fn(&Peer) -> bool) {
+        let over = |connection: &Connection| match &connection.peer {
+            Some(peer) => !is_there(peer),
+            None => now >= connection.since + INTRODUCTION,
+        };
+        let over: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| over(connection))
+            .map(|(token, _)| *token)
+            .collect();
+        over.into_iter().for_each(|token| self.close(token));
+    }
+
+    /// The connection is this peer's.
+    pub(super) fn belongs(&mut self, token: Token, peer: Peer) {
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.peer = Some(peer);
+        }
+    }
+
+    /// A peer has another name since its participant was moved: its connections stay its own.
+    pub(super) fn rename(&mut self, old: Peer, new: Peer) {
+        for connection in self.connections.values_mut().filter(|connection| connection.peer == Some(old)) {
+            connection.peer = Some(new);
+        }
+    }
+
+    pub(super) fn close(&mut self, token: Token) {
+        if let Some(connection) = self.connections.remove(&token)
+            && self.by_remote.get(&connection.remote) == Some(&token)
+        {
+            self.by_remote.remove(&connection.remote);
+        }
+    }
+}
+
+impl Listener {
+    fn bind(address: &RtcAddress, port: u16) -> Result<Self, StartError> {
+        let wanted = SocketAddr::new(address.bind, port);
+        let socket =
+            TcpListener::bind(wanted).map_err(|source| StartError::TcpPort { address: wanted, source })?;
+        Ok(Self { socket, announced: SocketAddr::new(address.announced, port) })
+    }
+}
+
+impl Connection {
+    fn advance(
+        &mut self,
+        token: Token,
+        registry: &Registry,
+        buffer: &mut [u8; MAX_FRAME],
+    ) -> io::Result<Option<Frame>> {
+        self.flush(token, registry)?;
+        loop {
+            if let Some(length) = self.take_frame(buffer)? {
+                return Ok(Some(Frame { length, from: self.remote, to: self.local, peer: self.peer }));
+            }
+            if !self.read()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Moves the first frame of the inbox into the buffer, if it is there as a whole.
+    fn take_frame(&mut self, buffer: &mut [u8; MAX_FRAME]) -> io::Result<Option<usize>> {
+        let Some((header, rest)) = self.inbox.split_first_chunk::<HEADER>() else { return Ok(None) };
+        let length = usize::from(u16::from_be_bytes(*header));
+        let Some(room) = buffer.get_mut(..length) else { return Err(io::ErrorKind::InvalidData.into()) };
+        let Some(frame) = rest.get(..length) else { return Ok(None) };
+        room.copy_from_slice(frame);
+        self.inbox.drain(..HEADER + length);
+        Ok(Some(length))
+    }
+
+    /// Reads what is there; false when there is nothing more for now.
+    fn read(&mut self) -> io::Result<bool> {
+        let mut bytes = [0; MAX_FRAME];
+        loop {
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    self.inbox.extend_from_slice(&bytes[..length]);
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn send(&mut self, packet: &[u8], token: Token, registry: &Registry) -> io::Result<()> {
+        let Ok(length) = u16::try_from(packet.len()) else { return Ok(()) };
+        if self.outbox.len() + HEADER + packet.len() > MAX_OWED {
+            return Ok(());
+        }
+        self.outbox.extend_from_slice(&length.to_be_bytes());
+        self.outbox.extend_from_slice(packet);
+        if self.waits_to_write { Ok(()) } else { self.flush(token, registry) }
+    }
+
+    /// Writes what is owed, and has the event loop tell when more can be written.
+    fn flush(&mut self, token: Token, registry: &Registry) -> io::Result<()> {
+        let mut written = 0;
+        while written < self.outbox.len() {
+            match self.stream.write(&self.outbox[written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => written += length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.outbox.drain(..written);
+        let waits = !self.outbox.is_empty();
+        if waits != self.waits_to_write {
+            self.waits_to_write = waits;
+            let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            registry.reregister(&mut self.stream, token, interest)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Events, Poll};
+
+    /// A connection and its other end.
+    fn pair() -> (Poll, Connection, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, remote) = listener.accept().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let poll = Poll::new().unwrap();
+        let mut stream = TcpStream::from_std(ours);
+        poll.registry().register(&mut stream, Token(1), Interest::READABLE).unwrap();
+        let local = listener.local_addr().unwrap();
+        let (inbox, outbox, since) = (Vec::new(), Vec::new(), Instant::now());
+        let connection =
+            Connection { stream, remote, local, peer: None, since, inbox, outbox, waits_to_write: false };
+        (poll, connection, theirs)
+    }
+
+    #[test]
+    fn frames_are_cut_wherever_the_stream_was() {
+        let (_poll, mut connection, _theirs) = pair();
+        let mut buffer = [0; MAX_FRAME];
+        let mut frames = Vec::new();
+        for byte in [0, 3, 1, 2, 3, 0, 0, 0, 1, 9] {
+            connection.inbox.push(byte);
+            while let Some(length) = connection.take_frame(&mut buffer).unwrap() {
+                frames.push(buffer[..length].to_vec());
+            }
+        }
+        assert_eq!(frames, [vec![1, 2, 3], vec![], vec![9]]);
+        connection.inbox.extend([0xff, 0xff]);
+        assert!(connection.take_frame(&mut buffer).is_err(), "no packet is that long");
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_owed_no_more_than_its_share_and_gets_whole_frames() {
+        let (mut poll, mut connection, mut theirs) = pair();
+        let packet = [7; 1200];
+        for _ in 0..10_000 {
+            connection.send(&packet, Token(1), poll.registry()).unwrap();
+        }
+        assert!(connection.waits_to_write && connection.outbox.len() <= MAX_OWED);
+        theirs.set_nonblocking(true).unwrap();
+        let (mut read, mut events) = (Vec::new(), Events::with_capacity(4));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while connection.waits_to_write {
+            assert!(Instant::now() < deadline, "what is owed is written as soon as it is read");
+            let _ = theirs.read_to_end(&mut read);
+            poll.poll(&mut events, Some(Duration::from_millis(10))).unwrap();
+            connection.flush(Token(1), poll.registry()).unwrap();
+        }
+        drop(connection);
+        theirs.set_nonblocking(false).unwrap();
+        theirs.read_to_end(&mut read).unwrap();
+        assert_eq!(read.len() % (HEADER + packet.len()), 0);
+        assert!(read.chunks(HEADER + packet.len()).all(|frame| frame[..HEADER] == [0x04, 0xb0]));
+    }
+
+    #[test]
+    fn connections_end_when_they_keep_silent_or_their_peer_is_gone() {
+        let (_poll, connection, _theirs) = pair();
+        let (since, remote) = (connection.since, connection.remote);
+        let mut tcp = IceTcp::default();
+        tcp.by_remote.insert(remote, Token(1));
+        tcp.connections.insert(Token(1), connection);
+        tcp.sweep(since + INTRODUCTION - Duration::from_millis(1), |_| false);
+        assert_eq!(tcp.connections.len(), 1);
+        tcp.sweep(since + INTRODUCTION, |_| true);
+        assert!(tcp.connections.is_empty() && tcp.by_remote.is_empty());
+    }
+}
