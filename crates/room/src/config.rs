@@ -61,6 +61,8 @@ pub struct Env {
     /// The DTLS certificate all peers share; from [`crate::peer::new_certificate`]; `None`: each
     /// peer makes its own, which takes 1 ms.
     pub certificate: Option<Certificate>,
+    /// Clients to whom only telephones listen are asked for narrowband.
+    pub narrowband: bool,
 }
 
 /// How a client wants its media connection.

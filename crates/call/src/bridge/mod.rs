@@ -11,6 +11,7 @@ mod early;
 mod frames;
 mod io;
 mod keys;
+mod payloads;
 mod splice;
 mod to_phone;
 mod to_room;
@@ -41,6 +42,8 @@ const MAX_LATE: u32 = 5;
 /// How long the room's first words wait for the first packet of a phone that has just answered: until then it is not
 /// known whether, and from where, it can be reached. Less than a talker's playout buffer holds.
 const PROOF: Duration = Duration::from_millis(500);
+/// The clock of a phone that is held: it is sent nothing, only reports and time-outs are seen to.
+const HELD_TICK: Duration = TICK.saturating_mul(12);
 
 /// The audio of one call.
 pub struct Bridge {
@@ -196,6 +199,13 @@ impl Bridge {
         self.next_tick
     }
 
+    /// Whether the next frame would be the same if it were made now: [`Bridge::handle_timeout`] may be called a few
+    /// milliseconds before its time, with that time, so that one wake-up serves the talker's packet and the phone's frame.
+    #[must_use]
+    pub fn may_run_ahead(&self, now: Instant) -> bool {
+        self.open && self.to_phone.has_frame(now)
+    }
+
     /// Sends what is due. `wallclock` is the time of day at `now`, for RTCP.
     pub fn handle_timeout(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) {
         let Some(due) = self.next_tick else { return };
@@ -211,7 +221,7 @@ impl Bridge {
             }
             self.tick_phone(now, wallclock, sink);
         }
-        let next = self.to_phone.after(due);
+        let next = if self.rests() { due + HELD_TICK } else { self.to_phone.after(due) };
         let late = now.saturating_duration_since(next) > TICK * MAX_LATE;
         self.next_tick = Some(if late { now + TICK } else { next });
         self.schedule(now);
@@ -259,6 +269,11 @@ impl Bridge {
         self.hush_until.is_some()
     }
 
+    /// Whether there is no frame to make for now.
+    fn rests(&self) -> bool {
+        self.is_held() && !self.to_phone.is_dialing() && !self.to_room.sounds()
+    }
+
     /// Whether the phone wants to hear nothing.
     fn is_held(&self) -> bool {
         self.leg.negotiated().is_some_and(Negotiated::is_held)
@@ -277,6 +292,10 @@ impl Bridge {
         }
         self.leg.negotiate(negotiated, now);
         self.to_phone.shape(Shape::of(negotiated));
+        if negotiated.is_held() {
+            // Said before the hold, it would be heard after it.
+            self.to_phone.clear();
+        }
     }
 
     fn connect(&mut self, now: Instant, negotiated: &Negotiated) {
@@ -307,11 +326,8 @@ impl Bridge {
     /// The clock runs while there is a frame to make.
     fn schedule(&mut self, now: Instant) {
         let wanted = self.leg.codec().is_some() || self.to_room.sounds();
-        if !wanted {
-            self.next_tick = None;
-        } else if self.next_tick.is_none() {
-            self.next_tick = Some(now);
-        }
+        let latest = now + if self.rests() { HELD_TICK } else { TICK };
+        self.next_tick = wanted.then(|| self.next_tick.map_or(now, |at| at.min(latest)));
     }
 
     fn tick_phone(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) {

@@ -143,6 +143,17 @@ impl ToPhone {
         self.sort_out(|talker| talker.ended && !talker.buffer.has_more());
     }
 
+    /// Forgets everybody: what they said will not be heard any more.
+    pub(super) fn clear(&mut self) {
+        self.sort_out(|_| true);
+    }
+
+    /// Whether somebody talks, and everybody who does has said all of the next frame.
+    pub(super) fn has_frame(&self, now: Instant) -> bool {
+        let mut active = self.talkers.iter().filter(|talker| talker.was_heard(now)).peekable();
+        !self.midway && active.peek().is_some() && active.all(|talker| talker.buffer.has_frame())
+    }
+
     /// Whether somebody has said what the phone has not heard yet.
     pub(super) fn has_more(&self) -> bool {
         self.talkers.iter().any(|talker| talker.buffer.has_more())
@@ -281,6 +292,7 @@ fn codec(codec: room::Codec) -> TalkerCodec {
 
 fn add(all: &mut PlayoutStats, one: &PlayoutStats) {
     all.packets += one.packets;
+    all.narrowband += one.narrowband;
     all.late += one.late;
     all.duplicates += one.duplicates;
     all.unusable += one.unusable;

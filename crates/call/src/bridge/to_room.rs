@@ -4,7 +4,6 @@
 //! and Opus. Only voice isolation and listeners who want the other one make it be decoded, once for all of them. While the
 //! phone rings the dial tone takes the same way. Nobody listens: nothing is done.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use media::codec::AudioCodec;
@@ -20,6 +19,7 @@ use room::{AudioPacket, Codec};
 
 use super::frames::{Frames, Samples, SourcePacket};
 use super::io::{Demand, Sink};
+use super::payloads::Payloads;
 use super::splice::{Place, Splice};
 
 /// The telephone's sample rate.
@@ -53,6 +53,7 @@ pub(super) struct ToRoom {
     encoder: Option<(u32, Box<Encoder>)>,
     /// From wideband to what G.711 and the denoiser take.
     halve: Halve,
+    payloads: Payloads,
     written: u64,
 }
 
@@ -69,6 +70,7 @@ impl ToRoom {
             denoiser: voice_isolation.then(|| Box::new(Denoiser::new())),
             encoder: None,
             halve: Halve::default(),
+            payloads: Payloads::default(),
             written: 0,
         }
     }
@@ -154,8 +156,15 @@ impl ToRoom {
         let marker = packet.marker || place.resumed;
         for (codec, law) in [(Codec::Pcmu, AudioCodec::Pcmu), (Codec::Pcma, AudioCodec::Pcma)] {
             if self.wants(codec) {
-                let payload = in_law(packet.payload, packet.codec, law);
-                self.write(codec, Place { resumed: marker, ..place }, payload, sink);
+                let place = Place { resumed: marker, ..place };
+                match converter(packet.codec, law) {
+                    Some(convert) => {
+                        let mut converted = [0; MAX_PAYLOAD];
+                        let length = convert(packet.payload, &mut converted);
+                        self.write(codec, place, &converted[..length], sink);
+                    }
+                    None => self.write(codec, place, packet.payload, sink),
+                }
             }
         }
     }
@@ -214,11 +223,11 @@ impl ToRoom {
         let mut payload = [0; FRAME];
         if self.demand.pcmu {
             g711::encode_ulaw(pcm, &mut payload);
-            self.write(Codec::Pcmu, place, Arc::from(payload.as_slice()), sink);
+            self.write(Codec::Pcmu, place, &payload, sink);
         }
         if self.demand.pcma {
             g711::encode_alaw(pcm, &mut payload);
-            self.write(Codec::Pcma, place, Arc::from(payload.as_slice()), sink);
+            self.write(Codec::Pcma, place, &payload, sink);
         }
     }
 
@@ -229,7 +238,7 @@ impl ToRoom {
         let Some(encoder) = self.encoder(rate) else { return };
         let mut payload = [0; MAX_PACKET];
         let Ok(length) = encoder.encode(pcm, &mut payload) else { return };
-        self.write(Codec::Opus, place, Arc::from(&payload[..length]), sink);
+        self.write(Codec::Opus, place, &payload[..length], sink);
     }
 
     fn encoder(&mut self, rate: u32) -> Option<&mut Encoder> {
@@ -240,20 +249,22 @@ impl ToRoom {
         self.encoder.as_mut().map(|(_, encoder)| &mut **encoder)
     }
 
-    fn write(&mut self, codec: Codec, place: Place, payload: Arc<[u8]>, sink: &mut impl Sink) {
+    fn write(&mut self, codec: Codec, place: Place, payload: &[u8], sink: &mut impl Sink) {
         self.written += 1;
+        let payload = self.payloads.share(payload);
         let packet = AudioPacket { seq: place.seq, timestamp: place.ticks, marker: place.resumed, payload };
         sink.room_audio(codec, packet);
     }
 }
 
-/// A G.711 payload in the other law, or the same.
-fn in_law(payload: &[u8], from: AudioCodec, to: AudioCodec) -> Arc<[u8]> {
-    let mut converted = [0; MAX_PAYLOAD];
-    let length = match (from, to) {
-        (AudioCodec::Pcma, AudioCodec::Pcmu) => g711::alaw_to_ulaw(payload, &mut converted),
-        (AudioCodec::Pcmu, AudioCodec::Pcma) => g711::ulaw_to_alaw(payload, &mut converted),
-        _ => return Arc::from(payload),
-    };
-    Arc::from(&converted[..length])
+/// Writes a payload in another law; returns its length.
+type Converter = fn(&[u8], &mut [u8]) -> usize;
+
+/// What makes a G.711 payload one of the other law; `None` when it is of that law already.
+fn converter(from: AudioCodec, to: AudioCodec) -> Option<Converter> {
+    match (from, to) {
+        (AudioCodec::Pcma, AudioCodec::Pcmu) => Some(g711::alaw_to_ulaw),
+        (AudioCodec::Pcmu, AudioCodec::Pcma) => Some(g711::ulaw_to_alaw),
+        _ => None,
+    }
 }

@@ -105,6 +105,8 @@ pub enum Pulled {
 pub struct PlayoutStats {
     /// Packets taken in.
     pub packets: u64,
+    /// Of these, the ones of Opus in a telephone's band.
+    pub narrowband: u64,
     /// Packets that came after their time.
     pub late: u64,
     /// Packets that came twice.

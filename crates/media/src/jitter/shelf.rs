@@ -1,7 +1,13 @@
-//! Packets that wait for their turn: a ring by sequence number that reuses its memory.
+//! Packets that wait for their turn: a ring by sequence number, and a few payloads whose memory is used in turn.
 
 /// Packets that can wait: a second and a quarter of 10 ms ones.
 pub(super) const SLOTS: usize = 128;
+
+/// Payloads whose memory is kept: what waits of a talker on a steady network.
+const SPARE: usize = 8;
+
+/// What most packets fit into, in bytes: 20 ms of G.711, or of Opus at 64 kbit/s and more.
+const USUAL: usize = 256;
 
 /// A packet and where it belongs. Times are in microseconds since the buffer began, places in samples at 8 kHz.
 #[derive(Debug, Default)]
@@ -17,13 +23,16 @@ pub(super) struct Packet {
 #[derive(Debug)]
 pub(super) struct Shelf {
     slots: Vec<Packet>,
+    /// Memory of payloads that were played, for those that come.
+    spare: Vec<Vec<u8>>,
     waiting: usize,
     samples: usize,
 }
 
 impl Shelf {
     pub(super) fn new() -> Self {
-        Self { slots: std::iter::repeat_with(Packet::default).take(SLOTS).collect(), waiting: 0, samples: 0 }
+        let slots = std::iter::repeat_with(Packet::default).take(SLOTS).collect();
+        Self { slots, spare: Vec::with_capacity(SPARE), waiting: 0, samples: 0 }
     }
 
     /// Puts a packet away. The ring holds [`SLOTS`] consecutive numbers: what is in the way is older and goes.
@@ -35,6 +44,9 @@ impl Shelf {
             self.waiting += 1;
         }
         self.samples += samples;
+        if slot.payload.capacity() == 0 {
+            slot.payload = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(USUAL));
+        }
         slot.payload.clear();
         slot.payload.extend_from_slice(payload);
         (slot.seq, slot.at, slot.arrived, slot.samples, slot.present) = (seq, at, arrived, samples, true);
@@ -59,6 +71,11 @@ impl Shelf {
             slot.present = false;
             self.waiting -= 1;
             self.samples -= slot.samples;
+            // A burst's memory is let go of.
+            let payload = std::mem::take(&mut slot.payload);
+            if self.spare.len() < SPARE {
+                self.spare.push(payload);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What happens by the clock.
 
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use livekit_protocol as proto;
@@ -23,8 +24,10 @@ impl Room {
 
     /// Time has passed; to be called at [`Room::next_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
-        for id in self.everybody() {
+        let mut after = None;
+        while let Some(id) = self.next_due(now, after) {
             self.client_timeout(now, id);
+            after = Some(id);
         }
         self.update_speakers(now);
         self.tick(now);
@@ -34,6 +37,13 @@ impl Room {
             self.empty_due = None;
             self.close(now, Why::RoomClosed);
         }
+    }
+
+    /// The first client after this one that wants to be looked at.
+    fn next_due(&self, now: Instant, after: Option<ParticipantId>) -> Option<ParticipantId> {
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let due = |participant: &Participant| participant.remote().is_some_and(|r| r.next_timeout() <= now);
+        self.participants.range(range).find(|(_, participant)| due(participant)).map(|(id, _)| *id)
     }
 
     fn client_timeout(&mut self, now: Instant, id: ParticipantId) {

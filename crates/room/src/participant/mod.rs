@@ -62,6 +62,8 @@ pub(crate) struct Local {
     pub(crate) unwanted: BTreeSet<TrackSid>,
     /// What it publishes, whenever it may.
     pub(crate) publishes: Option<LocalTrack>,
+    /// Hears more than a telephone carries.
+    pub(crate) wide: bool,
     /// The demand it was told last: PCMU, PCMA, Opus.
     pub(crate) demand: [bool; 3],
 }

@@ -44,10 +44,19 @@ struct Publishing {
     dtx: bool,
     stereo: bool,
     red: bool,
+    narrow: Narrow,
     /// The payload types it offers, its first choice first.
     payload_types: Vec<u8>,
     /// The layers it offers.
     rids: Vec<Rid>,
+}
+
+/// Whether the client is asked for a telephone's band.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Narrow {
+    wanted: bool,
+    /// The last answer said so.
+    told: bool,
 }
 
 /// Most sections go one way all their life; pion publishes on those that it receives on.
@@ -162,6 +171,9 @@ impl Sections {
                 section.codecs = agreed.codecs;
                 section.red = agreed.red;
                 section.formats = agreed.formats;
+                if let Some(publishing) = &mut section.up {
+                    publishing.narrow.told = publishing.narrow.wanted;
+                }
             }
         }
     }
@@ -247,6 +259,14 @@ impl Sections {
         }
     }
 
+    /// What a client publishes is heard in a telephone's band only, or no longer. Returns it if the client must be told.
+    pub(crate) fn want_narrow(&mut self, mid: Mid, narrow: bool) -> Option<bool> {
+        let publishing = self.get_mut(mid)?.up.as_mut()?;
+        let news = publishing.narrow.wanted != narrow;
+        publishing.narrow.wanted = narrow;
+        (news && publishing.narrow.told != narrow).then_some(narrow)
+    }
+
     /// Every section that carries a track to the client, for `mid_to_track_id`.
     pub(crate) fn track_map(&self) -> HashMap<String, String> {
         let carried = self.all.iter().filter_map(|section| match &section.down {
@@ -265,6 +285,7 @@ impl Sections {
             dtx: publishing.dtx,
             stereo: publishing.stereo,
             red: publishing.red,
+            narrow: publishing.narrow.wanted,
             order: publishing.payload_types.clone(),
         });
         let send = match &section.down {
@@ -359,7 +380,9 @@ impl Section {
         }
         let ended = publishing.track.take();
         let kept = std::mem::take(publishing);
-        *publishing = Publishing { open, cid, track: None, dtx: true, stereo: false, red: true, ..kept };
+        let narrow = Narrow::default();
+        *publishing =
+            Publishing { open, cid, track: None, dtx: true, stereo: false, red: true, narrow, ..kept };
         ended
     }
 

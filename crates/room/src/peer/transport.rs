@@ -21,7 +21,8 @@ pub(crate) enum Role {
 /// A client's peer connections.
 pub(crate) struct Transport {
     publisher: Peer,
-    subscriber: Option<Peer>,
+    /// Boxed: a peer takes 10 KB, and most clients have but one.
+    subscriber: Option<Box<Peer>>,
     /// The client counts as connected, and gets its data, with this one.
     primary: Role,
 }
@@ -36,7 +37,7 @@ impl Transport {
     pub(crate) fn dual(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant, subscribes: bool) -> Self {
         Self {
             publisher: Peer::new(env, crypto, now),
-            subscriber: Some(Peer::offering(env, crypto, now, subscribes)),
+            subscriber: Some(Box::new(Peer::offering(env, crypto, now, subscribes))),
             primary: if subscribes { Role::Subscriber } else { Role::Publisher },
         }
     }
@@ -48,7 +49,10 @@ impl Transport {
 
     /// The connection the client receives tracks on.
     pub(crate) fn subscriber(&mut self) -> &mut Peer {
-        self.subscriber.as_mut().unwrap_or(&mut self.publisher)
+        match &mut self.subscriber {
+            Some(subscriber) => subscriber,
+            None => &mut self.publisher,
+        }
     }
 
     /// The connection the client receives data on.
@@ -78,7 +82,7 @@ impl Transport {
 
     /// When one of them wants its timeout.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let subscriber = self.subscriber.as_ref().and_then(Peer::due);
+        let subscriber = self.subscriber.as_ref().and_then(|peer| peer.due());
         [self.publisher.due(), subscriber].into_iter().flatten().min()
     }
 }

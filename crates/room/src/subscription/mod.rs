@@ -3,6 +3,7 @@
 //! With one peer connection a client must offer the sections it receives on: a subscription waits until an offer
 //! has a free one, and `media_sections_requirement` asks for such an offer. With two, we offer them.
 
+mod bandwidth;
 mod offering;
 mod pace;
 mod place;
@@ -110,7 +111,9 @@ impl Room {
             Link::Local(_) if published.kind() == Kind::Video => {}
             Link::Local(local) => {
                 let has = published.listeners.contains(&subscriber);
-                self.set_listening(subscriber, publisher, track, has, local.wants(track) && may);
+                if has != (local.wants(track) && may) {
+                    self.set_listening(now, subscriber, publisher, track, !has);
+                }
             }
             Link::Remote(remote) => {
                 match (remote.subscriptions.contains_key(track), remote.wishes_for(track) && may) {
@@ -124,15 +127,12 @@ impl Room {
 
     fn set_listening(
         &mut self,
+        now: Instant,
         to: ParticipantId,
         from: ParticipantId,
         track: &TrackSid,
-        has: bool,
         wanted: bool,
     ) {
-        if has == wanted {
-            return;
-        }
         let Some(publisher) = self.participants.get_mut(&from) else { return };
         let identity = publisher.identity.clone();
         let Some(published) = publisher.track_mut(track.as_str()) else { return };
@@ -149,6 +149,7 @@ impl Room {
             self.tell_subscribed(from, &sid);
         }
         self.update_demand(from);
+        self.update_bandwidth(now, from);
     }
 
     fn subscribe(&mut self, now: Instant, to: ParticipantId, publisher: ParticipantId, track: &TrackSid) {
@@ -164,6 +165,7 @@ impl Room {
         remote.subscriptions.insert(track.clone(), subscription);
         remote.negotiation.added(now);
         self.tell_allowed(to, publisher, track, true);
+        self.update_bandwidth(now, publisher);
     }
 
     /// Ends a client's subscription: its section is free again.
@@ -178,6 +180,7 @@ impl Room {
         if let Some(published) = publisher.track_mut(track.as_str()) {
             published.drop_downlink(to);
             self.update_demand(subscription.publisher);
+            self.update_bandwidth(now, subscription.publisher);
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) struct Pace {
     /// Rounds may begin: the connection has been negotiated once.
     open: bool,
     due: Option<Instant>,
-    /// Sections were freed that the last round did not show.
+    /// Sections were freed, or something else changed, that the last round did not show.
     freed: bool,
     last: Option<Instant>,
 }
@@ -24,6 +24,12 @@ impl Pace {
     pub(super) fn added(&mut self, now: Instant) {
         let busy = self.last.is_some_and(|last| now < last + DEBOUNCE_BUSY);
         self.arm(now + if busy { DEBOUNCE_BUSY } else { DEBOUNCE });
+    }
+
+    /// A description has to change that somebody waits for.
+    pub(super) fn changed(&mut self, now: Instant) {
+        self.freed = true;
+        self.added(now);
     }
 
     /// A section was freed.

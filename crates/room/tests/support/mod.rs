@@ -69,7 +69,23 @@ impl World {
         Self::with(RoomConfig { name: "r".into(), ..Default::default() })
     }
 
+    /// A room that asks publishers to whom only phones listen for narrowband.
+    pub(crate) fn narrowband() -> Self {
+        Self::of(RoomConfig { name: "r".into(), ..Default::default() }, true)
+    }
+
     pub(crate) fn with(config: RoomConfig) -> Self {
+        Self::of(config, false)
+    }
+
+    fn of(config: RoomConfig, narrowband: bool) -> Self {
+        let env = Env {
+            narrowband,
+            node_id: "ND_test".into(),
+            version: "1.13.5".into(),
+            candidates: vec![SERVER.parse().unwrap()],
+            ..Default::default()
+        };
         let now = Instant::now();
         let room = Room::new(config, env(), 7, now, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         Self {

@@ -4,6 +4,7 @@
 //! What a call does is decided by [`call::Call`]; here it is carried out and told to metrics, log and store. A call is known
 //! to the store before its INVITE leaves.
 
+mod admission;
 mod dial;
 mod guard;
 mod recovery;
@@ -23,6 +24,7 @@ pub(crate) use trunks::{TrunkSettings, Trunks};
 use crate::metrics::{Bound, Metrics, Refused};
 use crate::store::Store;
 use crate::worker::Workers;
+use admission::Admission;
 
 /// How long the ends of all calls may take once the server stops.
 const HANGUP_LIMIT: Duration = Duration::from_millis(3_500);
@@ -48,10 +50,13 @@ pub(crate) struct Parts {
     pub(crate) max_active: u32,
     /// What is different for some trunks.
     pub(crate) trunks: Trunks,
+    /// The share of the processors in use beyond which calls are refused.
+    pub(crate) max_cpu_utilization: f64,
 }
 
 struct Inner {
     parts: Parts,
+    admission: Admission,
     /// How many there are.
     active: watch::Sender<usize>,
     refused: Refused,
@@ -76,8 +81,9 @@ pub(crate) struct Calls(Arc<Inner>);
 impl Calls {
     pub(crate) fn new(parts: Parts) -> Self {
         parts.metrics.available(true);
+        let admission = Admission::new(parts.max_cpu_utilization);
         let (active, stage) = (watch::Sender::new(0), watch::Sender::new(Stage::Open));
-        Self(Arc::new(Inner { parts, active, refused: Refused::default(), stage }))
+        Self(Arc::new(Inner { parts, admission, active, refused: Refused::default(), stage }))
     }
 
     /// Places a call. Returns once the participant is in its room or, when the plan says so, once the phone has answered and
@@ -90,7 +96,7 @@ impl Calls {
         mut plan: Plan,
         request: Request,
     ) -> Result<proto::SipParticipantInfo, CallError> {
-        let counted = self.admit()?;
+        let counted = self.admit(&plan.room_name)?;
         plan.early_media = self.0.parts.trunks.of(&plan.trunk_id, &plan.dial.next_hop.host).early_media;
         if let Some(id) = &request.request_id {
             tracing::debug!(call = %plan.call_id, request = %id, "a call is placed");
@@ -141,15 +147,19 @@ impl Calls {
 
     /// Takes a place for a call. The place comes first and then the look at the stage: whoever waits for the last call to
     /// end either refuses this one or waits for it too.
-    fn admit(&self) -> Result<Counted, CallError> {
+    fn admit(&self, room: &str) -> Result<Counted, CallError> {
         let place = Counted::new(self.0.clone());
         if !self.are_taken() {
             return Err(CallError::new(ErrorCode::Unavailable, "service shutting down"));
         }
-        place.ok_or_else(|| {
+        let refused = |error| {
             self.0.refused.count();
-            CallError::new(ErrorCode::ResourceExhausted, "sip.max_active_calls is reached")
-        })
+            error
+        };
+        let full = || CallError::new(ErrorCode::ResourceExhausted, "sip.max_active_calls is reached");
+        let place = place.ok_or_else(full).map_err(refused)?;
+        self.0.admission.check(self.0.parts.workers.utilization(room)).map_err(refused)?;
+        Ok(place)
     }
 }
 

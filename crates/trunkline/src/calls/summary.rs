@@ -45,6 +45,8 @@ pub(super) fn log(summary: &Summary) {
         rtpRemoteJitterMs = leg.remote_jitter_ms,
         rtpDropped = leg.dropped.total(),
         toRoom = summary.media.to_room,
+        fromRoom = summary.media.playout.packets,
+        fromRoomNarrowband = summary.media.playout.narrowband,
         concealed = summary.media.playout.concealed,
         "call ended"
     );

@@ -23,7 +23,8 @@ async fn calls(max_active: u32) -> (Calls, TempDir) {
     let store = Store::open(directory.path(), None).unwrap();
     let metrics = Metrics::new("NE_test").unwrap();
     let trunks = Trunks::default();
-    (Calls::new(Parts { workers, stack, store, metrics, max_active, trunks }), directory)
+    let max_cpu_utilization = 1.0;
+    (Calls::new(Parts { workers, stack, store, metrics, max_active, trunks, max_cpu_utilization }), directory)
 }
 
 fn plan() -> Plan {
@@ -57,7 +58,7 @@ async fn a_call_whose_task_panics_is_counted_and_struck_off() {
         tokio::task::yield_now().await;
         panic!("a bug in a call");
     });
-    guard::run(calls.admit().unwrap(), guard::Names::of(&plan), task).await;
+    guard::run(calls.admit("room").unwrap(), guard::Names::of(&plan), task).await;
     assert!(answer.await.is_err(), "the caller does not wait any longer");
     assert!(parts.store.open_calls().await.unwrap().is_empty());
     assert_eq!(calls.active(), 0);
@@ -68,18 +69,18 @@ async fn a_call_whose_task_panics_is_counted_and_struck_off() {
 #[tokio::test]
 async fn as_many_calls_are_taken_as_may_be_at_once() {
     let (calls, _directory) = calls(2).await;
-    let first = calls.admit().unwrap();
-    let _second = calls.admit().unwrap();
-    assert_eq!(calls.admit().err().unwrap().code, ErrorCode::ResourceExhausted);
+    let first = calls.admit("room").unwrap();
+    let _second = calls.admit("room").unwrap();
+    assert_eq!(calls.admit("room").err().unwrap().code, ErrorCode::ResourceExhausted);
     assert_eq!(calls.active(), 2, "a refused call does not count");
     drop(first);
-    let _third = calls.admit().unwrap();
+    let _third = calls.admit("room").unwrap();
 }
 
 #[tokio::test]
 async fn a_server_that_stops_refuses_calls_and_waits_for_none_of_them() {
     let (calls, _directory) = calls(0).await;
     calls.drain(Duration::ZERO).await;
-    assert_eq!(calls.admit().err().unwrap().code, ErrorCode::Unavailable);
+    assert_eq!(calls.admit("room").err().unwrap().code, ErrorCode::Unavailable);
     assert_eq!(calls.active(), 0);
 }

@@ -104,6 +104,8 @@ pub(crate) struct Rtc {
     pub(crate) stun_servers: Vec<String>,
     /// Passed on to clients.
     pub(crate) turn_servers: Vec<TurnServer>,
+    /// Publishers to whom only phones listen are asked for narrowband.
+    pub(crate) narrowband_for_phones: bool,
 }
 
 /// One of `rtc.turn_servers`. The `Debug` form shows no credential.
@@ -166,6 +168,8 @@ pub(crate) struct Sip {
     pub(crate) codecs: BTreeMap<String, bool>,
     /// More calls at once are refused; 0 is no limit.
     pub(crate) max_active_calls: u32,
+    /// Calls are refused beyond this share of the processors, 0 to 1; 1 is no limit.
+    pub(crate) max_cpu_utilization: f64,
 }
 
 /// `room`.
@@ -241,6 +245,7 @@ impl Default for Rtc {
             use_external_ip: false,
             stun_servers: vec!["stun.l.google.com:19302".to_owned()],
             turn_servers: Vec::new(),
+            narrowband_for_phones: false,
         }
     }
 }
@@ -268,6 +273,7 @@ impl Default for Sip {
             tls: SipTls::default(),
             trunks: Vec::new(),
             max_active_calls: 0,
+            max_cpu_utilization: 0.9,
         }
     }
 }

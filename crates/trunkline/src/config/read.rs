@@ -84,6 +84,7 @@ fn rtc(mut section: Section<'_>, rtc: &mut Rtc) {
     section.optional_ports("tcp_port", &mut rtc.tcp_port);
     section.optional_address("node_ip", &mut rtc.node_ip);
     section.boolean("use_external_ip", &mut rtc.use_external_ip);
+    section.boolean("narrowband_for_phones", &mut rtc.narrowband_for_phones);
     if let Some(list) = section.list("stun_servers") {
         rtc.stun_servers =
             list.iter().filter_map(|(path, value)| stun_server(&section, path, value)).collect();
@@ -151,6 +152,7 @@ fn sip(mut section: Section<'_>, sip: &mut Sip) {
     tls::read(section.section("tls"), &mut sip.tls);
     sip.trunks = trunks::read(&mut section);
     section.count("max_active_calls", &mut sip.max_active_calls);
+    section.share("max_cpu_utilization", &mut sip.max_cpu_utilization);
     codecs(&mut section, sip);
     check_sip(&section, sip);
     section.finish();

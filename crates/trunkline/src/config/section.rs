@@ -165,6 +165,14 @@ impl<'n> Section<'n> {
         set(target, count);
     }
 
+    /// A part of a whole.
+    pub(super) fn share(&mut self, key: &str, target: &mut f64) {
+        let share = self.read(key, "a number above 0, up to 1", |value| {
+            value.as_f64().filter(|share| *share > 0.0 && *share <= 1.0)
+        });
+        set(target, share);
+    }
+
     pub(super) fn size(&mut self, key: &str, target: &mut usize) {
         let size = self.read(key, "a number of bytes, 1 or more", |value| {
             usize::try_from(value.as_u64()?).ok().filter(|size| *size > 0)

@@ -91,6 +91,7 @@ impl Server {
             metrics: metrics.clone(),
             max_active: config.sip.max_active_calls,
             trunks: trunks::trunks(&config.sip)?,
+            max_cpu_utilization: config.sip.max_cpu_utilization,
         });
         calls.end_lost().await.context("cannot read the store's open calls")?;
         let phone = match phone {

@@ -68,6 +68,7 @@ pub(super) fn workers(
         room_departure_timeout: config.room.departure_timeout,
         room_max_participants: config.room.max_participants,
         certificate,
+        narrowband_for_phones: config.rtc.narrowband_for_phones,
         seed: rand::rng().random(),
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct WorkersConfig {
     pub(crate) room_max_participants: u32,
     /// The DTLS certificate of all peers; `None`: each peer makes its own, which takes longer than the rest of a join.
     pub(crate) certificate: Option<room::peer::Certificate>,
+    /// Publishers to whom only phones listen are asked for narrowband.
+    pub(crate) narrowband_for_phones: bool,
     /// Seed of all randomness of the workers.
     pub(crate) seed: u64,
 }
@@ -77,6 +79,7 @@ impl WorkersConfig {
             room_departure_timeout: Duration::from_secs(20),
             room_max_participants: 0,
             certificate: None,
+            narrowband_for_phones: false,
             seed: rand::random(),
         }
     }

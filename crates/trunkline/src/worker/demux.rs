@@ -29,8 +29,10 @@ pub(super) enum Found {
     Nobody,
 }
 
-#[derive(Debug, Default)]
+/// What one peer goes by.
+#[derive(Debug)]
 struct Names {
+    of: PeerId,
     fragments: Vec<String>,
     addresses: Vec<SocketAddr>,
 }
@@ -40,34 +42,31 @@ struct Names {
 pub(super) struct Demux {
     by_address: HashMap<SocketAddr, Peer>,
     by_fragment: HashMap<String, Peer>,
-    names: HashMap<Peer, Names>,
+    /// By room, so that the end of one costs nothing for the others.
+    names: HashMap<RoomKey, Vec<Names>>,
 }
 
 impl Demux {
     /// The peer answers to this user fragment.
     pub(super) fn add(&mut self, peer: Peer, fragment: String) {
-        let fragments = &mut self.names.entry(peer).or_default().fragments;
+        let fragments = &mut self.names(peer).fragments;
         if fragments.contains(&fragment) {
             return;
         }
         fragments.push(fragment.clone());
-        if fragments.len() > MAX_FRAGMENTS {
-            self.by_fragment.remove(&fragments.remove(0));
+        let oldest = (fragments.len() > MAX_FRAGMENTS).then(|| fragments.remove(0));
+        if let Some(oldest) = oldest {
+            self.by_fragment.remove(&oldest);
         }
         self.by_fragment.insert(fragment, peer);
     }
 
     /// The peer is gone.
-    pub(super) fn remove(&mut self, peer: Peer) {
-        let Some(names) = self.names.remove(&peer) else { return };
-        for fragment in names.fragments {
-            self.by_fragment.remove(&fragment);
-        }
-        for address in names.addresses {
-            // The address may be another peer's by now.
-            if self.by_address.get(&address) == Some(&peer) {
-                self.by_address.remove(&address);
-            }
+    pub(super) fn remove(&mut self, (room, peer): Peer) {
+        let Some(names) = self.names.get_mut(&room) else { return };
+        if let Some(at) = names.iter().position(|names| names.of == peer) {
+            let names = names.swap_remove(at);
+            self.forget(room, names);
         }
     }
 
@@ -95,9 +94,8 @@ impl Demux {
 
     /// Every peer of a room is gone.
     pub(super) fn remove_room(&mut self, room: RoomKey) {
-        let peers: Vec<Peer> = self.names.keys().filter(|(of, _)| *of == room).copied().collect();
-        for peer in peers {
-            self.remove(peer);
+        for names in self.names.remove(&room).unwrap_or_default() {
+            self.forget(room, names);
         }
     }
 
@@ -107,8 +105,29 @@ impl Demux {
     }
 
     /// Whether the peer is still there.
-    pub(super) fn knows(&self, peer: &Peer) -> bool {
-        self.names.contains_key(peer)
+    pub(super) fn knows(&self, (room, peer): &Peer) -> bool {
+        self.names.get(room).is_some_and(|names| names.iter().any(|names| names.of == *peer))
+    }
+
+    fn forget(&mut self, room: RoomKey, names: Names) {
+        for fragment in names.fragments {
+            self.by_fragment.remove(&fragment);
+        }
+        for address in names.addresses {
+            // The address may be another peer's by now.
+            if self.by_address.get(&address) == Some(&(room, names.of)) {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+
+    fn names(&mut self, (room, peer): Peer) -> &mut Names {
+        let names = self.names.entry(room).or_default();
+        let at = names.iter().position(|names| names.of == peer).unwrap_or_else(|| {
+            names.push(Names { of: peer, fragments: Vec::new(), addresses: Vec::new() });
+            names.len() - 1
+        });
+        &mut names[at]
     }
 
     /// Whose packet this is.
@@ -133,13 +152,13 @@ impl Demux {
         if self.by_address.insert(from, peer) == Some(peer) {
             return;
         }
-        let addresses = &mut self.names.entry(peer).or_default().addresses;
+        let addresses = &mut self.names(peer).addresses;
         addresses.push(from);
-        if addresses.len() > MAX_ADDRESSES {
-            let oldest = addresses.remove(0);
-            if self.by_address.get(&oldest) == Some(&peer) {
-                self.by_address.remove(&oldest);
-            }
+        let oldest = (addresses.len() > MAX_ADDRESSES).then(|| addresses.remove(0));
+        if let Some(oldest) = oldest
+            && self.by_address.get(&oldest) == Some(&peer)
+        {
+            self.by_address.remove(&oldest);
         }
     }
 }

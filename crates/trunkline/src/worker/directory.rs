@@ -6,10 +6,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::load::{Load, Utilization};
 use crate::metrics::Bound;
 
 /// Rooms at once, on all workers.
 const MOST: usize = 20_000;
+/// Workers whose use differs by less than this are alike: the number of rooms decides, which is known at once.
+const ALIKE: f64 = 0.05;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -23,9 +26,23 @@ struct Entry {
 #[derive(Debug)]
 struct State {
     rooms: HashMap<String, Entry>,
-    /// Rooms on each worker.
-    load: Vec<usize>,
+    workers: Vec<Worker>,
     refused: u64,
+}
+
+#[derive(Debug)]
+struct Worker {
+    load: Arc<Load>,
+    rooms: usize,
+}
+
+impl State {
+    /// Where a new room goes.
+    fn least_loaded(&self) -> usize {
+        let order = |worker: &Worker| ((worker.load.now().busy / ALIKE).round() as u32, worker.rooms);
+        let least = self.workers.iter().enumerate().min_by_key(|(_, worker)| order(worker));
+        least.map_or(0, |(index, _)| index)
+    }
 }
 
 /// The map of room names to workers.
@@ -33,8 +50,10 @@ struct State {
 pub(super) struct Directory(Arc<Mutex<State>>);
 
 impl Directory {
-    pub(super) fn new(workers: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { rooms: HashMap::new(), load: vec![0; workers.max(1)], refused: 0 })))
+    /// One load for each worker, of which there is at least one.
+    pub(super) fn new(loads: Vec<Arc<Load>>) -> Self {
+        let workers = loads.into_iter().map(|load| Worker { load, rooms: 0 }).collect();
+        Self(Arc::new(Mutex::new(State { rooms: HashMap::new(), workers, refused: 0 })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -63,9 +82,8 @@ impl Directory {
             state.refused += 1;
             return None;
         }
-        let idlest = || (0..state.load.len()).min_by_key(|worker| state.load[*worker]).unwrap_or(0);
-        let worker = wanted.unwrap_or_else(idlest);
-        state.load[worker] += 1;
+        let worker = wanted.unwrap_or_else(|| state.least_loaded());
+        state.workers[worker].rooms += 1;
         state.rooms.insert(room.to_owned(), Entry { worker, pending: 1, alive: false });
         Some(worker)
     }
@@ -79,6 +97,13 @@ impl Directory {
     /// The worker of a room that exists.
     pub(super) fn find(&self, room: &str) -> Option<usize> {
         self.state().rooms.get(room).map(|entry| entry.worker)
+    }
+
+    /// How much the room's worker is used, or the one that it would get.
+    pub(super) fn utilization(&self, room: &str) -> Utilization {
+        let state = self.state();
+        let worker = state.rooms.get(room).map_or_else(|| state.least_loaded(), |entry| entry.worker);
+        state.workers[worker].load.now()
     }
 
     /// The worker has made the room.
@@ -104,7 +129,8 @@ impl Directory {
         let entry = *entry;
         if entry.pending == 0 && !entry.alive {
             state.rooms.remove(room);
-            state.load[entry.worker] = state.load[entry.worker].saturating_sub(1);
+            let worker = &mut state.workers[entry.worker];
+            worker.rooms = worker.rooms.saturating_sub(1);
         }
     }
 }
@@ -140,9 +166,31 @@ impl Drop for Placed {
 mod tests {
     use super::*;
 
+    fn directory(workers: usize) -> (Directory, Vec<Arc<Load>>) {
+        let loads: Vec<_> = (0..workers).map(|_| Arc::new(Load::default())).collect();
+        (Directory::new(loads.clone()), loads)
+    }
+
+    #[test]
+    fn rooms_go_where_there_is_time_left() {
+        let (directory, loads) = directory(3);
+        for (load, busy) in loads.iter().zip([0.7, 0.3, 0.31]) {
+            load.pretend(Utilization { busy, late: 0.0 });
+        }
+        let placed = ["a", "b", "c", "d"].map(|room| directory.place(room).unwrap());
+        let workers: Vec<_> = placed.iter().map(Placed::worker).collect();
+        assert!(!workers.contains(&0), "{workers:?}");
+        assert_eq!(
+            workers.iter().filter(|worker| **worker == 1).count(),
+            2,
+            "alike, so by turns: {workers:?}"
+        );
+        assert_eq!(directory.utilization("elsewhere").busy, 0.3);
+    }
+
     #[test]
     fn a_room_is_placed_on_the_least_loaded_worker_and_stays_there() {
-        let directory = Directory::new(2);
+        let (directory, _) = directory(2);
         let first = directory.place("a").unwrap();
         let second = directory.place("b").unwrap();
         assert_ne!(first.worker(), second.worker());
@@ -152,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_entry_lives_while_a_command_is_under_way_and_while_the_room_does() {
-        let directory = Directory::new(1);
+        let (directory, _) = directory(1);
         let creating = directory.place("a");
         directory.opened("a");
         drop(creating);
@@ -166,7 +214,7 @@ mod tests {
 
     #[test]
     fn one_room_too_many_is_refused_and_counted_and_those_that_are_there_are_found() {
-        let directory = Directory::new(2);
+        let (directory, _) = directory(2);
         let held: Vec<_> = (0..MOST).map(|n| directory.place(&n.to_string()).unwrap()).collect();
         assert!(directory.place("more").is_none());
         assert!(directory.place("7").is_some());

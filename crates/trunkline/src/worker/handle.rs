@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::call_media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
+use super::load::Utilization;
 use super::phone::LAST_EVENTS;
 use super::ports::PortPool;
 use super::session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
@@ -107,6 +108,11 @@ impl Workers {
         let command = |reply| Command::Resume { resume: Box::new(resume), outgoing, reply };
         let resumed = ask(&lane, command).await?;
         Ok(resumed.map(|joined| session(lane, joined, receiver)))
+    }
+
+    /// How much the worker is used that a room is on, or would be.
+    pub(crate) fn utilization(&self, room: &str) -> Utilization {
+        self.directory.utilization(room)
     }
 
     /// Puts a phone into its room, which is made when there is none.

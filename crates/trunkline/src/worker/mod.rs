@@ -15,6 +15,7 @@ mod execute;
 mod farewell;
 mod handle;
 mod ice_tcp;
+mod load;
 mod moderation;
 mod moving;
 mod pacing;
@@ -31,6 +32,7 @@ pub(crate) use call_media::{CallMedia, CallOpen, MediaEvent, OpenError};
 pub(crate) use config::{RtcAddress, WorkersConfig};
 pub(crate) use error::{JoinError, MoveError, RoomError, RpcError, SessionClosed, StartError};
 pub(crate) use handle::Workers;
+pub(crate) use load::{Utilization, process_time};
 pub(crate) use session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
 pub(crate) use start::Threads;
 

@@ -28,6 +28,8 @@ use super::rtc::is_about_a_peer;
 const BACKLOG: usize = 64;
 /// Events at the end of a call: why it left the room, and what was measured.
 pub(super) const LAST_EVENTS: usize = 2;
+/// Samples per second of a telephone; a phone whose codec has more hears more.
+const TELEPHONE_RATE: u32 = 8_000;
 /// Packets read from one socket before others have their turn.
 const READ_AT_ONCE: usize = 32;
 
@@ -104,7 +106,8 @@ impl Phone {
 
     /// Does what the call asks of its bridge.
     pub(super) fn command(&mut self, now: Instant, command: BridgeCommand, room: &mut Room) {
-        if matches!(command, BridgeCommand::Connect(_)) {
+        if let BridgeCommand::Connect(terms) = &command {
+            room.hears_wideband(now, self.participant, terms.codec.sample_rate() > TELEPHONE_RATE);
             room.subscribe_all(now, self.participant, true);
         }
         let (bridge, mut sink) = self.parts(now, Some(room));
@@ -128,6 +131,10 @@ impl Phone {
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.bridge.next_timeout()
+    }
+
+    pub(super) fn may_run_ahead(&self, now: Instant) -> bool {
+        self.bridge.may_run_ahead(now)
     }
 
     /// Without a room only the phone's side is served.

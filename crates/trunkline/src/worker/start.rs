@@ -15,6 +15,7 @@ use super::config::WorkersConfig;
 use super::directory::Directory;
 use super::handle::{Lane, QUEUE, Workers};
 use super::ice_tcp::IceTcp;
+use super::load::Load;
 use super::ports::PortPool;
 use super::rtc::RtcSockets;
 use super::thread::{Parts, RTC, WAKER, Worker};
@@ -61,12 +62,13 @@ impl Workers {
     /// When a port is taken, or the system gives no thread.
     pub(crate) fn start(config: WorkersConfig) -> Result<(Self, Threads), StartError> {
         let count = config.workers.max(1);
-        let directory = Directory::new(count);
+        let loads: Vec<_> = (0..count).map(|_| Arc::new(Load::default())).collect();
+        let directory = Directory::new(loads.clone());
         let ports = PortPool::new(config.rtp_bind, &config.rtp_ports);
         let config = Arc::new(config);
         let (mut taken, mut taken_tcp, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
         let (ending, ended) = watch::channel(0);
-        for index in 0..count {
+        for (index, load) in loads.into_iter().enumerate() {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
             let mut rtc = RtcSockets::bind(&config, &mut taken)?;
@@ -81,6 +83,7 @@ impl Workers {
                 tcp_candidates: ice_tcp.candidates(),
                 ice_servers: config.ice_servers.clone(),
                 certificate: config.certificate.clone(),
+                narrowband: config.narrowband_for_phones,
             };
             let rng = StdRng::seed_from_u64(config.seed.wrapping_add(index as u64));
             let parts = Parts {
@@ -93,6 +96,7 @@ impl Workers {
                 commands,
                 rtc,
                 ice_tcp,
+                load,
             };
             spawn(index, parts, Ending(ending.clone()))?;
             lanes.push(Lane { commands: sender, waker, refused: Refused::default() });

@@ -21,6 +21,7 @@ use super::demux::{Demux, Found, Peer};
 use super::directory::Directory;
 use super::farewell::Farewells;
 use super::ice_tcp::{CONNECTIONS, Frame, IceTcp, LISTENERS};
+use super::load::{Load, LoadMeter};
 use super::moving::Moved;
 use super::pacing::Pacing;
 use super::ports::PortPool;
@@ -77,6 +78,7 @@ pub(super) struct Worker {
     pub(super) next_token: usize,
     next_sweep: Instant,
     pacing: Pacing,
+    load: LoadMeter,
     /// Told to stop: rooms have until then to say goodbye.
     pub(super) stop_by: Option<Instant>,
 }
@@ -92,11 +94,12 @@ pub(super) struct Parts {
     pub(super) commands: Receiver<Command>,
     pub(super) rtc: RtcSockets,
     pub(super) ice_tcp: IceTcp,
+    pub(super) load: Arc<Load>,
 }
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, env, directory, ports, rng, poll, commands, rtc, ice_tcp } = parts;
+        let Parts { config, env, directory, ports, rng, poll, commands, rtc, ice_tcp, load } = parts;
         Self {
             config,
             env,
@@ -120,6 +123,7 @@ impl Worker {
             next_token: PHONES,
             next_sweep: Instant::now() + SWEEP,
             pacing: Pacing::new(Instant::now()),
+            load: LoadMeter::new(load, Instant::now()),
             stop_by: None,
         }
     }
@@ -127,13 +131,15 @@ impl Worker {
     /// Runs until it is told to stop, or nobody is left to tell it anything.
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
+        let mut ready = Vec::new();
         while !self.is_done() {
             let wait = self.wait();
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 result => result?,
             }
-            let mut ready = std::mem::take(&mut self.unread);
+            ready.clear();
+            ready.append(&mut self.unread);
             ready.extend(events.iter().map(|event| event.token()).filter(|token| *token != WAKER));
             let woke = Instant::now();
             self.turn(&ready);
@@ -175,8 +181,9 @@ impl Worker {
             self.execute_or_drop(now, command);
         }
         let mut due = 0;
-        while let Some(room) = self.timers.pop_due(now.at) {
+        while let Some((at, room)) = self.timers.pop_due(now.at) {
             due += 1;
+            self.load.met(now.at.saturating_duration_since(at));
             self.with_room(room, |slot| slot.handle_timeout(now));
         }
         self.bid_farewell(|farewells| farewells.handle_timeout(now));
@@ -263,7 +270,10 @@ impl Worker {
 
     fn sweep(&mut self, now: Now) {
         self.next_sweep = now.at + SWEEP;
-        let keys: Vec<RoomKey> = self.rooms.keys().copied().collect();
+        self.load.publish(now.at);
+        // Rooms in which nobody is missing are not touched.
+        let lost = self.rooms.values().filter(|slot| slot.has_lost_ends());
+        let keys: Vec<RoomKey> = lost.map(|slot| slot.key).collect();
         for key in keys {
             self.with_room(key, |slot| slot.sweep(now));
         }
@@ -279,8 +289,12 @@ impl Worker {
 
     pub(super) fn drain_room(&mut self, now: Now, key: RoomKey) {
         let Some(slot) = self.rooms.get_mut(&key) else { return };
+        let ahead = !self.pacing.is_busy();
         let drain = AssertUnwindSafe(|| {
-            let drained = slot.drain(now, &self.rtc, &mut self.ice_tcp, &mut self.demux);
+            let mut drained = slot.drain(now, &self.rtc, &mut self.ice_tcp, &mut self.demux);
+            if ahead && slot.run_ahead(now) {
+                drained.extend(slot.drain(now, &self.rtc, &mut self.ice_tcp, &mut self.demux));
+            }
             (drained, slot.next_timeout())
         });
         match catch_unwind(drain) {
@@ -344,7 +358,9 @@ impl Worker {
 
     fn remove_room(&mut self, key: RoomKey) {
         let Some(slot) = self.rooms.remove(&key) else { return };
-        self.phones.retain(|_, phone| phone.room != key);
+        for phone in slot.phones.values() {
+            self.phones.remove(&phone.sockets.token);
+        }
         self.moved.forget_room(key);
         self.demux.remove_room(key);
         self.timers.remove(key);

@@ -39,8 +39,8 @@ impl Timers {
         self.scheduled.remove(&room);
     }
 
-    /// The next room that is due.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<RoomKey> {
+    /// The next room that is due, and since when.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Instant, RoomKey)> {
         while let Some(Reverse((at, room))) = self.heap.peek().copied() {
             let current = self.scheduled.get(&room) == Some(&at);
             if current && at > now + SLACK {
@@ -49,7 +49,7 @@ impl Timers {
             self.heap.pop();
             if current {
                 self.scheduled.remove(&room);
-                return Some(room);
+                return Some((at, room));
             }
         }
         None
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn due(timers: &mut Timers, now: Instant) -> Vec<u64> {
-        std::iter::from_fn(|| timers.pop_due(now)).map(|room| room.0).collect()
+        std::iter::from_fn(|| timers.pop_due(now)).map(|(_, room)| room.0).collect()
     }
 
     #[test]

@@ -16,6 +16,7 @@ use room::{AudioPacket, Codec, TrackSid};
 use super::*;
 
 mod before_the_answer;
+mod clock;
 mod packet_times;
 mod wideband;
 

@@ -10,7 +10,7 @@ mod packet;
 
 pub use decoder::Decoder;
 pub use encoder::{Encoder, MAX_PACKET};
-pub use packet::{carries_fec, duration_48k};
+pub use packet::{carries_fec, duration_48k, is_narrowband};
 
 #[cfg(test)]
 mod tests;

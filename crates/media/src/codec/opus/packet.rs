@@ -13,6 +13,11 @@ pub fn duration_48k(packet: &[u8]) -> Result<u32, OpusError> {
     u32::try_from(samples).map_err(|_| OpusError::Packet("too long"))
 }
 
+/// Whether a packet holds no more than a telephone carries: nothing above 4 kHz (RFC 6716 §3.1, table 2).
+pub fn is_narrowband(packet: &[u8]) -> bool {
+    packet.first().is_some_and(|toc| matches!(toc >> 3, 0..=3 | 16..=19))
+}
+
 /// Whether a packet carries a copy of the frame before it. Only speech does, and only where the sender meant it to.
 pub fn carries_fec(packet: &[u8]) -> bool {
     if !packet::mode(packet).is_ok_and(|mode| mode != OpusMode::CeltOnly) {

@@ -6,6 +6,8 @@ mod playout;
 
 use std::time::{Duration, Instant};
 
+use crate::codec::opus;
+
 use super::delay::Delays;
 use super::player::{self, Player};
 use super::shelf::Shelf;
@@ -120,6 +122,8 @@ impl PlayoutBuffer {
             Inserted::Unusable => &mut self.stats.unusable,
         };
         *counter += 1;
+        let narrow = codec == TalkerCodec::Opus && opus::is_narrowband(payload);
+        self.stats.narrowband += u64::from(narrow && outcome == Inserted::Queued);
         outcome
     }
 

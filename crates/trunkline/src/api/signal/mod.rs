@@ -25,6 +25,8 @@ use crate::worker::{JoinError, SignalJoin, SignalResume};
 
 /// One signalling message, packed or not.
 const MAX_FRAME: usize = 2 * 1024 * 1024;
+/// What is read at once from a client. Every connection keeps as much for as long as it lasts; only offers are longer.
+const READ_BUFFER: usize = 8 * 1024;
 
 /// Which of the two routes is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +91,9 @@ async fn upgrade(state: State, route: Route, request: Request) -> Response {
         Err(refused) => return *refused,
     };
     let socket = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(socket) => socket.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME),
+        Ok(socket) => {
+            socket.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME).read_buffer_size(READ_BUFFER)
+        }
         Err(refused) => return refused.into_response(),
     };
     match admission.resumes.clone() {

@@ -83,6 +83,7 @@ impl Bench {
             metrics: metrics.clone(),
             max_active: 0,
             trunks: calls::Trunks::default(),
+            max_cpu_utilization: 1.0,
         });
         let phone = PhoneConfig { listen: loopback(), book: logs::book(), ..PhoneConfig::default() };
         let phone = Phone::start(phone).await.unwrap();
