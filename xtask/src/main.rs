@@ -4,12 +4,14 @@
 //!   release binary with software we did not write (official SDKs, SIPp, baresip), then one suite per server SDK. It installs what is missing where it may.
 //! * `soak` keeps the server busy at random for as long as wanted, and looks whether anything is left afterwards.
 //! * `matrix` runs the tests that show what works with which client, and writes the table of docs/compatibility.md.
+//! * `bench` is the micro benches: instructions and allocations of one packet, one message, one join, one call.
 //! * `check` holds the rules of the house that no compiler enforces: which crate may know which, how long a file may be.
 //!
 //! It never builds or tests anything that a plain `cargo` or `pytest` command printed by it could not repeat.
 
 mod house;
 mod matrix;
+mod micro;
 mod sdk;
 mod stages;
 mod tools;
@@ -25,6 +27,7 @@ cargo xtask <command>
   soak [SECONDS] [SEED]
                      join, leave, call and lose connections at random (default: 600 s)
   matrix             run the tests with every client, and write the table of docs/compatibility.md
+  bench [NAME ...]   run the micro benches (default: all), counted under callgrind, and count their allocations
   check              check the rules of the house (imports between crates, file lengths)
 ";
 
@@ -47,6 +50,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some(("soak", [seconds])) => stages::soak(&root, seconds, ""),
         Some(("soak", [seconds, seed])) => stages::soak(&root, seconds, seed),
         Some(("matrix", [])) => stages::matrix(&root),
+        Some(("bench", chosen)) => micro::bench(&root, chosen),
         Some(("check", [])) => house::check(&root),
         _ => {
             print!("{USAGE}");

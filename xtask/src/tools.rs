@@ -95,6 +95,17 @@ fn is_installed(program: &str) -> bool {
     folders.flatten().any(|folder| folder.path().join(program).is_file())
 }
 
+/// Makes sure that a program is there.
+pub(crate) fn program(program: &str, package: &str) -> Result<()> {
+    if !on_path(program) {
+        install_packages(&[package])?;
+    }
+    if !on_path(program) {
+        bail!("{program} is needed (Debian package {package})");
+    }
+    Ok(())
+}
+
 fn on_path(program: &str) -> bool {
     let Some(path) = env::var_os("PATH") else { return false };
     env::split_paths(&path).any(|folder| folder.join(program).is_file())

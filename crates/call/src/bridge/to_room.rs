@@ -148,7 +148,7 @@ impl ToRoom {
         }
         let Some(place) = self.opus.place(now, packet.seq, packet.timestamp) else { return };
         let place = Place { resumed: packet.marker || place.resumed, ..place };
-        self.write(Codec::Opus, place, Arc::from(packet.payload), sink);
+        self.write(Codec::Opus, place, packet.payload, sink);
     }
 
     fn pass(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {

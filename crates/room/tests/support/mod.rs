@@ -79,15 +79,9 @@ impl World {
     }
 
     fn of(config: RoomConfig, narrowband: bool) -> Self {
-        let env = Env {
-            narrowband,
-            node_id: "ND_test".into(),
-            version: "1.13.5".into(),
-            candidates: vec![SERVER.parse().unwrap()],
-            ..Default::default()
-        };
+        let env = Env { narrowband, ..env() };
         let now = Instant::now();
-        let room = Room::new(config, env(), 7, now, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let room = Room::new(config, env, 7, now, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         Self {
             room,
             now,

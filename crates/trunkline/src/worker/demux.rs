@@ -29,10 +29,8 @@ pub(super) enum Found {
     Nobody,
 }
 
-/// What one peer goes by.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Names {
-    of: PeerId,
     fragments: Vec<String>,
     addresses: Vec<SocketAddr>,
 }
@@ -42,31 +40,34 @@ struct Names {
 pub(super) struct Demux {
     by_address: HashMap<SocketAddr, Peer>,
     by_fragment: HashMap<String, Peer>,
-    /// By room, so that the end of one costs nothing for the others.
-    names: HashMap<RoomKey, Vec<Names>>,
+    names: HashMap<Peer, Names>,
 }
 
 impl Demux {
     /// The peer answers to this user fragment.
     pub(super) fn add(&mut self, peer: Peer, fragment: String) {
-        let fragments = &mut self.names(peer).fragments;
+        let fragments = &mut self.names.entry(peer).or_default().fragments;
         if fragments.contains(&fragment) {
             return;
         }
         fragments.push(fragment.clone());
-        let oldest = (fragments.len() > MAX_FRAGMENTS).then(|| fragments.remove(0));
-        if let Some(oldest) = oldest {
-            self.by_fragment.remove(&oldest);
+        if fragments.len() > MAX_FRAGMENTS {
+            self.by_fragment.remove(&fragments.remove(0));
         }
         self.by_fragment.insert(fragment, peer);
     }
 
     /// The peer is gone.
-    pub(super) fn remove(&mut self, (room, peer): Peer) {
-        let Some(names) = self.names.get_mut(&room) else { return };
-        if let Some(at) = names.iter().position(|names| names.of == peer) {
-            let names = names.swap_remove(at);
-            self.forget(room, names);
+    pub(super) fn remove(&mut self, peer: Peer) {
+        let Some(names) = self.names.remove(&peer) else { return };
+        for fragment in names.fragments {
+            self.by_fragment.remove(&fragment);
+        }
+        for address in names.addresses {
+            // The address may be another peer's by now.
+            if self.by_address.get(&address) == Some(&peer) {
+                self.by_address.remove(&address);
+            }
         }
     }
 
@@ -94,8 +95,9 @@ impl Demux {
 
     /// Every peer of a room is gone.
     pub(super) fn remove_room(&mut self, room: RoomKey) {
-        for names in self.names.remove(&room).unwrap_or_default() {
-            self.forget(room, names);
+        let peers: Vec<Peer> = self.names.keys().filter(|(of, _)| *of == room).copied().collect();
+        for peer in peers {
+            self.remove(peer);
         }
     }
 
@@ -105,29 +107,8 @@ impl Demux {
     }
 
     /// Whether the peer is still there.
-    pub(super) fn knows(&self, (room, peer): &Peer) -> bool {
-        self.names.get(room).is_some_and(|names| names.iter().any(|names| names.of == *peer))
-    }
-
-    fn forget(&mut self, room: RoomKey, names: Names) {
-        for fragment in names.fragments {
-            self.by_fragment.remove(&fragment);
-        }
-        for address in names.addresses {
-            // The address may be another peer's by now.
-            if self.by_address.get(&address) == Some(&(room, names.of)) {
-                self.by_address.remove(&address);
-            }
-        }
-    }
-
-    fn names(&mut self, (room, peer): Peer) -> &mut Names {
-        let names = self.names.entry(room).or_default();
-        let at = names.iter().position(|names| names.of == peer).unwrap_or_else(|| {
-            names.push(Names { of: peer, fragments: Vec::new(), addresses: Vec::new() });
-            names.len() - 1
-        });
-        &mut names[at]
+    pub(super) fn knows(&self, peer: &Peer) -> bool {
+        self.names.contains_key(peer)
     }
 
     /// Whose packet this is.
@@ -152,13 +133,13 @@ impl Demux {
         if self.by_address.insert(from, peer) == Some(peer) {
             return;
         }
-        let addresses = &mut self.names(peer).addresses;
+        let addresses = &mut self.names.entry(peer).or_default().addresses;
         addresses.push(from);
-        let oldest = (addresses.len() > MAX_ADDRESSES).then(|| addresses.remove(0));
-        if let Some(oldest) = oldest
-            && self.by_address.get(&oldest) == Some(&peer)
-        {
-            self.by_address.remove(&oldest);
+        if addresses.len() > MAX_ADDRESSES {
+            let oldest = addresses.remove(0);
+            if self.by_address.get(&oldest) == Some(&peer) {
+                self.by_address.remove(&oldest);
+            }
         }
     }
 }
