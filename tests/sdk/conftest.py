@@ -1,7 +1,10 @@
 """What the stories of the Python suite share: the SDK's client, and the world's door (tests/sdk/world.py)."""
 
+import asyncio
 import itertools
 import os
+import time
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest_asyncio
@@ -52,6 +55,9 @@ class Phone:
     async def digits(self, count: int) -> str:
         return await self.world.get(f"{self.path}/digits?count={count}")
 
+    async def hears(self, hertz: float) -> bool:
+        return await self.world.get(f"{self.path}/hears?hertz={hertz}")
+
     async def dies(self) -> None:
         """Ends without a word, as a phone whose line is cut."""
         await self.world.post(f"{self.path}/death")
@@ -62,10 +68,29 @@ class Phone:
 
 class Listener:
     def __init__(self, world: World, made: dict):
-        self.world, self.path = world, f"/listeners/{made['id']}"
+        self.world, self.path, self.identity = world, f"/listeners/{made['id']}", made["identity"]
 
     async def hears(self, identity: str, hertz: float) -> bool:
         return await self.world.get(f"{self.path}/hears/{identity}?hertz={hertz}")
+
+    async def speaks(self, hertz: float) -> str:
+        """Hums; returns the sid of its track."""
+        return (await self.world.post(f"{self.path}/voice", hertz=hertz))["track"]
+
+    async def answers(self, method: str) -> None:
+        await self.world.post(f"{self.path}/method", name=method)
+
+    async def silence(self, identity: str) -> bool:
+        return await self.world.get(f"{self.path}/silence/{identity}")
+
+    async def sees(self, identity: str, **known: str) -> dict:
+        return await self.world.get(f"{self.path}/sees/{identity}?{urlencode(known)}")
+
+    async def room(self, **known: str) -> dict:
+        return await self.world.get(f"{self.path}/room?{urlencode(known)}")
+
+    async def data(self, count: int) -> list[dict]:
+        return await self.world.get(f"{self.path}/data?count={count}")
 
     async def statuses(self, identity: str, last: str) -> list[str]:
         return await self.world.get(f"{self.path}/statuses/{identity}?last={last}")
@@ -88,6 +113,14 @@ def header(message: str, name: str) -> str | None:
 
 def body(message: str) -> str:
     return message.replace("\r\n", "\n").partition("\n\n")[2]
+
+
+async def eventually(condition, what: str, seconds: float = 15.0) -> None:
+    """Waits until a coroutine's answer is true."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.05)
 
 
 @pytest_asyncio.fixture

@@ -12,8 +12,16 @@ through the door it asks for phones and for what they saw on the wire, in JSON:
     GET  /phones/ID/digits?count=5            the digits a baresip phone heard, once there are so many
     GET  /phones/ID/story                     waits until a SIPp phone has played its part: {"code", "trace"}
     POST /phones/ID/death                     the phone is gone, without a word
-    POST /listeners {"room"}                  a participant (the Python room SDK) that records    -> {"id"}
+    GET  /phones/ID/hears?hertz=1100          whether a baresip phone hears this tone
+    POST /listeners {"room"}                  a participant (the Python room SDK) that records    -> {"id", "identity"}
+    POST /listeners/ID/voice {"hertz"}        it hums                                             -> {"track"}
+    POST /listeners/ID/method {"name"}        it answers this RPC method with the payload, in capitals
     GET  /listeners/ID/hears/PHONE?hertz=425  whether it hears this tone from that participant
+    GET  /listeners/ID/silence/PHONE          waits for a second in which it hears nothing from that participant
+    GET  /listeners/ID/sees/PHONE?muted=true  what it knows of that participant, once that is as the query says: any of
+                                              muted, name, metadata, and attributes by their names
+    GET  /listeners/ID/room?metadata=x        what it knows of its room, once that is as the query says: name, metadata
+    GET  /listeners/ID/data?count=1           the data it got, once there is so much: [{"from", "text", "topic"}]
     GET  /listeners/ID/statuses/PHONE?last=active   every sip.callStatus it saw, once the last is this one
     GET  /listeners/ID/left/PHONE             the reason with which that participant left, once it has
 
@@ -34,7 +42,7 @@ from harness.baresip import Baresip  # noqa: E402
 from harness.room import RATE, Participant  # noqa: E402
 from harness.server import BINARY, Trunkline  # noqa: E402
 from harness.sipp import Sipp  # noqa: E402
-from harness.tones import hears  # noqa: E402
+from harness.tones import hears, loudness  # noqa: E402
 from harness.waiting import until  # noqa: E402
 
 
@@ -46,6 +54,7 @@ class World:
         self.server = Trunkline(folder)
         self.phones: list[Sipp | Baresip] = []
         self.listeners: list[Participant] = []
+        self.data: dict[str, list[dict]] = {}
 
     def door(self) -> web.Application:
         application = web.Application(middlewares=[told_as_text])
@@ -55,7 +64,14 @@ class World:
             web.get("/phones/{id}/digits", self.digits),
             web.get("/phones/{id}/story", self.story),
             web.post("/phones/{id}/death", self.death),
+            web.get("/phones/{id}/hears", self.phone_hears),
             web.post("/listeners", self.add_listener),
+            web.post("/listeners/{id}/voice", self.voice),
+            web.post("/listeners/{id}/method", self.method),
+            web.get("/listeners/{id}/silence/{identity}", self.silence),
+            web.get("/listeners/{id}/sees/{identity}", self.sees),
+            web.get("/listeners/{id}/room", self.room),
+            web.get("/listeners/{id}/data", self.received_data),
             web.get("/listeners/{id}/hears/{identity}", self.hears),
             web.get("/listeners/{id}/statuses/{identity}", self.statuses),
             web.get("/listeners/{id}/left/{identity}", self.left),
@@ -98,9 +114,75 @@ class World:
     async def add_listener(self, request: web.Request) -> web.Response:
         room = (await request.json())["room"]
         listener = Participant(self.server, room, f"listener-{len(self.listeners)}")
+        number = len(self.listeners)
         self.listeners.append(listener)
+        got = self.data.setdefault(listener.identity, [])
+
+        @listener.room.on("data_received")
+        def data(packet):
+            sender = packet.participant.identity if packet.participant else ""
+            got.append({"from": sender, "text": packet.data.decode(), "topic": packet.topic})
+
         await listener.join()
-        return web.json_response({"id": len(self.listeners) - 1})
+        return web.json_response({"id": number, "identity": listener.identity})
+
+    async def voice(self, request: web.Request) -> web.Response:
+        listener = self._listener(request)
+        await listener.speak(float((await request.json())["hertz"]))
+        [publication] = listener.room.local_participant.track_publications.values()
+        return web.json_response({"track": publication.sid})
+
+    async def method(self, request: web.Request) -> web.Response:
+        async def answer(data) -> str:
+            return data.payload.upper()
+
+        name = (await request.json())["name"]
+        self._listener(request).room.local_participant.register_rpc_method(name, answer)
+        return web.json_response({})
+
+    async def silence(self, request: web.Request) -> web.Response:
+        listener, identity = self._listener(request), request.match_info["identity"]
+
+        def silent() -> bool:
+            last = listener.recording(identity, 1.0)
+            return len(last) >= 0.9 * RATE and loudness(last) < -50
+
+        await until(silent, f"{listener.identity} hears nothing from {identity}", 15)
+        return web.json_response(True)
+
+    async def sees(self, request: web.Request) -> web.Response:
+        listener, identity = self._listener(request), request.match_info["identity"]
+
+        def seen() -> dict | None:
+            known = listener.room.remote_participants.get(identity)
+            if known is None:
+                return None
+            about = {**known.attributes, "name": known.name, "metadata": known.metadata}
+            tracks = known.track_publications.values()
+            about["muted"] = str(bool(tracks) and all(track.muted for track in tracks)).lower()
+            return about if all(about.get(key) == value for key, value in request.query.items()) else None
+
+        what = f"{listener.identity} sees {identity} with {dict(request.query)}"
+        return web.json_response(await until(seen, what, 10))
+
+    async def room(self, request: web.Request) -> web.Response:
+        room = self._listener(request).room
+
+        def known() -> dict | None:
+            about = {"name": room.name, "metadata": room.metadata}
+            return about if all(about.get(key) == value for key, value in request.query.items()) else None
+
+        return web.json_response(await until(known, f"its room is {dict(request.query)}", 10))
+
+    async def received_data(self, request: web.Request) -> web.Response:
+        got, count = self.data[self._listener(request).identity], int(request.query.get("count", "1"))
+        await until(lambda: len(got) >= count, f"{count} data messages arrive; so far {got}")
+        return web.json_response(got)
+
+    async def phone_hears(self, request: web.Request) -> web.Response:
+        phone, hertz = self._phone(request), float(request.query["hertz"])
+        await until(lambda: hears(*phone.recording(), hertz), f"the phone hears {hertz} Hz", 15)
+        return web.json_response(True)
 
     async def hears(self, request: web.Request) -> web.Response:
         listener, identity = self._listener(request), request.match_info["identity"]

@@ -27,6 +27,7 @@ export async function phone(scenario, { keys = {}, ...options } = {}) {
     address,
     requests: (method, count = 1) => through(`/phones/${id}/requests/${method}?count=${count}`),
     invite: async () => (await through(`/phones/${id}/requests/INVITE`))[0],
+    hears: (hertz) => through(`/phones/${id}/hears?hertz=${hertz}`),
     digits: (count) => through(`/phones/${id}/digits?count=${count}`),
     story: () => through(`/phones/${id}/story`),
   };
@@ -34,9 +35,17 @@ export async function phone(scenario, { keys = {}, ...options } = {}) {
 
 /** A participant that listens in the room. */
 export async function listener(room) {
-  const { id } = await through('/listeners', { room });
+  const { id, identity } = await through('/listeners', { room });
+  const asked = (known) => new URLSearchParams(known);
   const about = (what, identity) => `/listeners/${id}/${what}/${encodeURIComponent(identity)}`;
   return {
+    identity,
+    /** It hums; the sid of its track. */
+    speaks: async (hertz) => (await through(`/listeners/${id}/voice`, { hertz })).track,
+    silence: (identity) => through(about('silence', identity)),
+    sees: (identity, known = {}) => through(`${about('sees', identity)}?${asked(known)}`),
+    room: (known = {}) => through(`/listeners/${id}/room?${asked(known)}`),
+    data: (count) => through(`/listeners/${id}/data?count=${count}`),
     hears: (identity, hertz) => through(`${about('hears', identity)}?hertz=${hertz}`),
     statuses: (identity, last) => through(`${about('statuses', identity)}?last=${last}`),
     left: (identity) => through(about('left', identity)),
