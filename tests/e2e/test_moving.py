@@ -1,0 +1,98 @@
+"""Participants that are moved to another room: the phone notices nothing but other voices, packet by packet."""
+
+import itertools
+
+import pytest
+from livekit import api
+from livekit.protocol.sip import CreateSIPParticipantRequest
+
+from conftest import need
+from harness.ear import Ear
+from harness.room import RATE
+from harness.tones import hears
+from harness.waiting import until
+
+PHONE_HERTZ = 700
+
+
+@pytest.fixture
+def ear(tmp_path):
+    need("tshark")
+    made = Ear(tmp_path)
+    yield made
+    made.stop()
+
+
+async def move(livekit, room: str, identity: str, destination: str) -> None:
+    request = api.MoveParticipantRequest(room=room, identity=identity, destination_room=destination)
+    await livekit.room.move_participant(request)
+
+
+async def test_a_phone_is_moved_and_its_stream_is_not_broken(livekit, join, sipp, trunk_to, ear):
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    first, second = await join("first", "first agent"), await join("second", "second agent")
+    await first.speak(1_100)
+    await second.speak(1_700)
+    request = CreateSIPParticipantRequest(
+        sip_trunk_id=await trunk_to(phone.address),
+        sip_call_to="+15105550123",
+        room_name="first",
+        participant_identity="phone",
+        wait_until_answered=True,
+    )
+    await livekit.sip.create_sip_participant(request)
+    await until(lambda: hears(first.recording("phone"), RATE, PHONE_HERTZ), "the first agent hears the phone", 15)
+    await until(lambda: len(ear.packets) > 100, "two seconds of audio", 20)
+
+    for room, destination, agent in (("first", "second", second), ("second", "first", first)):
+        agent.forget()
+        await move(livekit, room, "phone", destination)
+        await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), f"{agent.identity} hears the phone", 15)
+        length = len(ear.packets)
+        await until(lambda: len(ear.packets) > length + 75, "a second and a half more", 10)
+
+    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="first", identity="phone"))
+    await phone.ends_well()
+    packets = ear.rtp()
+    assert len({packet["rtp.ssrc"] for packet in packets}) == 1, "one source all the way"
+    numbers = [int(packet["rtp.seq"]) for packet in packets]
+    assert all((after - before) % 65_536 == 1 for before, after in itertools.pairwise(numbers)), "an unbroken sequence"
+    ticks = [int(packet["rtp.timestamp"]) for packet in packets]
+    assert {(after - before) % 2**32 for before, after in itertools.pairwise(ticks)} == {160}, "not a frame too few"
+    moments = [float(packet["frame.time_epoch"]) for packet in packets]
+    rate = (len(moments) - 1) / (moments[-1] - moments[0])
+    assert 49 < rate < 51, f"{rate:.2f} frames a second"
+
+
+async def test_a_client_is_moved_on_the_connection_that_it_has(livekit, join, baresip, trunk_to):
+    phone = baresip(hertz=PHONE_HERTZ)
+    mover, stays = await join("here", "mover"), await join("here", "stays")
+    there = await join("there", "there")
+    await mover.speak(1_100)
+    await there.speak(1_700)
+    request = CreateSIPParticipantRequest(
+        sip_trunk_id=await trunk_to(phone.address),
+        sip_call_to="+15105550123",
+        room_name="there",
+        participant_identity="phone",
+        wait_until_answered=True,
+    )
+    await livekit.sip.create_sip_participant(request)
+    await until(lambda: hears(stays.recording("mover"), RATE, 1_100), "it is heard where it is", 15)
+    moved = []
+    mover.room.on("moved", lambda: moved.append(mover.room.name))
+
+    await move(livekit, "here", "mover", "there")
+
+    await until(lambda: moved == ["there"], f"it is told; so far {moved}")
+    assert sorted(mover.room.remote_participants) == ["phone", "there"]
+    await until(lambda: hears(there.recording("mover"), RATE, 1_100), "it is heard where it is now", 15)
+    await until(lambda: {"phone", "there"} <= set(mover.heard), f"it gets their tracks; so far {set(mover.heard)}", 15)
+    await until(lambda: hears(mover.recording("there"), RATE, 1_700), "it hears who is there", 15)
+    await until(lambda: hears(mover.recording("phone"), RATE, PHONE_HERTZ), "and the phone", 15)
+    await mover.room.local_participant.set_attributes({"mood": "calm"})
+    mood = lambda: there.room.remote_participants["mover"].attributes.get("mood")  # noqa: E731
+    await until(lambda: mood() == "calm", "what it says reaches the room it is in")
+    assert mover.reconnections == [] and mover.disconnected is None
+    assert await stays.sees_leave("mover") == api.DisconnectReason.MIGRATION
+    assert (await livekit.room.list_participants(api.ListParticipantsRequest(room="here"))).participants[0].identity == "stays"
