@@ -5,10 +5,12 @@
 //! * `soak` keeps the server busy at random for as long as wanted, and looks whether anything is left afterwards.
 //! * `matrix` runs the tests that show what works with which client, and writes the table of docs/compatibility.md.
 //! * `bench` is the micro benches: instructions and allocations of one packet, one message, one join, one call.
+//! * `fuzz` lets libFuzzer run over a target of `crates/fuzzing`.
 //! * `check` holds the rules of the house that no compiler enforces: which crate may know which, how long a file may be.
 //!
 //! It never builds or tests anything that a plain `cargo` or `pytest` command printed by it could not repeat.
 
+mod fuzz;
 mod house;
 mod matrix;
 mod micro;
@@ -18,7 +20,7 @@ mod tools;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
 cargo xtask <command>
@@ -28,6 +30,7 @@ cargo xtask <command>
                      join, leave, call and lose connections at random (default: 600 s)
   matrix             run the tests with every client, and write the table of docs/compatibility.md
   bench [NAME ...]   run the micro benches (default: all), counted under callgrind, and count their allocations
+  fuzz TARGET [SECONDS]  let libFuzzer look for broken promises (all: every target, for 60 s each unless said)
   check              check the rules of the house (imports between crates, file lengths)
 ";
 
@@ -52,6 +55,10 @@ fn run(arguments: &[String]) -> Result<()> {
         Some(("matrix", [])) => stages::matrix(&root),
         Some(("bench", chosen)) => micro::bench(&root, chosen),
         Some(("check", [])) => house::check(&root),
+        Some(("fuzz", [target])) => fuzz::run(&root, target, 60),
+        Some(("fuzz", [target, seconds])) => {
+            fuzz::run(&root, target, seconds.parse().context("SECONDS is a number")?)
+        }
         _ => {
             print!("{USAGE}");
             bail!("no such command: {}", arguments.join(" "))
