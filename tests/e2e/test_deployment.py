@@ -12,22 +12,11 @@ from pathlib import Path
 import pytest
 
 from conftest import need
+from harness.certificates import Authority
 from harness.ports import free_port
 from harness.room import access_token
 from harness.server import API_KEY, API_SECRET, ROOT
 from harness.waiting import wait_until
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost, signed by itself, and its key."""
-    made, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-keyout", key, "-out", made, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-         "-addext", "basicConstraints=critical,CA:TRUE"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return made, key
 
 
 class Nginx:
@@ -35,11 +24,12 @@ class Nginx:
 
     def __init__(self, folder: Path, upstream: int):
         self.port = free_port()
-        self.certificate, key = certificate(folder)
+        self.authority = Authority(folder / "authority")
+        identity = self.authority.identity("localhost")
         site = (ROOT / "deploy" / "nginx.conf").read_text()
         site = site.replace("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl").replace("calls.example.com;", "localhost;")
-        site = re.sub(r"ssl_certificate +\S+;", f"ssl_certificate {self.certificate};", site)
-        site = re.sub(r"ssl_certificate_key +\S+;", f"ssl_certificate_key {key};", site)
+        site = re.sub(r"ssl_certificate +\S+;", f"ssl_certificate {identity.certificate};", site)
+        site = re.sub(r"ssl_certificate_key +\S+;", f"ssl_certificate_key {identity.key};", site)
         site = site.replace("127.0.0.1:7880", f"127.0.0.1:{upstream}")
         kinds = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         config = folder / "nginx.conf"
@@ -71,7 +61,7 @@ async def test_browsers_and_sdks_join_through_tls(server, tls):
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-c", client, *arguments],
-        env={**os.environ, "SSL_CERT_FILE": str(tls.certificate)}, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "SSL_CERT_FILE": str(tls.authority.certificate)}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split() == ["joined", "alice"]
