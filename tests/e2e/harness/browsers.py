@@ -32,6 +32,8 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--remote-debugging-port=0",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 FIREFOX_PREFERENCES = {
     "media.peerconnection.ice.loopback": True,
