@@ -48,6 +48,8 @@ pub(crate) struct Receiving {
     pub(crate) red: bool,
     /// Nothing above a telephone's band is heard of it.
     pub(crate) narrow: bool,
+    /// The codec its video shall be sent in, if it has said so (LiveKit's browsers leave the choice to the server).
+    pub(crate) video: Option<VideoCodec>,
     /// Its payload types, its first choice first: it sends the first that both have.
     pub(crate) order: Vec<u8>,
 }
@@ -176,7 +178,10 @@ fn write_media_line(text: &mut String, line: &str, receiving: &Receiving, agreed
         let rank = |pt: &&str| {
             let place = order.iter().position(|known| pt.parse() == Ok(*known)).unwrap_or(order.len());
             let is_red = red.is_some_and(|red| pt.parse() == Ok(red));
-            match (is_red, ask) {
+            let is_wished = |format: &VideoFormat| {
+                receiving.video == Some(format.codec) && pt.parse() == Ok(format.payload_type)
+            };
+            match (is_red || agreed.formats.iter().any(is_wished), ask || !is_red) {
                 (true, true) => 0,
                 (true, false) => order.len() + 1,
                 (false, _) => place + 1,
@@ -250,7 +255,7 @@ mod tests {
     }
 
     fn receiving() -> Option<Receiving> {
-        Some(Receiving { dtx: true, stereo: false, red: false, narrow: false, order: vec![0, 109] })
+        Some(Receiving { dtx: true, order: vec![0, 109], ..Receiving::default() })
     }
 
     fn plan(send: Sending, receive: Option<Receiving>) -> Plan {
@@ -322,6 +327,10 @@ mod tests {
         let text = write(answer, |_| plan(track(), None));
         assert_eq!(text.matches("a=ssrc-group:FID 1 2\r\n").count(), 1);
         assert!(text.contains("a=ssrc:2 msid:PA_a|TR_b TR_b\r\n"));
+        let receive =
+            Receiving { video: Some(VideoCodec::H264), order: vec![96, 108], ..Receiving::default() };
+        let received = write(answer, |_| plan(Sending::Nothing, Some(receive.clone())));
+        assert!(received.contains("SAVPF 108 96 97\r\n"), "the codec that the publisher chose: {received}");
         let formats = &agreed(&text)[0].formats;
         assert_eq!(formats.iter().map(|f| f.payload_type).collect::<Vec<_>>(), [96, 108]);
         assert_eq!((formats[1].profile, formats[1].packetization_mode), (0x42e01f, 1));

@@ -10,7 +10,7 @@ use super::describe::{Agreed, Plan, Receiving, Sending};
 use super::offer::{Kind, OfferedSection};
 use crate::ids::TrackSid;
 use crate::output::Codec;
-use crate::video::VideoFormat;
+use crate::video::{VideoCodec, VideoFormat};
 
 /// What a section sends to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,7 @@ struct Publishing {
     stereo: bool,
     red: bool,
     narrow: Narrow,
+    video: Option<VideoCodec>,
     /// The payload types it offers, its first choice first.
     payload_types: Vec<u8>,
     /// The layers it offers.
@@ -76,7 +77,7 @@ struct Section {
     formats: Vec<VideoFormat>,
 }
 
-/// How a client's audio shall be sent.
+/// How a client's track shall be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wishes {
     /// It may stop in silence.
@@ -84,6 +85,8 @@ pub(crate) struct Wishes {
     pub(crate) stereo: bool,
     /// Redundantly (RED).
     pub(crate) red: bool,
+    /// The codec of video.
+    pub(crate) video: Option<VideoCodec>,
 }
 
 /// Sections, or tracks, of each kind.
@@ -254,8 +257,8 @@ impl Sections {
     /// Matches a publishing section with its track.
     pub(crate) fn publish(&mut self, mid: Mid, track: TrackSid, wishes: Wishes) {
         if let Some(publishing) = self.get_mut(mid).and_then(|section| section.up.as_mut()) {
-            let Wishes { dtx, stereo, red } = wishes;
-            *publishing = Publishing { track: Some(track), dtx, stereo, red, ..publishing.clone() };
+            let Wishes { dtx, stereo, red, video } = wishes;
+            *publishing = Publishing { track: Some(track), dtx, stereo, red, video, ..publishing.clone() };
         }
     }
 
@@ -286,6 +289,7 @@ impl Sections {
             stereo: publishing.stereo,
             red: publishing.red,
             narrow: publishing.narrow.wanted,
+            video: publishing.video,
             order: publishing.payload_types.clone(),
         });
         let send = match &section.down {
@@ -380,9 +384,9 @@ impl Section {
         }
         let ended = publishing.track.take();
         let kept = std::mem::take(publishing);
-        let narrow = Narrow::default();
-        *publishing =
-            Publishing { open, cid, track: None, dtx: true, stereo: false, red: true, narrow, ..kept };
+        let (track, narrow, video) = (None, Narrow::default(), None);
+        let (dtx, stereo, red) = (true, false, true);
+        *publishing = Publishing { open, cid, track, dtx, stereo, red, narrow, video, ..kept };
         ended
     }
 

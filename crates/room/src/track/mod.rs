@@ -12,7 +12,7 @@ use crate::ids::{ParticipantId, TrackSid, new_sid};
 use crate::output::Codec;
 use crate::peer::{Kind, Rebase};
 use crate::speaker::Meter;
-use crate::video::Video;
+use crate::video::{Video, VideoCodec};
 use red::Gaps;
 
 /// A published track.
@@ -55,6 +55,8 @@ pub(crate) struct PendingTrack {
     pub(crate) dtx: bool,
     /// It may come redundantly.
     pub(crate) red: bool,
+    /// The codec that a video's publisher chose.
+    pub(crate) codec: Option<VideoCodec>,
 }
 
 impl Track {

@@ -16,7 +16,7 @@ use crate::participant::{Link, Local, Participant};
 use crate::peer::{Kind, Wishes};
 use crate::track::red::Gaps;
 use crate::track::{PendingTrack, Track, default_stream, new_track_sid};
-use crate::video::{self, Video, VideoFormat};
+use crate::video::{self, Video, VideoCodec, VideoFormat};
 
 /// What a track is said to be that comes redundantly.
 const RED: &str = "audio/red";
@@ -41,8 +41,14 @@ impl Room {
             .filter(|cid| !cid.is_empty())
             .cloned()
             .collect();
-        let pending =
-            PendingTrack { cids, info: info.clone(), dtx: dtx_wanted(&request), red: !request.disable_red };
+        let codec = request.simulcast_codecs.first().and_then(|codec| VideoCodec::named(&codec.codec));
+        let pending = PendingTrack {
+            cids,
+            info: info.clone(),
+            dtx: dtx_wanted(&request),
+            red: !request.disable_red,
+            codec,
+        };
         let Some(remote) = self.remote_mut(from) else { return };
         remote.pending.push(pending);
         self.send(
@@ -75,7 +81,7 @@ impl Room {
         let sid = TrackSid::from(pending.info.sid.as_str());
         let stereo = stereo(&pending.info);
         // Two channels twice would be much: LiveKit's clients leave RED off then.
-        let wishes = Wishes { dtx: pending.dtx, stereo, red: pending.red && !stereo };
+        let wishes = Wishes { dtx: pending.dtx, stereo, red: pending.red && !stereo, video: pending.codec };
         sections.publish(mid, sid.clone(), wishes);
         participant.tracks.push(Track::new(pending.info, Codec::Opus, Some(mid)));
         Some(sid)
