@@ -4,7 +4,7 @@
 //!   release binary with software we did not write (official SDKs, SIPp, baresip), then one suite per server SDK. It installs what is missing where it may.
 //! * `soak` keeps the server busy at random for as long as wanted, and looks whether anything is left afterwards.
 //! * `matrix` runs the tests that show what works with which client, and writes the table of docs/compatibility.md.
-//! * `bench` is the micro benches: instructions and allocations of one packet, one message, one join, one call.
+//! * `bench` is the micro benches: the instructions of one packet, one message, one join, one call.
 //! * `fuzz` lets libFuzzer run over a target of `crates/fuzzing`.
 //! * `check` holds the rules of the house that no compiler enforces: which crate may know which, how long a file may be.
 //!
@@ -29,7 +29,7 @@ cargo xtask <command>
   soak [SECONDS] [SEED]
                      join, leave, call and lose connections at random (default: 600 s)
   matrix             run the tests with every client, and write the table of docs/compatibility.md
-  bench [NAME ...]   run the micro benches (default: all), counted under callgrind, and count their allocations
+  bench [NAME ...]   run the micro benches (default: all), counted under callgrind
   fuzz TARGET [SECONDS]  let libFuzzer look for broken promises (all: every target, for 60 s each unless said)
   check              check the rules of the house (imports between crates, file lengths)
 ";

@@ -35,8 +35,6 @@ pub struct Bench {
     pub name: &'static str,
     /// What one operation is.
     pub about: &'static str,
-    /// A packet on its way: no allocation of ours is allowed in it.
-    pub steady: bool,
     /// Sets it up; the operation may be called [`MOST`] times.
     pub prepare: fn() -> anyhow::Result<Operation>,
 }
@@ -46,45 +44,30 @@ pub const BENCHES: &[Bench] = &[
     Bench {
         name: "phone-to-room",
         about: "20 ms of a phone into the room, passed on to one client",
-        steady: true,
         prepare: phone_to_room,
     },
     Bench {
         name: "room-to-phone",
         about: "20 ms of a client's full-band Opus to the phone",
-        steady: true,
         prepare: || room_to_phone(&talk::voice(talk::FULL_BAND)?),
     },
     Bench {
         name: "room-to-phone-narrow",
         about: "the same where the client publishes narrowband",
-        steady: true,
         prepare: || room_to_phone(&talk::voice(talk::NARROWBAND)?),
     },
-    Bench {
-        name: "silence-to-phone",
-        about: "20 ms in which nobody speaks to the phone",
-        steady: true,
-        prepare: silence,
-    },
-    Bench {
-        name: "mixer-tick",
-        about: "20 ms of three G.711 talkers mixed for the phone",
-        steady: true,
-        prepare: mixer,
-    },
+    Bench { name: "silence-to-phone", about: "20 ms in which nobody speaks to the phone", prepare: silence },
+    Bench { name: "mixer-tick", about: "20 ms of three G.711 talkers mixed for the phone", prepare: mixer },
     Bench {
         name: "idle-client",
         about: "20 ms of a connected client that neither speaks nor hears",
-        steady: false,
         prepare: idle,
     },
-    Bench { name: "sip-parse", about: "a 200 to an INVITE, read", steady: false, prepare: parse },
-    Bench { name: "join", about: "a client's join, to its answer", steady: false, prepare: join },
+    Bench { name: "sip-parse", about: "a 200 to an INVITE, read", prepare: parse },
+    Bench { name: "join", about: "a client's join, to its answer", prepare: join },
     Bench {
         name: "create-sip-participant",
         about: "the request, to the participant in the room and the INVITE's bytes",
-        steady: false,
         prepare: create,
     },
 ];

@@ -29,7 +29,8 @@ fn a_frame_made_ahead_of_its_time_is_the_same_frame() {
     let (in_time, none) = frames(Duration::ZERO);
     let (ahead, early) = frames(Duration::from_millis(6));
     assert_eq!(none, 0);
-    assert!(early > 50, "only {early} were made ahead");
+    // Until the clock has moved to its place behind the talker; from then on a frame is due when its packet comes, or later.
+    assert!(early >= 10, "only {early} were made ahead");
     assert_eq!(in_time, ahead);
 }
 
