@@ -51,6 +51,10 @@ class Matrix:
         """The SDK has no call for it."""
         self.cells.setdefault(feature, {})[kind] = "no such call"
 
+    def broken(self, feature: str, kind: str) -> None:
+        """It does not work, which is known and not mended yet: the page says no."""
+        self.cells.setdefault(feature, {})[kind] = "**no**"
+
     def table(self) -> str:
         columns = clients()
         lines = ["| | " + " | ".join(columns.values()) + " |", "|---" * (len(columns) + 1) + "|"]
