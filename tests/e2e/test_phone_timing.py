@@ -137,6 +137,6 @@ async def test_the_record_tells_how_the_audio_was_on_both_sides(livekit, join, b
     record = json.loads(next(line for line in server.log().splitlines() if '"call ended"' in line))
     figures = {name: value for name, value in record.items() if name.startswith("rtp")}
     print(figures)
-    assert 0 < figures["rtpRttMs"] < 500, "the round trip, by the phone's reports"
+    assert 0 <= figures["rtpRttMs"] < 500, "the round trip, by the phone's reports"
     assert figures["rtpRemoteLost"] <= 5 and figures["rtpRemoteJitterMs"] < 50
     assert figures["rtpLost"] == 0 and figures["rtpReceived"] > 600

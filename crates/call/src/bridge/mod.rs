@@ -199,13 +199,6 @@ impl Bridge {
         self.next_tick
     }
 
-    /// Whether the next frame would be the same if it were made now: [`Bridge::handle_timeout`] may be called a few
-    /// milliseconds before its time, with that time, so that one wake-up serves the talker's packet and the phone's frame.
-    #[must_use]
-    pub fn may_run_ahead(&self, now: Instant) -> bool {
-        self.open && self.to_phone.has_frame(now)
-    }
-
     /// Sends what is due. `wallclock` is the time of day at `now`, for RTCP.
     pub fn handle_timeout(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) {
         let Some(due) = self.next_tick else { return };

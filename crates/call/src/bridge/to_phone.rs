@@ -148,12 +148,6 @@ impl ToPhone {
         self.sort_out(|_| true);
     }
 
-    /// Whether somebody talks, and everybody who does has said all of the next frame.
-    pub(super) fn has_frame(&self, now: Instant) -> bool {
-        let mut active = self.talkers.iter().filter(|talker| talker.was_heard(now)).peekable();
-        !self.midway && active.peek().is_some() && active.all(|talker| talker.buffer.has_frame())
-    }
-
     /// Whether somebody has said what the phone has not heard yet.
     pub(super) fn has_more(&self) -> bool {
         self.talkers.iter().any(|talker| talker.buffer.has_more())

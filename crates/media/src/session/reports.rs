@@ -68,7 +68,8 @@ impl Reports {
         let named = self.sent.iter().flatten().find(|(name, _)| *name == block.last_sr && block.last_sr != 0);
         if let Some((_, at)) = named {
             let held = from_short_ntp(block.delay_since_last_sr);
-            self.round_trip = now.saturating_duration_since(*at).checked_sub(held).or(self.round_trip);
+            // A phone next door answers sooner than its clock can tell: that is no time at all, and not no answer.
+            self.round_trip = Some(now.saturating_duration_since(*at).saturating_sub(held));
         }
     }
 

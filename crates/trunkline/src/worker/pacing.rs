@@ -37,11 +37,6 @@ impl Pacing {
         }
     }
 
-    /// Whether wake-ups are shared anyway.
-    pub(super) fn is_busy(&self) -> bool {
-        self.busy
-    }
-
     /// How long to rest after a turn that began at `woke`.
     pub(super) fn rest(&self, woke: Instant, now: Instant) -> Option<Duration> {
         let left = (woke + MOMENT).saturating_duration_since(now);

@@ -133,10 +133,6 @@ impl Phone {
         self.bridge.next_timeout()
     }
 
-    pub(super) fn may_run_ahead(&self, now: Instant) -> bool {
-        self.bridge.may_run_ahead(now)
-    }
-
     /// Without a room only the phone's side is served.
     pub(super) fn handle_timeout(&mut self, now: Instant, wallclock: SystemTime, room: Option<&mut Room>) {
         let (bridge, mut sink) = self.parts(now, room);

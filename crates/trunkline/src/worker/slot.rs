@@ -1,7 +1,7 @@
 //! One room on its worker, with everything in it: the sessions of its clients and its phones.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use room::proto::DisconnectReason;
 use room::{LocalEvent, Output, ParticipantId, Protocol, Room, RpcId};
@@ -17,10 +17,6 @@ use super::timers::SLACK;
 
 /// Frames that a phone may be owed at once; a bridge that is later still starts its clock anew.
 const MAX_OVERDUE: usize = 6;
-
-/// A phone's frame whose audio is here goes out with whatever woke the worker if it is due within this time: the playout buffer's
-/// least target, and a millisecond. The phone's own jitter buffer is made for ten times as much.
-const AHEAD: Duration = Duration::from_millis(6);
 
 /// The time of one turn of the worker, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -64,14 +60,6 @@ pub(super) struct Drained {
     pub(super) phones: Vec<Phone>,
     /// Who has left.
     pub(super) left: Vec<ParticipantId>,
-}
-
-impl Drained {
-    pub(super) fn extend(&mut self, later: Self) {
-        self.closed |= later.closed;
-        self.phones.extend(later.phones);
-        self.left.extend(later.left);
-    }
 }
 
 impl RoomSlot {
@@ -133,19 +121,6 @@ impl RoomSlot {
         if let Some(at) = self.room.next_timeout().filter(due) {
             self.room.handle_timeout(at.max(now.at));
         }
-    }
-
-    /// Sends the phones what they are to be sent soon and what is here already. True if anything was done.
-    pub(super) fn run_ahead(&mut self, now: Now) -> bool {
-        let mut ran = false;
-        for phone in self.phones.values_mut() {
-            let soon = phone.next_timeout().filter(|at| *at <= now.at + AHEAD);
-            if let Some(at) = soon.filter(|_| phone.may_run_ahead(now.at)) {
-                phone.handle_timeout(at.max(now.at), now.wallclock, Some(&mut self.room));
-                ran = true;
-            }
-        }
-        ran
     }
 
     /// Carries out everything the room wants done.

@@ -289,12 +289,8 @@ impl Worker {
 
     pub(super) fn drain_room(&mut self, now: Now, key: RoomKey) {
         let Some(slot) = self.rooms.get_mut(&key) else { return };
-        let ahead = !self.pacing.is_busy();
         let drain = AssertUnwindSafe(|| {
-            let mut drained = slot.drain(now, &self.rtc, &mut self.ice_tcp, &mut self.demux);
-            if ahead && slot.run_ahead(now) {
-                drained.extend(slot.drain(now, &self.rtc, &mut self.ice_tcp, &mut self.demux));
-            }
+            let drained = slot.drain(now, &self.rtc, &mut self.ice_tcp, &mut self.demux);
             (drained, slot.next_timeout())
         });
         match catch_unwind(drain) {

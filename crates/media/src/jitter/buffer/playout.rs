@@ -8,14 +8,6 @@ use crate::jitter::{FRAME, Pulled};
 const MIN_PAUSE: i64 = 80;
 
 impl PlayoutBuffer {
-    /// Whether all of the next frame is here: fetched a little before its time, it is the same frame.
-    pub fn has_frame(&self) -> bool {
-        let next = self.next_seq.and_then(|seq| self.shelf.get(seq));
-        let follows = next.filter(|packet| packet.at - self.next_at <= MIN_PAUSE);
-        let here = self.ready_ticks() + follows.map_or(0, |packet| packet.samples);
-        self.state == State::Playing && here >= FRAME
-    }
-
     /// Brings a frame's worth of samples together, as far as sound is there or must be.
     pub(super) fn fill(&mut self, now: i64) -> Pulled {
         let mut pulled = Pulled::Audio;
