@@ -33,13 +33,13 @@ class Running:
 
     def __init__(self, server, *arguments):
         self.process = subprocess.Popen(
-            [BINARY, *arguments], env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [BINARY, *arguments], env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         os.set_blocking(self.process.stderr.fileno(), False)
         self.said = ""
 
     def has_said(self, text: str) -> bool:
-        self.said += self.process.stderr.read() or ""
+        self.said += (self.process.stderr.read() or b"").decode()
         return text in self.said
 
     async def says(self, text: str) -> None:

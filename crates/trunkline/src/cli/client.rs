@@ -107,9 +107,15 @@ impl Server {
         if response.status().is_success() {
             return Res::decode(body.as_slice()).context("the answer is not the message that is expected");
         }
+        let plain = || String::from_utf8_lossy(&body).trim().to_owned();
         match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => Err(refusal.into()),
-            Err(_) => bail!("HTTP {}: {}", response.status(), String::from_utf8_lossy(&body).trim()),
+            // A token that does not do is refused before the call is looked at, in plain text.
+            Err(_) if response.status().as_u16() == 401 => {
+                Err(Refusal { code: "unauthenticated".to_owned(), msg: plain(), meta: BTreeMap::new() }
+                    .into())
+            }
+            Err(_) => bail!("HTTP {}: {}", response.status(), plain()),
         }
     }
 
