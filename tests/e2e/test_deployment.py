@@ -56,7 +56,7 @@ def tls(server, tmp_path):
 
 async def test_browsers_and_sdks_join_through_tls(server, tls):
     """The Python SDK checks the certificate; a room is joined and its API called through the proxy."""
-    client = f"import asyncio, sys\n{CLIENT}"
+    client = f"import asyncio, os, sys\n{CLIENT}"
     arguments = [f"localhost:{tls.port}", access_token("secure", "alice"), API_KEY, API_SECRET]
     done = await asyncio.to_thread(
         subprocess.run,
@@ -80,6 +80,8 @@ async def main(host, token, key, secret):
     await room.disconnect()
 
 asyncio.run(main(*sys.argv[1:]))
+sys.stdout.flush()
+os._exit(0)  # the SDK's threads abort the interpreter when it ends in its own way
 """
 
 
