@@ -80,10 +80,20 @@ fn build(root: &Path) -> Result<Finished> {
     run_counted("build", cargo.current_dir(root), |_, _| ())
 }
 
-/// The release binary against software we did not write.
+/// The release binary against software we did not write. The soak and the outages of a whole room take minutes and are not steady
+/// yet: they are run by hand.
 fn e2e(root: &Path) -> Result<Finished> {
     let mut pytest = pytest(root)?;
-    let finished = run_counted("e2e", pytest.args(["--durations=10", "--ignore=tests/e2e/test_soak.py", "tests/e2e"]), count_pytest)?;
+    let finished = run_counted(
+        "e2e",
+        pytest.args([
+            "--durations=10",
+            "--ignore=tests/e2e/test_soak.py",
+            "--ignore=tests/e2e/test_rooms.py",
+            "tests/e2e",
+        ]),
+        count_pytest,
+    )?;
     if let Err(error) = matrix::check(root) {
         eprintln!("{error:#}");
     }
