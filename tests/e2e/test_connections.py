@@ -149,9 +149,8 @@ async def test_an_invite_that_is_lost_with_its_connection_goes_again(livekit, si
     await phone.ends_well()
 
 
-async def test_a_connection_lost_in_a_call_ends_nothing_and_we_hang_up_over_another(
-    livekit, join, baresip, wire, trunk_to
-):
+async def call_that_loses_its_connection(livekit, join, baresip, wire, trunk_to):
+    """A phone in a call whose connection was cut, and who watches it."""
     phone = baresip()
     wire.target = phone.sip_port
     watcher = await join("wired", "watcher")
@@ -159,6 +158,13 @@ async def test_a_connection_lost_in_a_call_ends_nothing_and_we_hang_up_over_anot
     await watcher.sees("phone", "active")
     await until(lambda: b"ACK sip" in wire.said, "the call is up")
     wire.cut()
+    return phone, watcher
+
+
+async def test_a_connection_lost_in_a_call_ends_nothing_and_we_hang_up_over_another(
+    livekit, join, baresip, wire, trunk_to
+):
+    phone, watcher = await call_that_loses_its_connection(livekit, join, baresip, wire, trunk_to)
     assert "phone" in watcher.room.remote_participants
     await hang_up(livekit)
     phone.waits_for("CALL_CLOSED")
@@ -167,12 +173,6 @@ async def test_a_connection_lost_in_a_call_ends_nothing_and_we_hang_up_over_anot
 async def test_a_connection_lost_in_a_call_ends_nothing_and_the_phone_hangs_up_over_another(
     livekit, join, baresip, wire, trunk_to
 ):
-    phone = baresip()
-    wire.target = phone.sip_port
-    watcher = await join("wired", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(wire.address, transport=TCP)))
-    await watcher.sees("phone", "active")
-    await until(lambda: b"ACK sip" in wire.said, "the call is up")
-    wire.cut()
+    phone, watcher = await call_that_loses_its_connection(livekit, join, baresip, wire, trunk_to)
     phone.command("hangup")
     assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
