@@ -1,6 +1,7 @@
 """Where a trunk's name leads (RFC 3263): NAPTR, SRV by priority and weight, addresses; and the next target when one fails."""
 
 import asyncio
+import contextlib
 import socket
 import time
 
@@ -62,6 +63,14 @@ def silent():
         yield made
 
 
+def received(silent):
+    """What has come to the silent socket: a keep-alive for the port's earlier owner may be among it."""
+    silent.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield silent.recv(4_096)
+
+
 @pytest.mark.parametrize("transport", [UDP, TCP], ids=["udp", "tcp"])
 async def test_a_target_that_refuses_is_followed_by_the_next(livekit, dnsmasq, sipp, trunk_to, transport):
     service = "_sip._udp" if transport == UDP else "_sip._tcp"
@@ -80,7 +89,7 @@ async def test_a_target_that_says_nothing_is_followed_by_the_next_within_a_secon
     phone = sipp("answer_until_bye")
     dnsmasq.tell(HERE, srv("_sip._udp", silent.getsockname()[1], 10), srv("_sip._udp", phone.port, 20))
     await answered_within(livekit, await trunk_to("trunk.test"), 2.5)
-    assert silent.recv(4_096).startswith(b"INVITE ")
+    assert any(packet.startswith(b"INVITE ") for packet in received(silent))
     await hang_up(livekit)
     await phone.ends_well()
 
