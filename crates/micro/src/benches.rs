@@ -18,6 +18,7 @@ use sip::msg::Message;
 use sip::{Agent, AgentConfig, Contacts, Destination, Inbound, Limits, Timers, Transport};
 
 use crate::client::Client;
+use crate::engine;
 use crate::talk;
 use crate::world::{self, FRAME, World};
 
@@ -25,8 +26,8 @@ use crate::world::{self, FRAME, World};
 /// each, gives up.
 pub const MOST: usize = 500;
 
-/// What is done again and again.
-pub type Operation = Box<dyn FnMut()>;
+/// What is done again and again. Returns how many things came out of it: datagrams, packets, messages.
+pub type Operation = Box<dyn FnMut() -> usize>;
 
 /// One thing that is measured.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Bench {
     pub name: &'static str,
     /// What one operation is.
     pub about: &'static str,
+    /// What comes out of one operation, all but a few of them; 0: nothing has to.
+    pub makes: usize,
     /// Sets it up; the operation may be called [`MOST`] times.
     pub prepare: fn() -> anyhow::Result<Operation>,
 }
@@ -44,30 +47,63 @@ pub const BENCHES: &[Bench] = &[
     Bench {
         name: "phone-to-room",
         about: "20 ms of a phone into the room, passed on to one client",
+        makes: 1,
         prepare: phone_to_room,
+    },
+    Bench {
+        name: "engine-send",
+        about: "of that, what the WebRTC engine does alone",
+        makes: 1,
+        prepare: engine::send,
     },
     Bench {
         name: "room-to-phone",
         about: "20 ms of a client's full-band Opus to the phone",
+        makes: 1,
         prepare: || room_to_phone(&talk::voice(talk::FULL_BAND)?),
     },
     Bench {
         name: "room-to-phone-narrow",
         about: "the same where the client publishes narrowband",
+        makes: 1,
         prepare: || room_to_phone(&talk::voice(talk::NARROWBAND)?),
     },
-    Bench { name: "silence-to-phone", about: "20 ms in which nobody speaks to the phone", prepare: silence },
-    Bench { name: "mixer-tick", about: "20 ms of three G.711 talkers mixed for the phone", prepare: mixer },
+    Bench {
+        name: "room-to-nobody",
+        about: "20 ms of a client to whom nobody listens",
+        makes: 0,
+        prepare: unheard,
+    },
+    Bench {
+        name: "engine-receive",
+        about: "of each, what the WebRTC engine does alone",
+        makes: 1,
+        prepare: engine::receive,
+    },
+    Bench {
+        name: "silence-to-phone",
+        about: "20 ms in which nobody speaks to the phone",
+        makes: 1,
+        prepare: silence,
+    },
+    Bench {
+        name: "mixer-tick",
+        about: "20 ms of three G.711 talkers mixed for the phone",
+        makes: 1,
+        prepare: mixer,
+    },
     Bench {
         name: "idle-client",
         about: "20 ms of a connected client that neither speaks nor hears",
+        makes: 0,
         prepare: idle,
     },
-    Bench { name: "sip-parse", about: "a 200 to an INVITE, read", prepare: parse },
-    Bench { name: "join", about: "a client's join, to its answer", prepare: join },
+    Bench { name: "sip-parse", about: "a 200 to an INVITE, read", makes: 1, prepare: parse },
+    Bench { name: "join", about: "a client's join, to its answer", makes: 1, prepare: join },
     Bench {
         name: "create-sip-participant",
         about: "the request, to the participant in the room and the INVITE's bytes",
+        makes: 1,
         prepare: create,
     },
 ];
@@ -77,10 +113,11 @@ fn phone_to_room() -> anyhow::Result<Operation> {
     let packets = world.phone_packets(&talk::hum(Coding::PCMU)?, MOST);
     let mut packets = packets.into_iter();
     Ok(Box::new(move || {
-        let Some(packet) = packets.next() else { return };
+        let Some(packet) = packets.next() else { return 0 };
         world.phone_packet(&packet);
         world.settle();
         world.pass(FRAME);
+        world.take_sent().0
     }))
 }
 
@@ -89,33 +126,52 @@ fn room_to_phone(payloads: &[Vec<u8>]) -> anyhow::Result<Operation> {
     let packets = world.client_packets(payloads, MOST)?;
     let mut packets = packets.into_iter();
     Ok(Box::new(move || {
-        let Some(packet) = packets.next() else { return };
+        let Some(packet) = packets.next() else { return 0 };
         world.packet(&packet);
         world.settle();
-        world.tick();
+        world.pass_with_phone(FRAME);
+        world.take_sent().1
+    }))
+}
+
+fn unheard() -> anyhow::Result<Operation> {
+    let mut world = World::connected()?;
+    world.phone_listens(false);
+    let packets = world.client_packets(&talk::voice(talk::FULL_BAND)?, MOST)?;
+    let mut packets = packets.into_iter();
+    Ok(Box::new(move || {
+        let Some(packet) = packets.next() else { return 0 };
+        world.packet(&packet);
+        world.settle();
         world.pass(FRAME);
+        world.take_sent().0
     }))
 }
 
 fn silence() -> anyhow::Result<Operation> {
     let mut world = World::connected()?;
     Ok(Box::new(move || {
-        world.tick();
-        world.now += FRAME;
+        world.pass_with_phone(FRAME);
+        world.take_sent().1
     }))
 }
 
 fn idle() -> anyhow::Result<Operation> {
     let mut world = World::connected()?;
-    Ok(Box::new(move || world.pass(FRAME)))
+    Ok(Box::new(move || {
+        world.pass(FRAME);
+        world.take_sent().0
+    }))
 }
 
-/// Takes what a bridge makes and forgets it.
-struct Nowhere;
+/// Takes what a bridge makes, counts the phone's packets and forgets everything.
+#[derive(Default)]
+struct Nowhere(usize);
 
 impl Sink for Nowhere {
     fn rtp(&mut self, _to: SocketAddr, packet: &[u8]) {
         black_box(packet);
+        self.0 += 1;
     }
     fn rtcp(&mut self, _to: SocketAddr, packet: &[u8]) {
         black_box(packet);
@@ -134,23 +190,26 @@ fn mixer() -> anyhow::Result<Operation> {
     let mut rng = StdRng::seed_from_u64(7);
     let (ours, _) = world::terms()?;
     let mut bridge = Bridge::new(&world::bridge_config(), &mut rng, now);
-    bridge.command(now, BridgeCommand::Connect(ours), &mut Nowhere);
-    bridge.command(now, BridgeCommand::Open, &mut Nowhere);
+    bridge.command(now, BridgeCommand::Connect(ours), &mut Nowhere::default());
+    bridge.command(now, BridgeCommand::Open, &mut Nowhere::default());
     bridge.demand(now, Demand::default());
     let talkers = ["TR_a", "TR_b", "TR_c"].map(TrackSid::from);
     let frames = talk::voice(Coding::PCMU)?;
-    let mut frames = frames.into_iter().cycle();
+    let mut next = 0;
     let mut seq = 0_u16;
     Ok(Box::new(move || {
         seq = seq.wrapping_add(1);
         for track in &talkers {
-            let Some(payload) = frames.next() else { return };
+            let payload = &frames[next % frames.len()];
+            next += 1;
             let timestamp = u32::from(seq) * 160;
-            let packet = TalkerPacket { track, codec: Codec::Pcmu, seq, timestamp, payload: &payload };
+            let packet = TalkerPacket { track, codec: Codec::Pcmu, seq, timestamp, payload };
             bridge.room_audio(now, &packet);
         }
-        bridge.handle_timeout(now, world::wallclock(), &mut Nowhere);
+        let mut out = Nowhere::default();
+        bridge.handle_timeout(now, world::wallclock(), &mut out);
         now += FRAME;
+        out.0
     }))
 }
 
@@ -172,7 +231,7 @@ const ANSWER: &str = "SIP/2.0 200 OK\r\n\
 
 fn parse() -> anyhow::Result<Operation> {
     Message::parse(ANSWER.as_bytes())?;
-    Ok(Box::new(|| drop(black_box(Message::parse(black_box(ANSWER.as_bytes()))))))
+    Ok(Box::new(|| usize::from(black_box(Message::parse(black_box(ANSWER.as_bytes()))).is_ok())))
 }
 
 /// Each time into a room of its own with a phone in it; the rooms are made beforehand.
@@ -190,13 +249,13 @@ fn join() -> anyhow::Result<Operation> {
     }
     let mut next = 0;
     Ok(Box::new(move || {
-        let Some(room) = rooms.get_mut(next) else { return };
+        let Some(room) = rooms.get_mut(next) else { return 0 };
         next += 1;
-        // A refusal would show as a tenth of the cost.
-        let _ = black_box(room.join(now, world::wallclock(), world::join(offer.clone())));
+        let joined = black_box(room.join(now, world::wallclock(), world::join(offer.clone())));
         while let Some(output) = room.poll_output() {
             black_box(output);
         }
+        usize::from(joined.is_ok())
     }))
 }
 
@@ -243,9 +302,7 @@ fn create() -> anyhow::Result<Operation> {
         rng: StdRng::seed_from_u64(7),
         count: 0,
     };
-    Ok(Box::new(move || {
-        black_box(beginning.place());
-    }))
+    Ok(Box::new(move || usize::from(black_box(beginning.place()).is_some())))
 }
 
 impl Beginning {

@@ -22,6 +22,8 @@ pub(crate) struct Client {
     rtc: Rtc,
     pub(crate) address: SocketAddr,
     microphone: Option<Mid>,
+    /// The section it receives on.
+    pub(crate) ear: Option<Mid>,
     pending: Option<SdpPendingOffer>,
     pub(crate) connected: bool,
     due: Instant,
@@ -37,13 +39,13 @@ impl Client {
             .enable_pcma(true, false)
             .build(now);
         rtc.add_local_candidate(Candidate::host(address, "udp")?);
-        Ok(Self { rtc, address, microphone: None, pending: None, connected: false, due: now })
+        Ok(Self { rtc, address, microphone: None, ear: None, pending: None, connected: false, due: now })
     }
 
     /// The offer of its join request: a section to receive on, one to publish on, and a data channel.
     pub(crate) fn offer(&mut self) -> anyhow::Result<proto::SessionDescription> {
         let mut api = self.rtc.sdp_api();
-        api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        self.ear = Some(api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
         let (stream, cid) = (Some("stream".to_owned()), Some(CID.to_owned()));
         self.microphone = Some(api.add_media(MediaKind::Audio, Direction::SendOnly, stream, cid, None));
         api.add_channel_with_config(ChannelConfig { label: "_reliable".to_owned(), ..Default::default() });

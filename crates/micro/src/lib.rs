@@ -6,6 +6,7 @@
 
 mod benches;
 mod client;
+mod engine;
 mod talk;
 mod world;
 

@@ -31,7 +31,8 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
                 bail!("at most {MOST} operations are prepared");
             }
             let mut operation = (named(name)?.prepare)()?;
-            (0..count).for_each(|_| operation());
+            let made: usize = (0..count).map(|_| operation()).sum();
+            println!("{made}");
             Ok(())
         }
         _ => bail!("micro list | micro run NAME COUNT"),

@@ -25,22 +25,26 @@ use crate::client::{CID, Client};
 /// The time of one frame.
 pub(crate) const FRAME: Duration = Duration::from_millis(20);
 /// The room's candidate, the client's address, the phone's.
-const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 7882);
-const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)), 5000);
+pub(crate) const SERVER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 7882);
+pub(crate) const CLIENT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)), 5000);
 const PHONE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3)), 20_000);
 /// How long a connection may take to come up, in steps of a millisecond.
-const STEPS: usize = 5_000;
+pub(crate) const STEPS: usize = 5_000;
 
 /// What the bridge puts out, as the program's worker takes it.
 struct Out<'a> {
     now: Instant,
     room: &'a mut Room,
     phone: ParticipantId,
+    frames: &'a mut usize,
 }
 
 impl Sink for Out<'_> {
     fn rtp(&mut self, _to: SocketAddr, packet: &[u8]) {
         std::hint::black_box(packet);
+        *self.frames += 1;
     }
     fn rtcp(&mut self, _to: SocketAddr, packet: &[u8]) {
         std::hint::black_box(packet);
@@ -65,6 +69,9 @@ pub(crate) struct World {
     bridge: Bridge,
     /// The phone's end of the line.
     line: RtpSession,
+    /// Datagrams that the client was sent, and packets that the phone was.
+    datagrams: usize,
+    frames: usize,
 }
 
 pub(crate) fn env() -> Env {
@@ -170,11 +177,13 @@ impl World {
         room.publish_audio(now, phone, phone_track())?;
         let mut client = Client::new(now, CLIENT)?;
         room.join(now, wallclock(), join(client.offer()?))?;
-        let peer = first_messages(&mut room, &mut client)?;
+        let (peer, demand) = first_messages(&mut room, &mut client)?;
         let mut line = RtpSession::new(SessionConfig::default(), &mut rng, now);
         line.negotiate(&theirs, now);
         let bridge = Bridge::new(&bridge_config(), &mut rng, now);
-        let mut world = Self { room, now, start: now, client, peer, phone, bridge, line };
+        let (datagrams, frames) = (0, 0);
+        let mut world = Self { room, now, start: now, client, peer, phone, bridge, line, datagrams, frames };
+        world.bridge.demand(now, demand);
         world.bridge_command(BridgeCommand::Connect(ours));
         world.bridge_command(BridgeCommand::Open);
         world.room.subscribe_all(now, phone, true);
@@ -200,8 +209,19 @@ impl World {
     }
 
     fn bridge_command(&mut self, command: BridgeCommand) {
-        let mut out = Out { now: self.now, room: &mut self.room, phone: self.phone };
-        self.bridge.command(self.now, command, &mut out);
+        let now = self.now;
+        let (bridge, mut out) = self.parts(now);
+        bridge.command(now, command, &mut out);
+    }
+
+    fn parts(&mut self, now: Instant) -> (&mut Bridge, Out<'_>) {
+        let out = Out { now, room: &mut self.room, phone: self.phone, frames: &mut self.frames };
+        (&mut self.bridge, out)
+    }
+
+    /// How many datagrams the client was sent since this was asked last, and how many packets the phone.
+    pub(crate) fn take_sent(&mut self) -> (usize, usize) {
+        (std::mem::take(&mut self.datagrams), std::mem::take(&mut self.frames))
     }
 
     /// A datagram of the client, and what comes of it, except what it is sent.
@@ -230,7 +250,10 @@ impl World {
 
     fn carry_out(&mut self, output: Output) -> Option<Vec<u8>> {
         match output {
-            Output::Transmit { data, .. } => return Some(data),
+            Output::Transmit { data, .. } => {
+                self.datagrams += 1;
+                return Some(data);
+            }
             Output::Local {
                 event: LocalEvent::Audio { track, codec, seq, timestamp, payload, .. }, ..
             } => {
@@ -245,10 +268,17 @@ impl World {
         None
     }
 
+    /// Whether the phone hears the room.
+    pub(crate) fn phone_listens(&mut self, listens: bool) {
+        self.room.subscribe_all(self.now, self.phone, listens);
+        self.settle();
+    }
+
     /// A packet of the phone.
     pub(crate) fn phone_packet(&mut self, packet: &[u8]) {
-        let mut out = Out { now: self.now, room: &mut self.room, phone: self.phone };
-        self.bridge.handle_rtp(self.now, PHONE, packet, &mut out);
+        let now = self.now;
+        let (bridge, mut out) = self.parts(now);
+        bridge.handle_rtp(now, PHONE, packet, &mut out);
     }
 
     /// The phone's packets for these payloads, one every 20 ms from now on.
@@ -279,14 +309,20 @@ impl World {
         self.now = until;
     }
 
-    /// The frames to the phone that are due.
-    pub(crate) fn tick(&mut self) {
-        let wallclock = wallclock() + (self.now - self.start);
-        while let Some(due) = self.bridge.next_timeout().filter(|due| *due <= self.now) {
-            let now = due.max(self.now);
-            let mut out = Out { now, room: &mut self.room, phone: self.phone };
-            self.bridge.handle_timeout(now, wallclock, &mut out);
+    /// The same, with the frames to the phone that fall due, each at its time.
+    pub(crate) fn pass_with_phone(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.bridge.next_timeout().filter(|due| *due <= until) {
+            self.pass(due.saturating_duration_since(self.now));
+            self.tick();
         }
+        self.pass(until.saturating_duration_since(self.now));
+    }
+
+    fn tick(&mut self) {
+        let (now, wallclock) = (self.now, wallclock() + (self.now - self.start));
+        let (bridge, mut out) = self.parts(now);
+        bridge.handle_timeout(now, wallclock, &mut out);
     }
 
     /// The client's packets for these payloads, one every 20 ms from now on.
@@ -307,9 +343,9 @@ impl World {
 
 const ACTIVE: proto::participant_info::State = proto::participant_info::State::Active;
 
-/// The answer to the client's offer goes to the client; the name of its connection comes back.
-fn first_messages(room: &mut Room, client: &mut Client) -> anyhow::Result<PeerId> {
-    let mut named = None;
+/// The answer to the client's offer goes to the client; the name of its connection comes back, and what it wants of the phone.
+fn first_messages(room: &mut Room, client: &mut Client) -> anyhow::Result<(PeerId, Demand)> {
+    let (mut named, mut demand) = (None, Demand::default());
     while let Some(output) = room.poll_output() {
         match output {
             Output::PeerUfrag { peer, .. } => named = Some(peer),
@@ -318,8 +354,11 @@ fn first_messages(room: &mut Room, client: &mut Client) -> anyhow::Result<PeerId
                     client.answered(&answer.sdp)?;
                 }
             }
+            Output::Local { event: LocalEvent::Demand { pcmu, pcma, opus }, .. } => {
+                demand = Demand { pcmu, pcma, opus };
+            }
             _ => {}
         }
     }
-    named.context("the client has no connection")
+    Ok((named.context("the client has no connection")?, demand))
 }

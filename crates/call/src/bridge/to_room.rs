@@ -12,7 +12,7 @@ use media::codec::g722;
 use media::codec::opus::{Encoder, MAX_PACKET, RTP_CLOCK};
 use media::denoise::Denoiser;
 use media::jitter::FRAME;
-use media::resample::Halve;
+use media::resample::Lower;
 use media::tone::DialTone;
 use rand::RngCore;
 use room::{AudioPacket, Codec};
@@ -52,7 +52,7 @@ pub(super) struct ToRoom {
     /// With the sample rate it is for.
     encoder: Option<(u32, Box<Encoder>)>,
     /// From wideband to what G.711 and the denoiser take.
-    halve: Halve,
+    lower: Option<Lower>,
     payloads: Payloads,
     written: u64,
 }
@@ -69,7 +69,7 @@ impl ToRoom {
             fifo: Frames::default(),
             denoiser: voice_isolation.then(|| Box::new(Denoiser::new())),
             encoder: None,
-            halve: Halve::default(),
+            lower: None,
             payloads: Payloads::default(),
             written: 0,
         }
@@ -203,7 +203,7 @@ impl ToRoom {
         let cleans = self.denoiser.is_some();
         if cleans || self.demand.pcmu || self.demand.pcma {
             let mut narrow = [0; FRAME];
-            self.halve.process(pcm, &mut narrow);
+            self.lower.get_or_insert_with(Lower::to_half).process(pcm, &mut narrow);
             self.recode_narrow(narrow, (g711, opus.filter(|_| cleans)), sink);
         }
         if let Some(place) = opus.filter(|_| !cleans) {

@@ -2,12 +2,14 @@
 //!
 //! One linear-phase low-pass (Kaiser window, 192 taps at 48 kHz) serves both directions: flat to 3.4 kHz, 70 dB down
 //! from 4.6 kHz on, so that what folds stays above the telephone band. Two milliseconds of delay each way.
-//! Only this one ratio, no allocation after construction, no block size: any length goes in, samples in `f32` in the
-//! scale of `i16`.
+//! [`Lower`] and [`Double`] are the other ratios, between 8, 16 and 48 kHz. No allocation after construction, no block
+//! size: any length goes in.
 
 mod double;
+mod lower;
 
-pub use double::{Double, Halve};
+pub use double::Double;
+pub use lower::Lower;
 
 use std::f64::consts::PI;
 use std::sync::LazyLock;

@@ -1,36 +1,67 @@
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! Decoding to the rate that was asked for: what is above it is not to be heard, and what is not heard is not decoded.
+//!
+//! The library decodes at any rate, but below the rate of what was coded it drops samples without a filter: sound above the
+//! telephone's band would fold into it. So a packet is decoded at the rate of its sound (RFC 6716 §3.1, table 2) and filtered
+//! down here. Of a packet in two layers, speech below 8 kHz and the rest above (hybrid), only the speech is decoded at 16 kHz
+//! or less: it is the cheaper half.
 
-use opus_pure::OpusDecoder;
+use std::fmt;
 
 use super::OpusError;
-use super::packet::{carries_fec, frame_samples, samples};
+use super::engine::Engine;
+use super::packet::{Sound, samples, sound, speech_alone};
+use crate::resample::Lower;
 
-/// The longest packet RFC 6716 §3.2.5 allows, in the shortest frames concealment works in (2.5 ms).
-const STEPS_PER_SECOND: usize = 400;
+const TELEPHONE: u32 = 8_000;
+const WIDEBAND: u32 = 16_000;
+const FULL_BAND: u32 = 48_000;
+/// The longest packet, in ms.
+const LONGEST_MS: usize = 120;
+/// The longest packet whose layers are parted: what fits into one datagram on the usual path. A longer one is decoded whole.
+const MAX_PARTED: usize = 1_500;
+/// Samples of what is made up of the old sound when another decoder takes over: 5 ms at the rate it is wanted at.
+const SEAM_PER_SECOND: u32 = 200;
+/// So many packets of speech in a row, and a decoder for all sound may leave at the next quiet one ...
+const SPEECH: u32 = 50;
+/// ... whose samples are no louder than this: nobody hears another decoder begin.
+const QUIET: i16 = 300;
 
 /// One talker's Opus decoder: mono out, at the rate it was made for.
 pub struct Decoder {
-    inner: OpusDecoder,
     rate: u32,
+    /// `None` until the first packet.
+    engine: Option<Engine>,
+    /// The way down from the engine's rate, and what is on it.
+    down: Option<Down>,
+    /// Packets of nothing but speech that a decoder for all sound has had in a row, and whether the last was quiet.
+    speech: u32,
+    quiet: bool,
+}
+
+struct Down {
+    lower: Lower,
+    high: Box<[i16]>,
 }
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("rate", &self.rate).finish_non_exhaustive()
+        f.debug_struct("Decoder")
+            .field("rate", &self.rate)
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
     }
 }
 
 impl Decoder {
-    /// A decoder that gives mono samples at `rate` (8000, 16000 or 48000 Hz).
+    /// A decoder that gives mono samples at `rate` (8000, 16000 or 48000 Hz). It takes its memory with the first packet.
     ///
     /// # Errors
     /// [`OpusError::Rate`] for any other rate.
     pub fn new(rate: u32) -> Result<Self, OpusError> {
-        if !matches!(rate, 8_000 | 16_000 | 48_000) {
+        if !matches!(rate, TELEPHONE | WIDEBAND | FULL_BAND) {
             return Err(OpusError::Rate(rate));
         }
-        Ok(Self { inner: fresh(rate)?, rate })
+        Ok(Self { rate, engine: None, down: None, speech: 0, quiet: false })
     }
 
     /// The rate of the samples, in Hz.
@@ -45,83 +76,120 @@ impl Decoder {
     ///   in-band redundancy where it carries some, concealed where not. Fills as much of `out` as 2.5 ms steps allow.
     /// - `None`: concealment, as long as `out` (in whole steps of 2.5 ms).
     ///
+    /// At most 120 ms at a time.
+    ///
     /// # Errors
     /// [`OpusError::Packet`] for what is not Opus, [`OpusError::Buffer`] if `out` is too short for the packet or
     /// for one step. After an error the decoder goes on working.
     pub fn decode(&mut self, packet: Option<&[u8]>, fec: bool, out: &mut [i16]) -> Result<usize, OpusError> {
-        match packet {
-            None => self.conceal(out),
-            Some(next) if fec => self.recover(next, out),
-            Some(packet) => {
-                let samples = samples(packet, self.rate)?;
-                let given = out.len();
-                let out = out.get_mut(..samples).ok_or(OpusError::Buffer { needed: samples, given })?;
-                self.guarded(|codec| codec.decode_s16(packet, samples, out))
+        let Some(packet) = packet else { return self.run(None, false, out) };
+        let needed = samples(packet, self.rate)?;
+        if fec {
+            return self.run(Some(packet), true, out);
+        }
+        if out.len() < needed {
+            return Err(OpusError::Buffer { needed, given: out.len() });
+        }
+        let wanted = self.rate_for(packet);
+        match &self.engine {
+            Some(engine) if engine.rate() == wanted => self.run(Some(packet), false, out),
+            Some(_) => self.take_over(wanted, packet, out),
+            None => {
+                self.begin(wanted)?;
+                self.run(Some(packet), false, out)
             }
         }
     }
 
     /// Forgets the stream so far: the next packet begins another.
     pub fn reset(&mut self) {
-        if self.inner.reset_state().is_err() {
-            self.start_afresh();
-        }
+        (self.engine, self.down, self.speech) = (None, None, 0);
     }
 
-    fn conceal(&mut self, out: &mut [i16]) -> Result<usize, OpusError> {
-        let step = self.step();
-        if out.len() < step {
-            return Err(OpusError::Buffer { needed: step, given: out.len() });
+    /// The rate to decode a packet at.
+    fn rate_for(&mut self, packet: &[u8]) -> u32 {
+        let now = self.engine.as_ref().map(Engine::rate);
+        let wanted = match (self.rate, sound(packet)) {
+            (FULL_BAND, _) => return FULL_BAND,
+            (_, Sound::Above8kHz) => FULL_BAND,
+            (TELEPHONE, Sound::Speech { narrow: true }) => TELEPHONE,
+            (_, Sound::Speech { .. }) => WIDEBAND,
+            (_, Sound::Below4kHz) => return now.unwrap_or(self.rate),
+            (_, Sound::Below8kHz) => return now.map_or(WIDEBAND, |now| now.max(WIDEBAND)),
+        };
+        if now != Some(FULL_BAND) || wanted == FULL_BAND {
+            self.speech = 0;
+            return wanted;
         }
-        // The codec conceals 20, 10, 5 or 2.5 ms at a time; anything else is made of these.
-        let mut done = 0;
-        for steps in [8, 4, 2, 1] {
-            while out.len() - done >= steps * step {
-                let piece = &mut out[done..done + steps * step];
-                done += self.guarded(|codec| codec.decode_s16(&[], piece.len(), piece))?;
-            }
+        // Music and speech may take turns: the decoder of both stays until that is over.
+        self.speech += 1;
+        if self.speech > SPEECH && self.quiet { wanted } else { FULL_BAND }
+    }
+
+    fn begin(&mut self, rate: u32) -> Result<(), OpusError> {
+        self.engine = Some(Engine::new(rate)?);
+        self.speech = 0;
+        let lower: Option<fn() -> Lower> = match (rate, self.rate) {
+            (WIDEBAND, TELEPHONE) => Some(Lower::to_half),
+            (FULL_BAND, TELEPHONE) => Some(Lower::to_sixth),
+            (FULL_BAND, WIDEBAND) => Some(Lower::to_third),
+            _ => None,
+        };
+        let high = || vec![0; rate as usize * LONGEST_MS / 1_000].into_boxed_slice();
+        self.down = lower.map(|lower| Down { lower: lower(), high: high() });
+        Ok(())
+    }
+
+    /// Another engine goes on with this packet. Its first sound is blended with what the one before would have made up: where
+    /// the sender changes its rate or its mode, the codec's own memory is of no more use (RFC 6716 §4.5).
+    fn take_over(&mut self, rate: u32, packet: &[u8], out: &mut [i16]) -> Result<usize, OpusError> {
+        let mut seam = [0; (FULL_BAND / SEAM_PER_SECOND) as usize];
+        let seam = &mut seam[..(self.rate / SEAM_PER_SECOND) as usize];
+        let before = self.run(None, false, seam).unwrap_or(0);
+        self.begin(rate)?;
+        let done = self.run(Some(packet), false, out)?;
+        let length = before.min(done) as i32;
+        for (n, (new, old)) in (0..length).zip(out.iter_mut().zip(seam)) {
+            *new = ((i32::from(*new) * n + i32::from(*old) * (length - n)) / length) as i16;
         }
         Ok(done)
     }
 
-    fn recover(&mut self, next: &[u8], out: &mut [i16]) -> Result<usize, OpusError> {
-        let frame = frame_samples(next, self.rate)?;
-        if !carries_fec(next) || out.len() < frame {
-            return self.conceal(out);
-        }
-        // The redundancy tells of the one frame right before the packet: what lies ahead of that is concealed.
-        let lead = (out.len() - frame) / self.step() * self.step();
-        let done = if lead == 0 { 0 } else { self.conceal(&mut out[..lead])? };
-        let piece = &mut out[done..done + frame];
-        Ok(done + self.guarded(|codec| codec.decode_fec_s16(next, frame, piece))?)
-    }
-
-    fn step(&self) -> usize {
-        self.rate as usize / STEPS_PER_SECOND
-    }
-
-    /// A bug in the codec must end one packet, never the calls that share the thread.
-    fn guarded(
-        &mut self,
-        work: impl FnOnce(&mut OpusDecoder) -> opus_pure::Result<usize>,
-    ) -> Result<usize, OpusError> {
-        match catch_unwind(AssertUnwindSafe(|| work(&mut self.inner))) {
-            Ok(result) => result.map_err(|error| OpusError::from_codec(&error)),
-            Err(_) => {
-                self.start_afresh();
-                Err(OpusError::Internal)
-            }
-        }
-    }
-
-    fn start_afresh(&mut self) {
-        if let Ok(codec) = fresh(self.rate) {
-            self.inner = codec;
-        }
+    fn run(&mut self, packet: Option<&[u8]>, fec: bool, out: &mut [i16]) -> Result<usize, OpusError> {
+        let Some(engine) = &mut self.engine else { return silence(out, self.rate) };
+        let mut parted = [0; MAX_PARTED];
+        let packet = match packet {
+            Some(packet) if engine.rate() <= WIDEBAND => Some(speech_alone(packet, &mut parted)),
+            packet => packet,
+        };
+        let Some(Down { lower, high }) = &mut self.down else { return engine.decode(packet, fec, out) };
+        let factor = lower.factor();
+        let room = (factor * out.len()).min(high.len());
+        let done = engine.decode(packet, fec, &mut high[..room]).map_err(|error| fewer(error, factor))?;
+        let out = &mut out[..done / factor];
+        lower.process(&high[..done], out);
+        self.quiet = out.iter().all(|sample| sample.unsigned_abs() <= QUIET.unsigned_abs());
+        Ok(out.len())
     }
 }
 
-fn fresh(rate: u32) -> Result<OpusDecoder, OpusError> {
-    let hertz = i32::try_from(rate).map_err(|_| OpusError::Rate(rate))?;
-    OpusDecoder::new(hertz, 1).map_err(|_| OpusError::Rate(rate))
+/// What is made up before anything was heard, in whole steps of 2.5 ms.
+fn silence(out: &mut [i16], rate: u32) -> Result<usize, OpusError> {
+    let step = rate as usize / 400;
+    let whole = out.len() / step * step;
+    if whole == 0 {
+        return Err(OpusError::Buffer { needed: step, given: out.len() });
+    }
+    out[..whole].fill(0);
+    Ok(whole)
+}
+
+/// The caller counts at its own rate.
+fn fewer(error: OpusError, factor: usize) -> OpusError {
+    match error {
+        OpusError::Buffer { needed, given } => {
+            OpusError::Buffer { needed: needed / factor, given: given / factor }
+        }
+        other => other,
+    }
 }

@@ -1,11 +1,12 @@
 //! Opus (RFC 6716) mono, at the rates telephony needs: the only place that knows which library codes it.
 //!
-//! Decodes straight to 8, 16 or 48 kHz whatever the packet was made at, conceals lost packets, and recovers
+//! Decodes to 8, 16 or 48 kHz whatever the packet was made at, conceals lost packets, and recovers
 //! the frame before a packet from its in-band error correction. Never panics on a packet, however hostile.
 //! It keeps no queue, no clock and no order of packets: that is `jitter`.
 
 mod decoder;
 mod encoder;
+mod engine;
 mod packet;
 
 pub use decoder::Decoder;

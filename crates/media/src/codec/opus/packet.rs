@@ -18,6 +18,50 @@ pub fn is_narrowband(packet: &[u8]) -> bool {
     packet.first().is_some_and(|toc| matches!(toc >> 3, 0..=3 | 16..=19))
 }
 
+/// What a packet's sound is (RFC 6716 §3.1, table 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sound {
+    /// Speech (SILK), up to 4, 6 or 8 kHz; what lies above in a second layer is another matter (hybrid).
+    Speech {
+        /// Up to 4 kHz.
+        narrow: bool,
+    },
+    /// Anything (CELT), up to 4 kHz.
+    Below4kHz,
+    /// Anything, up to 8 kHz.
+    Below8kHz,
+    /// Anything, up to 12 or 20 kHz.
+    Above8kHz,
+}
+
+pub(super) fn sound(packet: &[u8]) -> Sound {
+    match packet.first().map_or(0, |toc| toc >> 3) {
+        0..=3 => Sound::Speech { narrow: true },
+        4..=15 => Sound::Speech { narrow: false },
+        16..=19 => Sound::Below4kHz,
+        20..=23 => Sound::Below8kHz,
+        _ => Sound::Above8kHz,
+    }
+}
+
+/// A packet in two layers (hybrid) as one of wideband speech, which its first layer is, bit by bit (RFC 6716 §4.2, §4.5);
+/// any other packet, and one longer than `room`, as it is.
+///
+/// The second layer's bytes stay where they are. In a packet of speech alone they would be a redundant frame for the change
+/// to another mode (§4.5.1), which the library leaves undecoded below 48 kHz.
+pub(super) fn speech_alone<'a>(packet: &'a [u8], room: &'a mut [u8]) -> &'a [u8] {
+    let Some((toc, rest)) = packet.split_first() else { return packet };
+    match (toc >> 3, room.get_mut(..packet.len())) {
+        // 12 and 14: 10 ms; 13 and 15: 20 ms. So are 8 and 9.
+        (config @ 12..=15, Some(parted)) => {
+            parted[0] = ((8 | (config & 1)) << 3) | (toc & 7);
+            parted[1..].copy_from_slice(rest);
+            parted
+        }
+        _ => packet,
+    }
+}
+
 /// Whether a packet carries a copy of the frame before it. Only speech does, and only where the sender meant it to.
 pub fn carries_fec(packet: &[u8]) -> bool {
     if !packet::mode(packet).is_ok_and(|mode| mode != OpusMode::CeltOnly) {

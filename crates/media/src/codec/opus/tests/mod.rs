@@ -1,5 +1,7 @@
 //! Speech there and back, losses, and packets nobody should send.
 
+mod layers;
+
 use proptest::prelude::*;
 
 use super::*;
