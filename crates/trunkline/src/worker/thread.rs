@@ -144,10 +144,19 @@ impl Worker {
             let woke = Instant::now();
             self.turn(&ready);
             if let Some(rest) = self.pacing.rest(woke, Instant::now()) {
-                std::thread::sleep(rest);
+                self.rest(rest);
             }
         }
         Ok(())
+    }
+
+    /// Rests, until there is a command: packets may be a little late, but whoever asks for something is waiting.
+    fn rest(&mut self, rest: Duration) {
+        if let Ok(command) = self.commands.recv_timeout(rest) {
+            let now = Now::take();
+            self.execute_or_drop(now, command);
+            self.drain(now);
+        }
     }
 
     fn is_done(&self) -> bool {
