@@ -105,6 +105,14 @@ class Clients:
             await browser.stop()
 
 
+@pytest_asyncio.fixture
+async def enter(server, go_builder, tmp_path):
+    """Lets clients of every kind join this test's server."""
+    made = Clients(server, tmp_path, go_builder)
+    yield made
+    await made.stop()
+
+
 def need_node_packages() -> None:
     if not LIVEKIT_CLIENT.exists():
         pytest.skip("the npm packages are not installed: npm ci in tests/e2e/node")

@@ -1,11 +1,11 @@
 """People on camera: livekit-client in headless Chromium, the Python SDK and the Go SDK see one another; a phone shares the room."""
 
+import asyncio
+
 import pytest
-import pytest_asyncio
 from livekit import api, rtc
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
-from conftest import Clients
 from harness.camera import PATIENCE, Camera, page_sees
 from harness.tones import hears
 from harness.waiting import until
@@ -15,14 +15,6 @@ pytestmark = pytest.mark.timeout(300)
 PHONE_HERTZ, PYTHON_HERTZ = 700, 1_100
 SMALL, LARGE = (320, 180), (640, 360)
 RED, BLUE = (220, 30, 30), (30, 30, 220)
-
-
-@pytest_asyncio.fixture
-async def enter(server, go_builder, tmp_path):
-    """Lets clients of every kind join this test's server."""
-    made = Clients(server, tmp_path, go_builder)
-    yield made
-    await made.stop()
 
 
 def close_to(seen, colour) -> bool:
@@ -104,3 +96,46 @@ async def test_a_browser_publishes_h264(join, enter):
     await page_sees(bob, "alice", LARGE)
     await eyes.sees("alice", LARGE)
     assert (await bob.do("cameraOf", identity="alice"))["mimeType"] == "video/H264"
+
+
+async def test_a_browser_stops_the_layers_that_nobody_watches(enter):
+    """With dynacast, as livekit-client has it; a viewer who wants more gets it again."""
+    alice = await enter("chromium", "dynacast", "alice", deed="joinDynacast")
+    await alice.do("camera", width=LARGE[0], height=LARGE[1])
+    bob = await enter("chromium", "dynacast", "bob")
+    await page_sees(bob, "alice", LARGE)
+    assert await active_layers(alice) == ALL_LAYERS
+
+    await bob.do("quality", identity="alice", quality="LOW")
+    await page_sees(bob, "alice", SMALL)
+    await sends(alice, {"q"})
+    await bob.do("quality", identity="alice", quality="HIGH")
+    await page_sees(bob, "alice", LARGE)
+    assert await active_layers(alice) == ALL_LAYERS
+
+    await bob.leave()
+    await sends(alice, set())
+    carol = await enter("chromium", "dynacast", "carol")
+    await page_sees(carol, "alice", LARGE)
+
+
+ALL_LAYERS = {"q", "h"}
+"""A camera of 640x360 has two."""
+
+
+async def active_layers(page) -> set[str]:
+    return {rid for rid, layer in (await page.do("layers"))["layers"].items() if layer["active"]}
+
+
+async def sends(page, wanted: set[str]) -> None:
+    """These layers and no other, told by the pictures that it counted in a second."""
+    looks = []
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        looks.append((await page.do("layers"))["layers"])
+        before, now = looks[-10:][0], looks[-1]
+        grown = {rid for rid in now if now[rid]["framesSent"] > before.get(rid, now[rid])["framesSent"]}
+        if len(looks) >= 10 and grown == wanted == await active_layers(page):
+            return
+        assert asyncio.get_running_loop().time() < deadline, (before, now)
+        await asyncio.sleep(0.1)

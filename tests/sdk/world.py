@@ -11,6 +11,7 @@ through the door it asks for phones and for what they saw on the wire, in JSON:
     GET  /phones/ID/requests/INVITE?count=1   the requests it received, whole, once there are so many
     GET  /phones/ID/digits?count=5            the digits a baresip phone heard, once there are so many
     GET  /phones/ID/story                     waits until a SIPp phone has played its part: {"code", "trace"}
+    POST /servers {"api": {...}}             a second server with these settings                   -> {"url"}
     POST /phones/ID/death                     the phone is gone, without a word
     GET  /phones/ID/hears?hertz=1100          whether a baresip phone hears this tone
     POST /listeners {"room"}                  a participant (the Python room SDK) that records    -> {"id", "identity"}
@@ -52,6 +53,7 @@ class World:
     def __init__(self, folder: Path):
         self.folder = folder
         self.server = Trunkline(folder)
+        self.others: list[Trunkline] = []
         self.phones: list[Sipp | Baresip] = []
         self.listeners: list[Participant] = []
         self.data: dict[str, list[dict]] = {}
@@ -59,6 +61,7 @@ class World:
     def door(self) -> web.Application:
         application = web.Application(middlewares=[told_as_text])
         application.add_routes([
+            web.post("/servers", self.add_server),
             web.post("/phones", self.add_phone),
             web.get("/phones/{id}/requests/{method}", self.requests),
             web.get("/phones/{id}/digits", self.digits),
@@ -77,6 +80,14 @@ class World:
             web.get("/listeners/{id}/left/{identity}", self.left),
         ])  # fmt: skip
         return application
+
+    async def add_server(self, request: web.Request) -> web.Response:
+        folder = self.folder / f"server{len(self.others)}"
+        folder.mkdir()
+        server = Trunkline(folder, **await request.json())
+        self.others.append(server)
+        await asyncio.to_thread(server.start)
+        return web.json_response({"url": server.url})
 
     async def add_phone(self, request: web.Request) -> web.Response:
         wanted = await request.json()
@@ -210,7 +221,8 @@ class World:
             await listener.leave()
         for phone in self.phones:
             await asyncio.to_thread(phone.stop)
-        return await asyncio.to_thread(self.server.stop)
+        codes = [await asyncio.to_thread(server.stop) for server in (self.server, *self.others)]
+        return next((code for code in codes if code), 0)
 
 
 @web.middleware

@@ -17,6 +17,7 @@ mod lifecycle;
 mod moderation;
 mod output;
 mod participant;
+mod quality;
 mod speaker;
 mod subscription;
 mod track;
@@ -30,6 +31,7 @@ pub use lifecycle::{Room, Traveller};
 pub use livekit_protocol as proto;
 pub use moderation::{ModerationError, RpcFailure, RpcId};
 pub use output::{AudioPacket, Codec, LocalEvent, Output, Receive};
-pub use participant::LimitExceeded;
+pub use participant::{LimitExceeded, check_limits};
+pub use quality::PhonePath;
 /// The transport of a packet: UDP, or TCP with the framing done by the shell.
 pub use str0m::net::Protocol;

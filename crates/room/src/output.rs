@@ -33,6 +33,15 @@ impl Codec {
             Self::Opus => "audio/opus",
         }
     }
+
+    /// The RTP clock, in Hz.
+    #[must_use]
+    pub const fn clock(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma => 8_000,
+            Self::Opus => 48_000,
+        }
+    }
 }
 
 /// A datagram for a participant's peer connection.
@@ -211,6 +220,8 @@ pub enum LocalEvent {
         /// Write Opus.
         opus: bool,
     },
+    /// Its connection is to be rated: [`crate::Room::path_measured`] shall be told what it has measured.
+    MeasurePath,
     /// It is no longer in the room. No event follows.
     Removed(proto::DisconnectReason),
 }

@@ -315,3 +315,133 @@ fn a_client_can_ask_for_the_ends_of_its_session() {
     assert_eq!(told(Scenario::ServerLeave(true)), [Action::Disconnect]);
     assert_eq!(told(Scenario::LeaveRequestFullReconnect(true)), [Action::Reconnect]);
 }
+
+/// A client asks for its next resume to fail, before it is told anything or after.
+#[test]
+fn a_client_can_have_its_next_resume_cut_off() {
+    use proto::simulate_scenario::Scenario;
+    let resume = |world: &mut World, bob| {
+        world.room.signal_closed(world.now, bob);
+        world.client(bob).signals.clear();
+        world.client(bob).signal_closed = false;
+        let resume = room::Resume { identity: "bob".into(), participant_sid: String::new(), dual: false };
+        assert_eq!(world.room.resume(world.now, world.wallclock(), &resume), Ok(bob));
+        world.settle();
+        (world.clients[&bob].signals.len(), world.clients[&bob].signal_closed)
+    };
+    for told in [true, false] {
+        let mut world = World::new();
+        let bob = world.join("bob");
+        let scenario = Some(match told {
+            true => Scenario::DisconnectSignalOnResume(true),
+            false => Scenario::DisconnectSignalOnResumeNoMessages(true),
+        });
+        let simulate = proto::signal_request::Message::Simulate(proto::SimulateScenario { scenario });
+        world.request(bob, simulate.clone());
+        assert!(!world.clients[&bob].signal_closed, "not before it resumes");
+        let (messages, closed) = resume(&mut world, bob);
+        assert_eq!((messages > 0, closed), (told, true));
+        let (messages, closed) = resume(&mut world, bob);
+        assert!(messages >= 3 && !closed, "once");
+
+        world.request(bob, simulate);
+        world.run_for(Duration::from_secs(6));
+        assert!(!resume(&mut world, bob).1, "it took too long");
+        assert_eq!(world.state("bob"), "ACTIVE");
+    }
+}
+
+#[test]
+fn a_client_can_pass_for_a_speaker() {
+    let mut world = World::new();
+    let (bob, alice) = (world.join("bob"), world.join("alice"));
+    world.publish(bob, "mic");
+    let scenario = Some(proto::simulate_scenario::Scenario::SpeakerUpdate(3));
+    let simulate = proto::SimulateScenario { scenario };
+    world.request(bob, proto::signal_request::Message::Simulate(simulate));
+    world.run_for(Duration::from_secs(5));
+    for to in [bob, alice] {
+        let told = world.signals(to, |signal| match signal {
+            Response::SpeakersChanged(changed) => Some((changed.speakers[0].active, changed.speakers[0].level)),
+            _ => None,
+        });
+        assert_eq!(told, [(true, 0.9), (false, 0.0)]);
+    }
+}
+
+/// What cannot be done is answered, with LiveKit's reasons.
+#[test]
+fn requests_that_come_to_nothing_are_answered() {
+    use proto::request_response::Reason;
+    use proto::signal_request::Message as Request;
+    let mut world = World::new();
+    let bob = world.join("bob");
+    let (_, mic) = world.publish(bob, "mic");
+    world.client(bob).signals.clear();
+    let add = |change: fn(&mut proto::AddTrackRequest)| {
+        let mut request = proto::AddTrackRequest { cid: "other".into(), ..Default::default() };
+        change(&mut request);
+        request
+    };
+    let further = proto::AddTrackRequest { sid: mic.clone(), ..add(|_| ()) };
+    let named = |name: &str| proto::UpdateLocalVideoTrack { track_sid: name.into(), ..Default::default() };
+    for request in [
+        Request::AddTrack(further),
+        Request::AddTrack(add(|request| request.sid = "TR_none".into())),
+        Request::AddTrack(add(|request| request.name = "n".repeat(2000))),
+        Request::AddTrack(add(|request| request.simulcast_codecs = vec![Default::default(); 50])),
+        Request::Mute(proto::MuteTrackRequest { sid: "TR_none".into(), muted: true }),
+        Request::UpdateVideoTrack(named("TR_none")),
+        Request::UpdateVideoTrack(named(&mic)),
+        Request::UpdateAudioTrack(proto::UpdateLocalAudioTrack::default()),
+        Request::PublishDataTrackRequest(proto::PublishDataTrackRequest::default()),
+        Request::UnpublishDataTrackRequest(proto::UnpublishDataTrackRequest::default()),
+        Request::StoreDataBlobRequest(proto::StoreDataBlobRequest { request_id: 7, ..Default::default() }),
+    ] {
+        world.request(bob, request);
+    }
+    let answered = world.signals(bob, |signal| match signal {
+        Response::RequestResponse(response) => Some(response.reason()),
+        _ => None,
+    });
+    use Reason::{InvalidHandle, LimitExceeded, NotAllowed, NotFound, UnsupportedType};
+    assert_eq!(answered[..4], [UnsupportedType, NotFound, LimitExceeded, LimitExceeded]);
+    assert_eq!(answered[4..8], [NotFound; 4]);
+    assert_eq!(answered[8..], [NotAllowed, InvalidHandle, NotAllowed]);
+}
+
+#[test]
+fn a_subscription_to_no_track_is_refused() {
+    let mut world = World::new();
+    let bob = world.join("bob");
+    let mut update = proto::UpdateSubscription {
+        track_sids: vec!["TR_none".into(); 3000],
+        subscribe: true,
+        ..Default::default()
+    };
+    world.request(bob, proto::signal_request::Message::Subscription(update.clone()));
+    let refused = |world: &World| {
+        world.signals(bob, |signal| match signal {
+            Response::SubscriptionResponse(response) => Some((response.track_sid.clone(), response.err())),
+            _ => None,
+        })
+    };
+    let told = refused(&world);
+    assert_eq!(told[0], ("TR_none".to_owned(), proto::SubscriptionError::SeTrackNotfound));
+    assert_eq!(told.len(), 1000, "as many as it may have");
+    update.subscribe = false;
+    world.request(bob, proto::signal_request::Message::Subscription(update));
+    assert_eq!(refused(&world).len(), 1000, "there is nothing to end");
+}
+
+#[test]
+fn nobody_is_told_more_of_a_track_than_clients_need() {
+    use proto::signal_request::Message as Request;
+    let mut world = World::new();
+    let (bob, alice) = (world.join("bob"), world.join("alice"));
+    let (_, mic) = world.publish(bob, "mic");
+    let features = [vec![0, 1, 77], vec![3; 100_000]].concat();
+    world.request(bob, Request::UpdateAudioTrack(proto::UpdateLocalAudioTrack { track_sid: mic, features }));
+    let told = world.updates(alice, "bob").pop().unwrap().tracks.remove(0);
+    assert_eq!(told.audio_features, [0, 1, 3]);
+}

@@ -309,3 +309,75 @@ fn a_camera_and_a_phone_share_the_room() {
     assert!(!pictures(&mut world, bob).is_empty());
     assert!(!world.local_events.iter().any(|(_, event)| matches!(event, LocalEvent::Audio { .. })));
 }
+
+/// Which qualities a publisher was told last that somebody watches.
+fn sought(world: &World, publisher: ParticipantId, track: &str) -> Vec<[bool; 3]> {
+    world.signals(publisher, |signal| match signal {
+        Response::SubscribedQualityUpdate(update) if update.track_sid == track => {
+            assert_eq!(update.subscribed_codecs.len(), 1);
+            assert_eq!(update.subscribed_codecs[0].codec, "vp8", "as livekit-client names it");
+            let qualities = &update.subscribed_codecs[0].qualities;
+            Some([0, 1, 2].map(|quality: usize| {
+                assert_eq!(usize::try_from(qualities[quality].quality), Ok(quality));
+                qualities[quality].enabled
+            }))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn a_publisher_is_told_which_layers_are_watched() {
+    const OFF: [bool; 3] = [false; 3];
+    const LOW: [bool; 3] = [true, false, false];
+    const MEDIUM: [bool; 3] = [true, true, false];
+    const ALL: [bool; 3] = [true; 3];
+    let mut world = World::new();
+    let (alice, bob) = (world.join("alice"), world.join("bob"));
+    let mut camera = Camera::publish(&mut world, alice, &LAYERS);
+    let track = camera.track.clone();
+    camera.show(&mut world, 30, &[0, 1, 2]);
+    world.run_for(Duration::from_secs(11));
+    assert!(sought(&world, alice, &track).is_empty(), "all is watched, and it began with all");
+
+    world.request(bob, settings(&track, |s| s.quality = proto::VideoQuality::Low.into()));
+    camera.show(&mut world, 30, &[0, 1, 2]);
+    assert!(sought(&world, alice, &track).is_empty(), "it may be watched again soon");
+    world.run_for(Duration::from_secs(11));
+    assert_eq!(sought(&world, alice, &track), [LOW]);
+    let carol = world.join_dual("carol");
+    world.request(carol, settings(&track, |s| (s.width, s.height) = (640, 360)));
+    world.run_for(Duration::from_secs(11));
+    assert_eq!(sought(&world, alice, &track)[1..], [ALL, MEDIUM], "a newcomer wants the best at first");
+
+    // What stopped is taken again as soon as it flows.
+    pictures(&mut world, bob);
+    camera.show(&mut world, 30, &[0]);
+    world.request(bob, settings(&track, |_| ()));
+    assert_eq!(sought(&world, alice, &track).last(), Some(&ALL));
+    camera.show(&mut world, 60, &[0, 1, 2]);
+    let seen = pictures(&mut world, bob);
+    assert_eq!(seen.last().unwrap().layer, 2, "{:?}", layers(&seen));
+
+    world.request(bob, settings(&track, |s| s.disabled = true));
+    world.room.leave(world.now, carol, proto::DisconnectReason::ClientInitiated);
+    world.run_for(Duration::from_secs(11));
+    assert_eq!(sought(&world, alice, &track).last(), Some(&OFF));
+    world.request(bob, settings(&track, |s| s.quality = proto::VideoQuality::Medium.into()));
+    assert_eq!(sought(&world, alice, &track).last(), Some(&MEDIUM));
+}
+
+#[test]
+fn a_publisher_that_resumes_is_told_again() {
+    let mut world = World::new();
+    let alice = world.join("alice");
+    let camera = Camera::publish(&mut world, alice, &LAYERS);
+    world.run_for(Duration::from_secs(11));
+    assert_eq!(sought(&world, alice, &camera.track), [[false; 3]], "nobody is there");
+    world.room.signal_closed(world.now, alice);
+    world.client(alice).signals.clear();
+    let resume = room::Resume { identity: "alice".into(), participant_sid: String::new(), dual: false };
+    world.room.resume(world.now, world.wallclock(), &resume).unwrap();
+    world.settle();
+    assert_eq!(sought(&world, alice, &camera.track), [[false; 3]]);
+}

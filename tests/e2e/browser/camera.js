@@ -42,6 +42,19 @@ Object.assign(deeds, {
   quality: ({ identity, quality }) => cameraOf(identity).setVideoQuality(LivekitClient.VideoQuality[quality]),
   dimensions: ({ identity, width, height }) => cameraOf(identity).setVideoDimensions({ width, height }),
   enabled: ({ identity, enabled }) => cameraOf(identity).setEnabled(enabled),
+  /** Joins, and stops sending layers that nobody watches. */
+  async joinDynacast({ url, token }) {
+    room = new LivekitClient.Room({ dynacast: true });
+    listen();
+    await room.connect(url, token);
+    return { sid: room.localParticipant.sid };
+  },
+  /** The layers that its camera sends, by RID, and how many pictures of each so far. */
+  async layers() {
+    const [publication] = room.localParticipant.videoTrackPublications.values();
+    const sent = [...(await publication.track.sender.getStats()).values()].filter((found) => found.type === 'outbound-rtp');
+    return { layers: Object.fromEntries(sent.map(({ rid, active, framesSent }) => [rid, { active, framesSent }])) };
+  },
   /** Joins, its packets going by relays only. */
   async joinRelayed({ url, token }) {
     room = new LivekitClient.Room();

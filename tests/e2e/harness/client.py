@@ -193,7 +193,8 @@ class PageClient(Client):
     async def join(self) -> "PageClient":
         self.page = await self.browser.open()
         self.watching = asyncio.ensure_future(self._watch())
-        joined = await self.do("join", url=self.url, token=self.token, subscribe=self.options.get("subscribe", True))
+        deed = self.options.get("deed", "join")
+        joined = await self.do(deed, url=self.url, token=self.token, subscribe=self.options.get("subscribe", True))
         self.events.append({"event": "connected", "identity": self.identity, "sid": joined["sid"]})
         return self
 

@@ -6,6 +6,7 @@ their candidates from the server, so neither side knows a way around it. A NAT d
 
 import asyncio
 import contextlib
+import random
 import re
 import selectors
 import socket
@@ -159,6 +160,9 @@ class MediaPath:
         self.flows: dict[tuple, socket.socket] = {}
         self.clients: dict[socket.socket, tuple] = {}
         self.cut = False
+        self.loss = 0.0
+        """The share of RTP packets that get lost, each way."""
+        self.dice = random.Random(7)
         self.moves = self.moved = 0
         self.rate: float | None = None
         """Bytes per second that reach each client; more wait in a queue of a quarter second, and what does not fit is lost."""
@@ -186,7 +190,7 @@ class MediaPath:
                 self._forget()
 
     def _relay(self, came_on: socket.socket, datagram: bytes, sender: tuple) -> None:
-        if self.cut:
+        if self.cut or (_is_rtp(datagram) and self.dice.random() < self.loss):
             return
         with contextlib.suppress(OSError):
             if came_on is self.near:
@@ -234,6 +238,11 @@ class MediaPath:
         self.thread.join()
         self._forget()
         self.near.close()
+
+
+def _is_rtp(datagram: bytes) -> bool:
+    """Neither STUN nor DTLS nor RTCP (RFC 7983, RFC 5761 §4)."""
+    return len(datagram) > 1 and datagram[0] >> 6 == 2 and not 192 <= datagram[1] <= 223
 
 
 def _socket() -> socket.socket:

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { SIPHeaderOptions, SIPMediaEncryption, SIPOutboundTrunkInfo, SIPTransport } from '@livekit/protocol';
 import { ServerError } from 'livekit-server-sdk';
 
-import { impostor, sip, stranger, thrownBy, trunkTo } from './world.js';
+import { impostor, serverWith, sip, stranger, thrownBy, trunkTo } from './world.js';
 
 test('a trunk comes back as it was created, with an id, and is found in the list', async () => {
   const made = await sip.createSipOutboundTrunk('carrier', 'sip.example.com:5080', ['+15105550100', '+15105550101'], {
@@ -141,6 +141,17 @@ test('a trunk that breaks a rule is refused with the rule', async () => {
     assert.equal(error.code, 'invalid_argument', text);
     assert.ok(error.message.includes(text), `${error.message} should say: ${text}`);
   }
+});
+
+test('passwords are left out where the server is told to', async () => {
+  const hiding = await serverWith({ api: { hide_passwords: true } });
+  const options = { transport: 0, authUsername: 'caller', authPassword: 'correct horse' };
+  const { sipTrunkId } = await hiding.createSipOutboundTrunk('x', 'sip.example.com', ['+15105550100'], options);
+  const changed = await hiding.updateSipOutboundTrunkFields(sipTrunkId, { authPassword: 'battery staple' });
+  const [found] = await hiding.listSipOutboundTrunk({ trunkIds: [sipTrunkId] });
+  const [legacy] = await hiding.listSipTrunk();
+  for (const shown of [changed, found]) assert.deepEqual([shown.authUsername, shown.authPassword], ['caller', '']);
+  assert.deepEqual([legacy.outboundUsername, legacy.outboundPassword], ['caller', '']);
 });
 
 test('whoever has not the key gets nothing', async () => {

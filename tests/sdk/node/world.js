@@ -19,6 +19,12 @@ async function through(path, body) {
   return answer.json();
 }
 
+/** The SDK's client of a second server with these settings. */
+export async function serverWith(settings) {
+  const { url: other } = await through('/servers', settings);
+  return new SipClient(other, key, secret);
+}
+
 /** A phone that plays a SIPp scenario (tests/sipp), or a baresip. */
 export async function phone(scenario, { keys = {}, ...options } = {}) {
   const wanted = scenario === 'baresip' ? { baresip: true, ...options } : { scenario, keys, ...options };

@@ -226,6 +226,12 @@ impl Bridge {
         self.open && !self.is_held() && self.to_phone.has_more()
     }
 
+    /// Whether the phone owes us audio: it is up, and not on hold.
+    #[must_use]
+    pub fn awaits_audio(&self) -> bool {
+        self.up && self.leg.media_deadline().is_some()
+    }
+
     /// The call is over: tells the phone's RTCP, and what was measured.
     pub fn close(&mut self, now: Instant, wallclock: SystemTime, sink: &mut impl Sink) -> BridgeReport {
         self.next_tick = None;

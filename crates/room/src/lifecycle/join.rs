@@ -14,6 +14,7 @@ use crate::ids::{ParticipantId, PeerId, new_sid};
 use crate::output::Output;
 use crate::participant::{Link, Local, Participant, Remote};
 use crate::peer::Transport;
+use crate::quality::Score;
 use crate::subscription::{Negotiation, Offering, Requirement};
 
 /// Clients of newer protocols take the connection they receive on for the primary one of two.
@@ -128,6 +129,8 @@ impl Room {
             subscribers_allowed: None,
             last_sequence: 0,
             told_level: 0.0,
+            pretends_until: None,
+            score: Score::default(),
             link: Link::Local(Local::default()),
         }
     }

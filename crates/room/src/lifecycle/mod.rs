@@ -43,7 +43,7 @@ pub struct Room {
     /// Clients with something queued in their peer connections.
     pub(crate) dirty: Vec<ParticipantId>,
     pub(crate) speakers_due: Option<Instant>,
-    /// When to tell everybody of new counts and new participants' connection quality.
+    /// When to tell everybody of new counts, and to rate connections.
     tick_due: Option<Instant>,
     told_counts: (u32, u32),
     /// Messages of the API that were sent.

@@ -97,6 +97,7 @@ impl Room {
                 // Before it is connected, the time to join is all that limits it.
                 if let Some(remote) = self.remote_mut(id).filter(|remote| remote.connected) {
                     remote.path_lost = (!works).then_some(remote.path_lost.unwrap_or(now));
+                    self.path_changed(id, works);
                 }
             }
             PeerEvent::Closed => self.peer_closed(now, id),

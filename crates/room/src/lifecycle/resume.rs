@@ -12,7 +12,7 @@ use crate::error::ResumeError;
 use crate::ids::ParticipantId;
 use crate::output::Output;
 use crate::participant::Participant;
-use crate::subscription::Negotiation;
+use crate::subscription::{MAX_SUBSCRIPTIONS, Negotiation};
 
 impl Room {
     /// Puts a client's session on a new signalling connection. The signals for it are among the outputs; those
@@ -37,7 +37,14 @@ impl Room {
                 Negotiation::Offering(offering) => offering.resumed(now),
             }
         }
-        self.tell_again(id);
+        let cut_off = self.remote_mut(id).and_then(|remote| remote.cut_off.take());
+        let cut_off = cut_off.filter(|cut_off| now < cut_off.until);
+        if cut_off.is_none_or(|cut_off| cut_off.told) {
+            self.tell_again(id);
+        }
+        if cut_off.is_some() {
+            self.cut_signal(id);
+        }
         self.counts_changed(now);
         self.flush(now);
         Ok(id)
@@ -76,6 +83,7 @@ impl Room {
         self.send(to, Response::RoomUpdate(proto::RoomUpdate { room }));
         self.refresh_token(to);
         self.tell_own_tracks_again(to);
+        self.tell_layers_sought_again(to);
     }
 
     /// Agents wait for the word that somebody subscribed.
@@ -97,7 +105,7 @@ impl Room {
             return self.end(now, from, proto::DisconnectReason::StateMismatch, true);
         }
         self.settle_offer(now, from, state.answer.as_ref());
-        let track_sids = state.track_sids_disabled.clone();
+        let track_sids = state.track_sids_disabled.iter().take(MAX_SUBSCRIPTIONS).cloned().collect();
         self.update_track_settings(
             now,
             from,

@@ -53,12 +53,16 @@ impl Room {
 
     /// Participants or publishers came or went: everybody is told within the next tick.
     pub(crate) fn counts_changed(&mut self, now: Instant) {
+        self.tick_soon(now);
+    }
+
+    /// There is something to tell with the next tick.
+    pub(crate) fn tick_soon(&mut self, now: Instant) {
         self.tick_due.get_or_insert(now + super::timers::TICK);
     }
 
-    /// The tick: tells new counts, and once of everybody that its connection is good.
-    ///
-    /// Anything worse is never told: a browser that reads of a lost connection starts over.
+    /// The tick: tells new counts, how good connections are, and which layers nobody watches any more. While nothing is
+    /// published there is none.
     pub(super) fn tick(&mut self, now: Instant) {
         if self.tick_due.is_none_or(|due| now < due) {
             return;
@@ -68,36 +72,13 @@ impl Room {
             self.told_counts = self.counts();
             self.tell_room();
         }
+        self.rate_connections();
         for to in self.everybody() {
             self.tell_quality(to);
+            self.tell_layers_sought(now, to);
         }
-    }
-
-    fn tell_quality(&mut self, to: ParticipantId) {
-        let Some(remote) = self.participants.get(&to).and_then(Participant::remote) else { return };
-        let mut of: Vec<_> =
-            remote.subscriptions.values().map(|subscription| subscription.publisher).collect();
-        of.push(to);
-        of.sort_unstable();
-        of.dedup();
-        of.retain(|id| {
-            let active = self.participants.get(id).is_some_and(Participant::is_active);
-            active && !remote.quality_told.contains(id)
-        });
-        let updates: Vec<_> =
-            of.iter().filter_map(|id| Some(excellent(self.participants.get(id)?))).collect();
-        let Some(remote) = self.remote_mut(to) else { return };
-        remote.quality_told.extend(of);
-        if !updates.is_empty() {
-            self.send(to, Response::ConnectionQuality(proto::ConnectionQualityUpdate { updates }));
+        if self.participants.values().any(|participant| !participant.tracks.is_empty()) {
+            self.tick_soon(now);
         }
-    }
-}
-
-fn excellent(participant: &Participant) -> proto::ConnectionQualityInfo {
-    proto::ConnectionQualityInfo {
-        participant_sid: participant.sid.clone(),
-        quality: proto::ConnectionQuality::Excellent.into(),
-        score: 4.5,
     }
 }

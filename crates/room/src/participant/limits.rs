@@ -51,8 +51,11 @@ pub(crate) fn merge_attributes<'a>(
     }
 }
 
-/// Whether a participant may be changed like this; `attributes` are what it would have then.
-pub(crate) fn check_limits(
+/// Whether a participant may be like this.
+///
+/// # Errors
+/// Names the field that is too long.
+pub fn check_limits(
     name: &str,
     metadata: &str,
     attributes: &HashMap<String, String>,

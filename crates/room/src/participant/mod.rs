@@ -12,11 +12,12 @@ use crate::config::LocalTrack;
 use crate::grants::VideoGrant;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::output::Codec;
+use crate::quality::{PhoneRecord, Score};
 use crate::track::Track;
 
-pub use limits::LimitExceeded;
-pub(crate) use limits::{MAX_METADATA, check_limits, merge_attributes};
-pub(crate) use remote::{JOIN_TIMEOUT, PATH_TIMEOUT, Remote, Subscription, TOKEN_REFRESH};
+pub(crate) use limits::{MAX_METADATA, merge_attributes};
+pub use limits::{LimitExceeded, check_limits};
+pub(crate) use remote::{CutOff, JOIN_TIMEOUT, PATH_TIMEOUT, Remote, Subscription, TOKEN_REFRESH};
 
 /// A participant of the room.
 pub(crate) struct Participant {
@@ -42,6 +43,10 @@ pub(crate) struct Participant {
     pub(crate) last_sequence: u32,
     /// The speaking level others were told last; 0: not speaking.
     pub(crate) told_level: f32,
+    /// Until when it passes for a speaker, whatever it says.
+    pub(crate) pretends_until: Option<std::time::Instant>,
+    /// How good its connection is.
+    pub(crate) score: Score,
     pub(crate) link: Link,
 }
 
@@ -66,6 +71,8 @@ pub(crate) struct Local {
     pub(crate) wide: bool,
     /// The demand it was told last: PCMU, PCMA, Opus.
     pub(crate) demand: [bool; 3],
+    /// What its session had measured when its connection was rated last.
+    pub(crate) path: PhoneRecord,
 }
 
 impl Participant {

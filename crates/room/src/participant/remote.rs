@@ -1,6 +1,6 @@
 //! A client: its signalling, its peer connections, and what it subscribes to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use livekit_protocol as proto;
@@ -9,6 +9,7 @@ use str0m::media::Mid;
 use crate::data::Outbox;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::peer::{Count, Kind, Placed, Transport};
+use crate::quality::Heard;
 use crate::subscription::Negotiation;
 use crate::track::PendingTrack;
 use crate::video::Wish;
@@ -44,8 +45,18 @@ pub(crate) struct Remote {
     pub(crate) token_due: Instant,
     /// Something was queued in a peer connection that is not sent yet.
     pub(crate) dirty: bool,
-    /// Whose connection quality it was told.
-    pub(crate) quality_told: HashSet<ParticipantId>,
+    /// Its next resume is to be cut off.
+    pub(crate) cut_off: Option<CutOff>,
+    /// The connection quality that it was told of each.
+    pub(crate) quality_told: HashMap<ParticipantId, proto::ConnectionQuality>,
+}
+
+/// A resume that a client wants to see fail: its new signalling connection is closed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CutOff {
+    pub(crate) until: Instant,
+    /// After it was told everything that it missed, or before it was told anything.
+    pub(crate) told: bool,
 }
 
 /// A track a client gets.
@@ -58,6 +69,8 @@ pub(crate) struct Subscription {
     pub(crate) paused: bool,
     /// Which layer of a video it wants; `None`: it is paused.
     pub(crate) wish: Option<Wish>,
+    /// What the client reports of it.
+    pub(crate) heard: Heard,
 }
 
 impl Remote {
@@ -84,7 +97,8 @@ impl Remote {
             joined: now,
             token_due: now + TOKEN_REFRESH,
             dirty: false,
-            quality_told: HashSet::new(),
+            cut_off: None,
+            quality_told: HashMap::new(),
         }
     }
 

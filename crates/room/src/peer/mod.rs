@@ -8,6 +8,7 @@ mod certificate;
 mod describe;
 mod negotiate;
 mod offer;
+mod reports;
 mod sections;
 mod stream;
 mod stun;
@@ -33,6 +34,8 @@ pub use certificate::{Certificate, new_certificate};
 use negotiate::Outstanding;
 pub(crate) use negotiate::{NegotiationError, Placed, Wanted};
 pub(crate) use offer::Kind;
+pub(crate) use reports::Reception;
+use reports::{Counted, Reports};
 use sections::Sections;
 pub(crate) use sections::{Count, Wishes};
 pub(crate) use stream::Rebase;
@@ -121,6 +124,7 @@ pub(crate) struct Peer {
     opens_channels: bool,
     /// Where an SSRC belongs; clients leave out the MID and RID extensions after the first seconds.
     routes: Vec<(Ssrc, Route)>,
+    reports: Reports,
     reliable: Option<ChannelId>,
     lossy: Option<ChannelId>,
     ufrag: String,
@@ -139,6 +143,7 @@ struct Route {
     mid: Mid,
     /// The layer of a video.
     rid: Option<Rid>,
+    counted: Counted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +195,7 @@ impl Peer {
             outstanding: None,
             opens_channels: false,
             routes: Vec::new(),
+            reports: Reports::default(),
             reliable: None,
             lossy: None,
             ufrag,
@@ -349,7 +355,10 @@ impl Peer {
                     .then_some(PeerEvent::Data { reliable, data: data.data })
             }
             Event::Closed => Some(PeerEvent::Closed),
-            _ => None,
+            event => {
+                self.reports.note(&event);
+                None
+            }
         }
     }
 
@@ -363,7 +372,7 @@ impl Peer {
     }
 
     fn media(&mut self, packet: RtpPacket) -> Option<PeerEvent> {
-        let route = self.route(packet.header.ssrc)?;
+        let route = self.route(packet.header.ssrc, *packet.seq_no)?;
         let Some((codec, red)) = self.sections.codec_of(route.mid, *packet.header.payload_type) else {
             return self.video(route, packet);
         };
@@ -379,14 +388,18 @@ impl Peer {
         }))
     }
 
-    fn route(&mut self, ssrc: Ssrc) -> Option<Route> {
-        if let Some((_, route)) = self.routes.iter().find(|(known, _)| *known == ssrc) {
+    /// What a packet is part of; its number is counted.
+    fn route(&mut self, ssrc: Ssrc, seq: u64) -> Option<Route> {
+        if let Some((_, route)) = self.routes.iter_mut().find(|(known, _)| *known == ssrc) {
+            route.counted.packet(seq);
             return Some(*route);
         }
-        let route = self.guarded(|rtc| {
+        let mut route = self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
-            direct.stream_rx(&ssrc).map(|rx| Route { mid: rx.mid(), rid: rx.rid() })
+            let counted = Counted::default();
+            direct.stream_rx(&ssrc).map(|rx| Route { mid: rx.mid(), rid: rx.rid(), counted })
         })??;
+        route.counted.packet(seq);
         if self.routes.len() == MAX_ROUTES {
             self.routes.remove(0);
         }
@@ -428,6 +441,7 @@ fn config(env: &Env, crypto: &Arc<CryptoProvider>) -> RtcConfig {
     let config = RtcConfig::new()
         .set_crypto_provider(Arc::clone(crypto))
         .set_rtp_mode(true)
+        .set_stats_interval(Some(reports::INTERVAL))
         .clear_codecs()
         .enable_opus(true, true)
         .enable_pcmu(true, false)

@@ -15,17 +15,24 @@ pub(crate) struct Rebase {
     offset: Option<u64>,
     /// Highest number sent.
     highest: u64,
+    /// Packets sent.
+    sent: u64,
 }
 
 impl Rebase {
     /// Starts at `first`, which must lie below 65536.
     pub(crate) fn new(first: u16) -> Self {
-        Self { first: u64::from(first), offset: None, highest: u64::from(first).wrapping_sub(1) }
+        Self { first: u64::from(first), offset: None, highest: u64::from(first).wrapping_sub(1), sent: 0 }
     }
 
     /// The next packet, whatever its number, continues without a gap: the stream was paused.
     pub(crate) fn resume(&mut self) {
         self.offset = None;
+    }
+
+    /// Numbers that the subscriber never got: the source's own gaps.
+    pub(crate) fn gaps(&self) -> u64 {
+        self.highest.wrapping_add(1).wrapping_sub(self.first).saturating_sub(self.sent)
     }
 
     /// The subscriber's number for the source's; `None` for a packet from before the subscriber's first.
@@ -40,6 +47,7 @@ impl Rebase {
             return None;
         }
         self.offset = Some(mapped.wrapping_sub(source));
+        self.sent += 1;
         if mapped >= next {
             self.highest = mapped;
         }
@@ -57,6 +65,7 @@ mod tests {
         let out: Vec<_> =
             [5_000_000, 5_000_001, 5_000_004, 5_000_003, 5_000_005].map(|s| rebase.map(s)).into();
         assert_eq!(out, [1000, 1001, 1004, 1003, 1005].map(Some));
+        assert_eq!(rebase.gaps(), 1, "1002 came to nobody");
     }
 
     #[test]

@@ -58,15 +58,19 @@ impl Room {
                 let text = "data tracks are not supported".to_owned();
                 self.respond(from, 0, Reason::NotAllowed, text, Request::PublishDataTrack(request));
             }
+            SignalRequest::UnpublishDataTrackRequest(request) => {
+                let text = "no such data track".to_owned();
+                self.respond(from, 0, Reason::InvalidHandle, text, Request::UnpublishDataTrack(request));
+            }
             SignalRequest::StoreDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
             SignalRequest::GetDataBlobRequest(request) => self.refuse_blob(from, request.request_id),
             SignalRequest::SyncState(state) => self.sync_state(now, from, &state),
-            SignalRequest::UpdateVideoTrack(update) => self.update_video_track(from, &update),
+            SignalRequest::UpdateVideoTrack(update) => self.update_video_track(from, update),
             #[allow(deprecated, reason = "older clients tell it so")]
             SignalRequest::UpdateLayers(update) => self.update_video_layers(from, &update),
             SignalRequest::Simulate(scenario) => self.simulate(now, from, &scenario),
-            // The rest belongs to data tracks.
-            _ => {}
+            // There are none: data tracks are not supported.
+            SignalRequest::UpdateDataSubscription(_) => {}
         }
     }
 

@@ -26,6 +26,8 @@ const PACKET_MS: u32 = 20;
 const MIN_ACTIVE_MS: u32 = 160;
 /// EMA over two intervals.
 const SMOOTHING: f32 = 2.0 / 3.0;
+/// How loud somebody is who only pretends to speak (LiveKit).
+const PRETENDED_LEVEL: f32 = 0.9;
 /// Levels are told in steps of 1/8.
 const STEPS: f32 = 8.0;
 
@@ -86,7 +88,10 @@ impl Room {
                 .iter_mut()
                 .map(|track| track.meter.close_interval(now))
                 .fold(0.0, f32::max);
-            listening |= participant.tracks.iter().any(|track| !track.meter.is_idle());
+            participant.pretends_until = participant.pretends_until.filter(|until| now < *until);
+            let pretends = participant.pretends_until.is_some();
+            let level = if pretends { PRETENDED_LEVEL } else { level };
+            listening |= pretends || participant.tracks.iter().any(|track| !track.meter.is_idle());
             if (level - participant.told_level).abs() > f32::EPSILON {
                 participant.told_level = level;
                 changed.push((*id, speaker_info(participant)));
@@ -94,6 +99,14 @@ impl Room {
         }
         self.speakers_due = listening.then_some(now + INTERVAL);
         self.tell_speakers(&changed);
+    }
+
+    /// A client passes for a speaker for a while (LiveKit's `speaker_update`).
+    pub(crate) fn pretend_to_speak(&mut self, now: Instant, id: ParticipantId, time: Duration) {
+        if let Some(participant) = self.participants.get_mut(&id) {
+            participant.pretends_until = Some(now + time);
+            self.speakers_due.get_or_insert(now);
+        }
     }
 
     fn tell_speakers(&mut self, changed: &[(ParticipantId, proto::SpeakerInfo)]) {

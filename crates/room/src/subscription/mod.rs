@@ -20,6 +20,7 @@ use crate::lifecycle::Room;
 use crate::output::{Codec, LocalEvent, Output};
 use crate::participant::{Link, Participant, Subscription};
 use crate::peer::{Count, Kind};
+use crate::quality::Heard;
 use crate::track::Track;
 use crate::video::Wish;
 
@@ -27,7 +28,7 @@ pub(crate) use offering::{Due, Offering};
 pub(crate) use requirement::Requirement;
 
 /// Subscriptions and wishes a client may have at a time.
-const MAX_SUBSCRIPTIONS: usize = 1000;
+pub(crate) const MAX_SUBSCRIPTIONS: usize = 1000;
 
 /// How the sections of a client's subscriptions come about.
 #[derive(Debug)]
@@ -161,9 +162,11 @@ impl Room {
             return;
         }
         let wish = Some(Wish::default());
-        let subscription = Subscription { publisher, kind, section: None, paused: false, wish };
+        let heard = Heard::default();
+        let subscription = Subscription { publisher, kind, section: None, paused: false, wish, heard };
         remote.subscriptions.insert(track.clone(), subscription);
         remote.negotiation.added(now);
+        self.tick_soon(now);
         self.tell_allowed(to, publisher, track, true);
         self.update_bandwidth(now, publisher);
     }

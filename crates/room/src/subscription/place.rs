@@ -97,6 +97,7 @@ impl Room {
         }
         video.wished(now, to, wish);
         self.ask_key_frame(now, publisher, at);
+        self.tell_layers_sought(now, publisher);
         self.tell_subscribed(publisher, track);
         Some(())
     }
@@ -116,12 +117,17 @@ impl Room {
         if let Some(remote) = self.remote_mut(to) {
             remote.wishes.insert(track.clone(), false);
         }
-        self.send(
-            to,
-            Response::SubscriptionResponse(proto::SubscriptionResponse {
-                track_sid: track.to_string(),
-                err: proto::SubscriptionError::SeCodecUnsupported.into(),
-            }),
-        );
+        self.refuse_subscription(to, track, proto::SubscriptionError::SeCodecUnsupported);
+    }
+
+    /// Tells a client that nothing comes of a subscription.
+    pub(super) fn refuse_subscription(
+        &mut self,
+        to: ParticipantId,
+        track: &TrackSid,
+        why: proto::SubscriptionError,
+    ) {
+        let (track_sid, err) = (track.to_string(), why.into());
+        self.send(to, Response::SubscriptionResponse(proto::SubscriptionResponse { track_sid, err }));
     }
 }

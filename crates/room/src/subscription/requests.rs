@@ -20,10 +20,15 @@ impl Room {
         update: &proto::UpdateSubscription,
     ) {
         let of_participants = update.participant_tracks.iter().flat_map(|of| &of.track_sids);
-        let sids: Vec<_> =
-            update.track_sids.iter().chain(of_participants).map(|sid| TrackSid::from(sid.as_str())).collect();
-        for track in sids {
-            let Some(publisher) = self.publisher_of(&track) else { continue };
+        let sids = update.track_sids.iter().chain(of_participants).take(MAX_SUBSCRIPTIONS);
+        let tracks: Vec<_> = sids.map(|sid| TrackSid::from(sid.as_str())).collect();
+        for track in tracks {
+            let Some(publisher) = self.publisher_of(&track) else {
+                if update.subscribe {
+                    self.refuse_subscription(from, &track, proto::SubscriptionError::SeTrackNotfound);
+                }
+                continue;
+            };
             let Some(participant) = self.participants.get_mut(&from) else { return };
             participant.wish(&track, update.subscribe);
             if publisher != from {
@@ -39,7 +44,7 @@ impl Room {
         from: ParticipantId,
         settings: &proto::UpdateTrackSettings,
     ) {
-        for sid in &settings.track_sids {
+        for sid in settings.track_sids.iter().take(MAX_SUBSCRIPTIONS) {
             let track = TrackSid::from(sid.as_str());
             let Some(subscription) = self.remote_mut(from).and_then(|r| r.subscriptions.get_mut(&track))
             else {
@@ -63,8 +68,10 @@ impl Room {
         &mut self,
         now: Instant,
         from: ParticipantId,
-        permission: proto::SubscriptionPermission,
+        mut permission: proto::SubscriptionPermission,
     ) {
+        // Who is not named is not granted anything.
+        permission.track_permissions.truncate(MAX_SUBSCRIPTIONS);
         let Some(participant) = self.participants.get_mut(&from) else { return };
         participant.subscribers_allowed = Some(permission);
         let tracks: Vec<_> = participant.tracks.iter().map(|track| track.sid.clone()).collect();

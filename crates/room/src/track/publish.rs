@@ -21,6 +21,10 @@ use crate::video::{self, Video, VideoCodec, VideoFormat};
 /// What a track is said to be that comes redundantly.
 const RED: &str = "audio/red";
 const MAX_PENDING: usize = 20;
+/// The longest name of a track, of its stream, and the client's own for it, in bytes.
+const MAX_NAME: usize = 1024;
+/// Codecs that a client may name for one track.
+const MAX_CODECS: usize = 8;
 /// Tracks a client may publish at a time.
 const MAX_TRACKS: usize = 100;
 
@@ -239,8 +243,9 @@ impl Room {
             self.respond(from, 0, Reason::NotFound, text, Request::UpdateAudioTrack(update));
             return;
         };
-        if track.info.audio_features != update.features {
-            track.info.audio_features = update.features;
+        let features = known_features(&update.features);
+        if track.info.audio_features != features {
+            track.info.audio_features = features;
             self.announce(from);
         }
     }
@@ -254,7 +259,9 @@ fn refusal(participant: &Participant, request: &proto::AddTrackRequest) -> Optio
     };
     match () {
         () if !participant.may_publish(request.source) => Some(Reason::NotAllowed),
+        () if is_oversized(request) => Some(Reason::LimitExceeded),
         // A further codec for a track: each is forwarded in the one it came with.
+        () if participant.track(&request.sid).is_some() => Some(Reason::UnsupportedType),
         () if !request.sid.is_empty() => Some(Reason::NotFound),
         () if known(&request.cid) => Some(Reason::Queued),
         () if remote.pending.len() >= MAX_PENDING || participant.tracks.len() >= MAX_TRACKS => {
@@ -262,6 +269,14 @@ fn refusal(participant: &Participant, request: &proto::AddTrackRequest) -> Optio
         }
         () => None,
     }
+}
+
+/// Everybody is told what it says.
+fn is_oversized(request: &proto::AddTrackRequest) -> bool {
+    let codecs = &request.simulcast_codecs;
+    let names = [&request.cid, &request.name, &request.stream].into_iter();
+    let longest = names.chain(codecs.iter().map(|codec| &codec.cid)).map(String::len).max();
+    longest > Some(MAX_NAME) || codecs.len() > MAX_CODECS
 }
 
 /// Browsers may change a track's id between `add_track` and the offer: then the first of its kind is meant.
@@ -280,6 +295,17 @@ fn dtx_wanted(request: &proto::AddTrackRequest) -> bool {
     #[allow(deprecated, reason = "older clients say it here")]
     let disabled = request.disable_dtx;
     !disabled && !request.audio_features.contains(&no_dtx)
+}
+
+/// Each once, and none that has no name.
+fn known_features(told: &[i32]) -> Vec<i32> {
+    let mut known = Vec::new();
+    for feature in told {
+        if proto::AudioTrackFeature::try_from(*feature).is_ok() && !known.contains(feature) {
+            known.push(*feature);
+        }
+    }
+    known
 }
 
 fn stereo(info: &proto::TrackInfo) -> bool {
@@ -303,7 +329,7 @@ fn track_info(sid: String, source: proto::TrackSource, request: &proto::AddTrack
         disable_red: request.disable_red,
         encryption: request.encryption,
         stream: stream.to_owned(),
-        audio_features: request.audio_features.clone(),
+        audio_features: known_features(&request.audio_features),
         ..Default::default()
     };
     if request.r#type() == proto::TrackType::Video {

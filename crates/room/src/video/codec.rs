@@ -27,11 +27,17 @@ impl VideoCodec {
         }
     }
 
+    /// Its encoding name (`a=rtpmap`).
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Vp8 => "VP8",
+            Self::H264 => "H264",
+        }
+    }
+
     /// The codec of an `a=rtpmap` encoding name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|codec| {
-            codec.mime_type().strip_prefix("video/").is_some_and(|known| known.eq_ignore_ascii_case(name))
-        })
+        Self::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 
     /// Whether a decoder can begin with this packet.

@@ -129,7 +129,8 @@ impl Layers {
         smaller.or_else(|| (wanted + 1..self.0.len()).find(live)).unwrap_or(wanted)
     }
 
-    fn wanted(&self, wish: Wish) -> usize {
+    /// The layer that is wished for, whether it flows or not.
+    pub(super) fn wanted(&self, wish: Wish) -> usize {
         let highest = self.0.len() - 1;
         match wish {
             Wish::Quality(quality) => quality.min(highest),

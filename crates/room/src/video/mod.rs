@@ -6,6 +6,7 @@
 //! of this.
 
 mod codec;
+mod dynacast;
 mod forward;
 mod layers;
 mod rewrite;
@@ -19,6 +20,7 @@ use str0m::media::{Mid, Rid};
 use crate::ids::ParticipantId;
 
 pub(crate) use codec::{VideoCodec, VideoFormat};
+use dynacast::Sought;
 use layers::Layers;
 pub(crate) use layers::Wish;
 use rewrite::{Numbers, Rewrite, Rewritten};
@@ -32,6 +34,8 @@ pub(crate) struct Video {
     /// All formats that its publisher may change to.
     formats: Vec<VideoFormat>,
     layers: Layers,
+    /// Which of them its publisher is told to send.
+    sought: Sought,
     pub(crate) downlinks: Vec<VideoDownlink>,
 }
 
@@ -55,7 +59,9 @@ impl Video {
     /// A video published in the first of these formats, in layers with these RIDs.
     pub(crate) fn new(formats: Vec<VideoFormat>, rids: &[Rid], info: &proto::TrackInfo) -> Option<Self> {
         let format = *formats.first()?;
-        let mut video = Self { format, formats, layers: Layers::new(rids), downlinks: Vec::new() };
+        let layers = Layers::new(rids);
+        let sought = Sought::new(layers.count());
+        let mut video = Self { format, formats, layers, sought, downlinks: Vec::new() };
         video.sized(info);
         Some(video)
     }
@@ -115,6 +121,11 @@ impl Video {
             let layer = downlink.layer.unwrap_or_else(|| self.layers.choose(now, wish));
             self.layers.want_key_frame(layer);
         }
+    }
+
+    /// Numbers that a client never got of it; `None`: it does not get it.
+    pub(crate) fn gaps_towards(&self, to: ParticipantId) -> Option<u64> {
+        self.downlinks.iter().find(|downlink| downlink.to == to).map(|downlink| downlink.rewrite.gaps())
     }
 
     /// The stream was interrupted: everybody needs a key frame to go on.

@@ -55,6 +55,9 @@ pub(crate) struct Rewrite {
     tl0: u8,
     /// When the highest was sent; `None`: nothing was sent yet.
     at: Option<Instant>,
+    /// The first number, and how many packets were sent.
+    first: u64,
+    sent: u64,
 }
 
 impl Rewrite {
@@ -71,7 +74,14 @@ impl Rewrite {
             picture: 0,
             tl0: 0,
             at: None,
+            first: u64::from(first),
+            sent: 0,
         }
+    }
+
+    /// Numbers that the subscriber never got: its layers' own gaps.
+    pub(crate) fn gaps(&self) -> u64 {
+        self.seq.wrapping_add(1).wrapping_sub(self.first).saturating_sub(self.sent)
     }
 
     /// The stream goes on with this packet, the first of a key frame.
@@ -119,6 +129,7 @@ impl Rewrite {
         if self.at.is_none() || seq > self.seq {
             (self.seq, self.timestamp, self.at) = (seq, timestamp, Some(now));
         }
+        self.sent += 1;
         Some(Rewritten { seq, timestamp, patch })
     }
 
@@ -192,6 +203,8 @@ mod tests {
         assert_eq!(map(&mut rewrite, 33, 70_002, 12_000, 501, 8), Some((1002, 12_000, 501, 8)));
         assert_eq!(map(&mut rewrite, 34, 70_001, 9_000, 500, 7), Some((1001, 9_000, 500, 7)));
         assert_eq!(map(&mut rewrite, 34, 69_999, 6_000, 499, 6), None, "from before the first");
+        assert_eq!(map(&mut rewrite, 40, 70_004, 15_000, 502, 9).map(|out| out.0), Some(1004));
+        assert_eq!(rewrite.gaps(), 1);
 
         let at = now + Duration::from_millis(66);
         rewrite.switch(at, Numbers { seq: 5, timestamp: 4_000_000_000 }, VideoCodec::Vp8, &vp8(0x7fff, 255));

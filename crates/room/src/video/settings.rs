@@ -3,10 +3,15 @@
 use std::time::Instant;
 
 use livekit_protocol as proto;
+use proto::request_response::{Reason, Request};
 
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::video::Wish;
+use crate::video::layers::MAX_LAYERS;
+
+/// The longest RID that is passed on.
+const MAX_RID: usize = 32;
 
 impl Room {
     /// What a client wants of a video it is subscribed to.
@@ -30,17 +35,22 @@ impl Room {
         if let Some(video) = participant.tracks.get_mut(at).and_then(|track| track.video.as_mut()) {
             video.wished(now, to, wish);
             self.ask_key_frame(now, publisher, at);
+            self.tell_layers_sought(now, publisher);
         }
     }
 
     /// A client says how large its video is now.
-    pub(crate) fn update_video_track(&mut self, from: ParticipantId, update: &proto::UpdateLocalVideoTrack) {
-        self.resize_video(from, &update.track_sid, |info| {
+    pub(crate) fn update_video_track(&mut self, from: ParticipantId, update: proto::UpdateLocalVideoTrack) {
+        let known = self.resize_video(from, &update.track_sid, |info| {
             let layers = info.codecs.first().map(|codec| codec.layers.clone()).unwrap_or_default();
             let (from, to) = ((info.width, info.height), (update.width, update.height));
             (info.width, info.height) = to;
             set_layers(info, &layers.into_iter().map(|layer| scaled(layer, from, to)).collect::<Vec<_>>());
         });
+        if known.is_none() {
+            let text = "track not found".to_owned();
+            self.respond(from, 0, Reason::NotFound, text, Request::UpdateVideoTrack(update));
+        }
     }
 
     /// A client says how large the layers of its video are now.
@@ -48,25 +58,33 @@ impl Room {
         self.resize_video(from, &update.track_sid, |info| set_layers(info, &update.layers));
     }
 
-    fn resize_video(&mut self, from: ParticipantId, sid: &str, change: impl FnOnce(&mut proto::TrackInfo)) {
-        let Some(participant) = self.participants.get_mut(&from) else { return };
-        let Some(track) = participant.track_mut(sid) else { return };
-        let Some(video) = &mut track.video else { return };
+    /// `None` when it has no such video.
+    fn resize_video(
+        &mut self,
+        from: ParticipantId,
+        sid: &str,
+        change: impl FnOnce(&mut proto::TrackInfo),
+    ) -> Option<()> {
+        let track = self.participants.get_mut(&from)?.track_mut(sid)?;
+        let video = track.video.as_mut()?;
         let before = track.info.clone();
         change(&mut track.info);
         if track.info != before {
             video.sized(&track.info);
             self.announce(from);
         }
+        Some(())
     }
 }
 
 /// Writes the layers of a video's only codec into its record; older clients read them beside it.
 #[allow(deprecated, reason = "older clients read them there")]
 pub(crate) fn set_layers(info: &mut proto::TrackInfo, layers: &[proto::VideoLayer]) {
-    info.layers = layers.to_vec();
+    let mut layers = layers[..layers.len().min(MAX_LAYERS)].to_vec();
+    layers.iter_mut().filter(|layer| layer.rid.len() > MAX_RID).for_each(|layer| layer.rid.clear());
+    info.layers.clone_from(&layers);
     if let Some(codec) = info.codecs.first_mut() {
-        codec.layers = layers.to_vec();
+        codec.layers = layers;
     }
 }
 

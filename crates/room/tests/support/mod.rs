@@ -13,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use prost::Message;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use room::grants::VideoGrant;
 use room::proto::signal_response::Message as Response;
 use room::{
@@ -54,6 +56,9 @@ pub(crate) struct World {
     pub(crate) red: bool,
     /// Packets of these clients get lost.
     pub(crate) cut: Vec<ParticipantId>,
+    /// The share of packets that get lost on the paths of these clients, each way.
+    lossy: HashMap<ParticipantId, f64>,
+    dice: StdRng,
     /// Clients whose path takes so many packets in 20 ms; the rest is lost.
     narrow: HashMap<ParticipantId, Narrow>,
 }
@@ -98,6 +103,8 @@ impl World {
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             red: false,
             cut: Vec::new(),
+            lossy: HashMap::new(),
+            dice: StdRng::seed_from_u64(7),
             narrow: HashMap::new(),
         }
     }
@@ -105,6 +112,17 @@ impl World {
     /// From now on a client's path takes no more than so many packets in 20 ms.
     pub(crate) fn narrow(&mut self, id: ParticipantId, packets: u32) {
         self.narrow.insert(id, Narrow { packets, since: self.now, passed: 0 });
+    }
+
+    /// From now on so large a share of the media packets of a client gets lost, each way.
+    pub(crate) fn lose(&mut self, id: ParticipantId, share: f64) {
+        self.lossy.insert(id, share);
+    }
+
+    fn is_lost(&mut self, id: ParticipantId, packet: &[u8]) -> bool {
+        // SRTP and SRTCP (RFC 7983); RTCP gets lost as well, but a test must not wait for the next report.
+        let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
+        self.lossy.get(&id).is_some_and(|share| is_rtp && self.dice.random::<f64>() < *share)
     }
 
     fn passes(&mut self, id: ParticipantId) -> bool {
@@ -370,7 +388,10 @@ impl World {
             Travelling::Request(from, message) => {
                 self.room.handle_signal(self.now, from, proto::SignalRequest { message: Some(*message) });
             }
-            Travelling::ToRoom(_, src, data) => {
+            Travelling::ToRoom(from, src, data) => {
+                if self.is_lost(from, &data) {
+                    return;
+                }
                 let packet = Receive { proto: Protocol::Udp, src, dst: server, data: &data };
                 if let Some(peer) = self.route(src, &data) {
                     self.room.handle_packet(self.now, peer, packet);
@@ -378,7 +399,8 @@ impl World {
             }
             Travelling::ToClient(id, to, data) => {
                 let now = self.now;
-                if !self.cut.contains(&id) && self.clients.contains_key(&id) && self.passes(id) {
+                let lost = self.is_lost(id, &data) || self.cut.contains(&id) || !self.passes(id);
+                if !lost && self.clients.contains_key(&id) {
                     self.client(id).receive(now, server, to, &data);
                     self.drain_client(id);
                 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use call::bridge::{
     Bridge, BridgeCommand, BridgeConfig, BridgeEvent, BridgeReport, Demand, Sink, TalkerPacket,
@@ -14,7 +14,7 @@ use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use rand::RngCore;
 use room::proto::{self, data_packet};
-use room::{LocalEvent, ParticipantId, Room};
+use room::{LocalEvent, ParticipantId, PhonePath, Room};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
@@ -115,7 +115,7 @@ impl Phone {
     }
 
     /// What the room tells the participant; `Removed` is its holder's affair.
-    pub(super) fn room_event(&mut self, now: Instant, event: LocalEvent) {
+    pub(super) fn room_event(&mut self, now: Instant, event: LocalEvent, room: &mut Room) {
         match event {
             LocalEvent::Audio { track, codec, seq, timestamp, payload, .. } => {
                 let packet = TalkerPacket { track: &track, codec, seq, timestamp, payload: &payload };
@@ -125,7 +125,24 @@ impl Phone {
             LocalEvent::Demand { pcmu, pcma, opus } => self.bridge.demand(now, Demand { pcmu, pcma, opus }),
             LocalEvent::Data { packet, from } => self.data(&packet, &from),
             LocalEvent::Attributes(attributes) => self.events.push(MediaEvent::Attributes(attributes)),
+            LocalEvent::MeasurePath => room.path_measured(now, self.participant, self.path()),
             _ => {}
+        }
+    }
+
+    /// How the phone's side has fared so far.
+    fn path(&self) -> PhonePath {
+        let leg = self.bridge.report().leg;
+        let ms = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
+        PhonePath {
+            received: leg.packets_received,
+            lost: leg.lost,
+            jitter: ms(leg.jitter_ms),
+            sent: leg.packets_sent,
+            // A phone that counts what came twice reports less than nothing lost.
+            sent_lost: leg.remote_lost.map(|lost| u64::try_from(lost).unwrap_or_default()),
+            round_trip: leg.rtt_ms.map(ms),
+            expected: self.bridge.awaits_audio(),
         }
     }
 

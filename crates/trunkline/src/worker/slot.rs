@@ -204,7 +204,7 @@ impl RoomSlot {
                 drained.phones.push(phone);
             }
         } else if let Some(phone) = self.phones.get_mut(&to) {
-            phone.room_event(now.at, event);
+            phone.room_event(now.at, event, &mut self.room);
         }
     }
 

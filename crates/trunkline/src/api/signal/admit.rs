@@ -9,7 +9,7 @@ use axum::{
 use livekit_protocol::{self as proto, JoinRequest};
 use prost::Message as _;
 use room::{
-    Join, JoinMode,
+    Join, JoinMode, LimitExceeded,
     grants::{Claims, VideoGrant},
 };
 use thiserror::Error;
@@ -57,6 +57,8 @@ pub(super) enum Refusal {
     #[error("roomConfig of the token is no room configuration, or too large")]
     RoomConfig,
     #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    #[error(transparent)]
     JoinRequest(#[from] JoinRequestError),
     #[error("requested room does not exist")]
     NoSuchRoom,
@@ -92,6 +94,7 @@ pub(super) fn admit(
     if wants.changes_itself() && grants.can_update_own_metadata != Some(true) {
         return Err(Refusal::NoPermission);
     }
+    room::check_limits("", &wants.metadata, &wants.attributes)?;
     let config = claims.room_config.as_ref().map(room_config).transpose()?;
     Ok(Admission {
         room: grants.room.clone(),

@@ -52,6 +52,30 @@ fn an_empty_attribute_does_not_delete_what_the_token_has() {
 }
 
 #[test]
+fn a_client_may_say_only_so_much_of_itself() {
+    let mut claims = claims();
+    if let Some(video) = &mut claims.video {
+        video.can_update_own_metadata = Some(true);
+    }
+    for (metadata, value, expected) in [
+        (512 << 10, 1, None),
+        ((512 << 10) + 1, 1, Some("metadata exceeds 524288 bytes")),
+        (1, 65 << 10, Some("attributes exceed 65536 bytes")),
+    ] {
+        let participant_attributes = [("a".to_owned(), "v".repeat(value))].into();
+        let request =
+            JoinRequest { metadata: "m".repeat(metadata), participant_attributes, ..JoinRequest::default() };
+        let wrapped = WrappedJoinRequest {
+            compression: Compression::None.into(),
+            join_request: request.encode_to_vec(),
+        };
+        let query = format!("join_request={}", URL_SAFE.encode(wrapped.encode_to_vec()));
+        let refused = admit(Route::V1, Some(claims.clone()), &query, None).err();
+        assert_eq!(refused.map(|refused| refused.to_string()), expected.map(str::to_owned));
+    }
+}
+
+#[test]
 fn a_browser_that_does_not_name_itself_is_known_by_its_user_agent() {
     let agent = Some("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0");
     assert_eq!(admit(Route::V0, Some(claims()), "", agent).unwrap().join.client.browser, "firefox");

@@ -1,0 +1,146 @@
+//! What a connection measures: what arrives of a client's streams, what the client reports of ours (RFC 3550 §6.4), and the
+//! path's round trip by ICE's own checks (RFC 7675).
+
+use std::time::Duration;
+
+use str0m::Event;
+use str0m::media::Mid;
+
+use super::Peer;
+use crate::quality::Report;
+
+/// How often str0m is asked what clients report: as often as connections are rated.
+pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+/// A stream that jumps further than this has restarted.
+const MAX_GAP: u64 = 3000;
+/// A receiver counts lost packets in 24 bits, signed: packets that came twice count against them.
+const LOST_BITS: u32 = 24;
+
+/// The numbers of a stream that arrived.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counted {
+    highest: Option<u64>,
+    expected: u64,
+    received: u64,
+}
+
+impl Counted {
+    /// A packet has come.
+    pub(super) fn packet(&mut self, seq: u64) {
+        self.received += 1;
+        match self.highest {
+            Some(highest) if seq <= highest && highest - seq <= MAX_GAP => return,
+            Some(highest) if seq > highest && seq - highest <= MAX_GAP => self.expected += seq - highest,
+            _ => self.expected += 1,
+        }
+        self.highest = Some(seq);
+    }
+}
+
+/// What has arrived of a section's streams since it was looked at last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reception {
+    pub(crate) expected: u64,
+    pub(crate) received: u64,
+    /// Interarrival jitter, in the codec's clock.
+    pub(crate) jitter: u32,
+}
+
+impl Reception {
+    /// The share that got lost, 0 to 1.
+    pub(crate) fn loss(&self) -> f32 {
+        self.expected.saturating_sub(self.received) as f32 / self.expected.max(1) as f32
+    }
+}
+
+/// What str0m said last.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    round_trip: Option<Duration>,
+    /// By section, what the client reports of what it is sent.
+    sent: Vec<(Mid, Report)>,
+    /// By section, the jitter of what it sends: of its worst stream.
+    jitter: Vec<(Mid, u32)>,
+}
+
+impl Reports {
+    /// Takes in what str0m tells of its streams; it begins with the connection itself.
+    pub(super) fn note(&mut self, event: &Event) {
+        match event {
+            Event::PeerStats(stats) => {
+                let pair = stats.selected_candidate_pair.as_ref();
+                self.round_trip = pair.and_then(|pair| pair.current_round_trip_time);
+                self.sent.clear();
+                self.jitter.clear();
+            }
+            Event::MediaEgressStats(stats) => {
+                if let Some(remote) = &stats.remote {
+                    let report = Report {
+                        highest: *remote.maximum_sequence_number,
+                        missing: signed(remote.packets_lost),
+                    };
+                    self.sent.push((stats.mid, report));
+                }
+            }
+            Event::MediaIngressStats(stats) => {
+                match self.jitter.iter_mut().find(|(mid, _)| *mid == stats.mid) {
+                    Some((_, jitter)) => *jitter = stats.jitter.max(*jitter),
+                    None => self.jitter.push((stats.mid, stats.jitter)),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn signed(lost: u64) -> i64 {
+    let lost = i64::try_from(lost & ((1 << LOST_BITS) - 1)).unwrap_or_default();
+    if lost >> (LOST_BITS - 1) == 0 { lost } else { lost - (1 << LOST_BITS) }
+}
+
+impl Peer {
+    /// The path's round trip, once it was measured.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.reports.round_trip
+    }
+
+    /// The client's last report of what it is sent on a section.
+    pub(crate) fn report(&self, mid: Mid) -> Option<Report> {
+        self.reports.sent.iter().find(|(of, _)| *of == mid).map(|(_, report)| *report)
+    }
+
+    /// What has arrived on a section since this was asked last.
+    pub(crate) fn take_reception(&mut self, mid: Mid) -> Reception {
+        let jitter = self.reports.jitter.iter().find(|(of, _)| *of == mid).map_or(0, |(_, jitter)| *jitter);
+        let mut reception = Reception { jitter, ..Reception::default() };
+        for (_, route) in self.routes.iter_mut().filter(|(_, route)| route.mid == mid) {
+            reception.expected += std::mem::take(&mut route.counted.expected);
+            reception.received += std::mem::take(&mut route.counted.received);
+        }
+        reception
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_losses_and_late_packets_are_none() {
+        let mut counted = Counted::default();
+        for seq in [70_000, 70_001, 70_004, 70_003] {
+            counted.packet(seq);
+        }
+        assert_eq!((counted.expected, counted.received), (5, 4));
+        counted.packet(5);
+        assert_eq!((counted.expected, counted.received), (6, 5), "it restarted");
+        counted.packet(6);
+        assert_eq!((counted.expected, counted.received), (7, 6));
+    }
+
+    #[test]
+    fn lost_packets_are_counted_with_a_sign() {
+        assert_eq!([0, 7, 0x7f_ffff].map(signed), [0, 7, 0x7f_ffff]);
+        assert_eq!([0xff_ffff, 0x80_0000].map(signed), [-1, -0x80_0000]);
+    }
+}

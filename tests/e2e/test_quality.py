@@ -1,0 +1,44 @@
+"""Who is told how good whose connection is: a client's path loses packets, and recovers."""
+
+import pytest
+from livekit.protocol.sip import CreateSIPParticipantRequest
+
+from harness.path import Path
+
+pytestmark = pytest.mark.timeout(150)
+
+POOR, GOOD, EXCELLENT = 0, 1, 2  # livekit.ConnectionQuality
+TICK = 5.0
+"""Seconds between two looks at everybody's connection."""
+
+
+async def test_a_lossy_path_is_told_as_poor_and_as_better_once_it_is(server, livekit, enter, baresip, trunk_to):
+    path = await Path(server.http_port, server.rtc_port).start()
+    try:
+        phone = baresip()
+        listener = await enter("python", "quality", "listener")
+        talker = await enter("python", "quality", "talker", url=path.url)
+        await talker.do("speak", hertz=1_100)
+        await livekit.sip.create_sip_participant(
+            CreateSIPParticipantRequest(
+                sip_trunk_id=await trunk_to(phone.address),
+                sip_call_to="+15105550123",
+                room_name="quality",
+                participant_identity="phone",
+                wait_until_answered=True,
+            )
+        )
+        for identity in ("talker", "phone"):
+            await listener.tells("quality", identity=identity, quality=EXCELLENT, seconds=4 * TICK)
+
+        path.media.loss = 0.35
+        for person in (listener, talker):
+            await person.tells("quality", identity="talker", quality=POOR, seconds=6 * TICK)
+        path.media.loss = 0.0
+        for person in (listener, talker):
+            await person.tells("quality", identity="talker", quality=EXCELLENT, times=2, seconds=8 * TICK)
+        told = [told["quality"] for told in listener.told("quality", identity="talker")]
+        assert told[0] == EXCELLENT and told[-3:] == [POOR, GOOD, EXCELLENT], told
+        assert {told["quality"] for told in listener.told("quality", identity="phone")} == {EXCELLENT}
+    finally:
+        await path.stop()
