@@ -362,7 +362,9 @@ fn a_client_can_pass_for_a_speaker() {
     world.run_for(Duration::from_secs(5));
     for to in [bob, alice] {
         let told = world.signals(to, |signal| match signal {
-            Response::SpeakersChanged(changed) => Some((changed.speakers[0].active, changed.speakers[0].level)),
+            Response::SpeakersChanged(changed) => {
+                Some((changed.speakers[0].active, changed.speakers[0].level))
+            }
             _ => None,
         });
         assert_eq!(told, [(true, 0.9), (false, 0.0)]);

@@ -107,14 +107,14 @@ fn a_path_that_is_gone_is_told_as_lost_but_not_to_the_lost_one() {
     assert_eq!(world.state("alice"), "ACTIVE", "it may come back");
     assert!(!told(&world, alice, alice).contains(&Lost));
     world.cut.clear();
+    world.client(alice).restart_ice();
     world.until_within(Duration::from_secs(10), |world| told(world, bob, alice).last() == Some(&Excellent));
 }
 
 /// The room asks every 5 s what the phone's session has measured; whether it did since.
 fn asked(world: &mut World, phone: ParticipantId) -> bool {
-    let asked = |(to, event): &(ParticipantId, LocalEvent)| {
-        *to == phone && matches!(event, LocalEvent::MeasurePath)
-    };
+    let asked =
+        |(to, event): &(ParticipantId, LocalEvent)| *to == phone && matches!(event, LocalEvent::MeasurePath);
     let found = world.local_events.iter().any(asked);
     world.local_events.retain(|event| !asked(event));
     found

@@ -129,6 +129,7 @@ test('a trunk that breaks a rule is refused with the rule', async () => {
     [() => sip.createSipOutboundTrunk('x', 'a.com;transport=tcp', ['+1']), 'should not contain transport parameter'],
     [() => trunkTo('a.com', ['+1'], { transport: 0, headers: { 'X-A': 'b\r\nFrom: <sip:evil@a.com>' } }), 'invalid header value'],
     [() => trunkTo('a.com', ['+1'], { transport: 0, headers: { From: '<sip:evil@a.com>' } }), 'header name From not supported'],
+    [() => sip.updateSipOutboundTrunkFields('', { name: 'x' }), 'trunk id must be set'],
     [() => trunkTo('a.com', ['+1'], { transport: 0, headersToAttributes: { 'X A': 'b' } }), 'invalid header name'],
     [() => trunkTo('a.com', ['+1'], { transport: 0, media: { codecs: [{ name: 'a/b' }] } }), 'codec name'],
     [() => trunkTo('a.com', ['+1'], { transport: 0, media: { mediaTimeout: { seconds: 601n } } }), 'must not exceed 10m0s'],

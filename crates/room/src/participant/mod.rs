@@ -15,8 +15,8 @@ use crate::output::Codec;
 use crate::quality::{PhoneRecord, Score};
 use crate::track::Track;
 
-pub(crate) use limits::{MAX_METADATA, merge_attributes};
 pub use limits::{LimitExceeded, check_limits};
+pub(crate) use limits::{MAX_METADATA, merge_attributes};
 pub(crate) use remote::{CutOff, JOIN_TIMEOUT, PATH_TIMEOUT, Remote, Subscription, TOKEN_REFRESH};
 
 /// A participant of the room.

@@ -42,8 +42,7 @@ impl PhoneRecord {
     pub(super) fn windows_until(&mut self, now: PhonePath, codec: Codec) -> [Option<Window>; 2] {
         let last = std::mem::replace(&mut self.last, now);
         let owed = now.expected && last.expected && last.received > 0;
-        self.silent =
-            if owed && now.received == last.received { self.silent.saturating_add(1) } else { 0 };
+        self.silent = if owed && now.received == last.received { self.silent.saturating_add(1) } else { 0 };
         let window = |passed: u64, lost: u64, jitter| {
             let all = passed.saturating_add(lost);
             let loss = lost as f32 / all.max(1) as f32;

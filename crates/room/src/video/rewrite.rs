@@ -203,14 +203,26 @@ mod tests {
         assert_eq!(map(&mut rewrite, 33, 70_002, 12_000, 501, 8), Some((1002, 12_000, 501, 8)));
         assert_eq!(map(&mut rewrite, 34, 70_001, 9_000, 500, 7), Some((1001, 9_000, 500, 7)));
         assert_eq!(map(&mut rewrite, 34, 69_999, 6_000, 499, 6), None, "from before the first");
-        assert_eq!(map(&mut rewrite, 40, 70_004, 15_000, 502, 9).map(|out| out.0), Some(1004));
-        assert_eq!(rewrite.gaps(), 1);
 
         let at = now + Duration::from_millis(66);
         rewrite.switch(at, Numbers { seq: 5, timestamp: 4_000_000_000 }, VideoCodec::Vp8, &vp8(0x7fff, 255));
         assert_eq!(map(&mut rewrite, 66, 5, 4_000_000_000, 0x7fff, 255), Some((1003, 14_970, 502, 9)));
         assert_eq!(map(&mut rewrite, 99, 6, 4_000_003_000, 0, 0), Some((1004, 17_970, 503, 10)));
         assert_eq!(map(&mut rewrite, 99, 4, 3_999_997_000, 0x7ffe, 254), None, "from before the switch");
+    }
+
+    #[test]
+    fn what_a_layer_never_brought_is_a_gap_and_what_was_left_out_is_none() {
+        let (mut rewrite, now) = (Rewrite::new(1000), Instant::now());
+        let map = |rewrite: &mut Rewrite, seq| {
+            rewrite.map(now, Numbers { seq, timestamp: 0 }, VideoCodec::H264, &[]).map(|out| out.seq)
+        };
+        rewrite.switch(now, Numbers { seq: 70_000, timestamp: 0 }, VideoCodec::H264, &[]);
+        assert_eq!([70_000, 70_003, 70_002].map(|seq| map(&mut rewrite, seq)), [1000, 1003, 1002].map(Some));
+        assert_eq!(rewrite.gaps(), 1);
+        rewrite.switch(now, Numbers { seq: 5, timestamp: 0 }, VideoCodec::H264, &[]);
+        assert_eq!(map(&mut rewrite, 5), Some(1004));
+        assert_eq!(rewrite.gaps(), 1);
     }
 
     #[test]
