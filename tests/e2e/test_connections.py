@@ -152,7 +152,7 @@ async def test_an_invite_that_is_lost_with_its_connection_goes_again(livekit, si
 async def call_that_loses_its_connection(livekit, join, baresip, wire, trunk_to):
     """A phone in a call whose connection was cut, and who watches it."""
     phone = baresip()
-    wire.target = phone.sip_port
+    wire.target = phone.port
     watcher = await join("wired", "watcher")
     await livekit.sip.create_sip_participant(request(await trunk_to(wire.address, transport=TCP)))
     await watcher.sees("phone", "active")

@@ -40,7 +40,7 @@ async def test_garbage_on_every_port_does_not_disturb_a_call_nor_fill_memory(ser
     await agent.speak(1_100)
     await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "garbage"))
     await until(lambda: hears(agent.recording("phone"), RATE, 700), "the agent hears the phone", 15)
-    rtp = int(re.search(r"m=audio (\d+) ", phone.screen())[1]) if "m=audio" in phone.screen() else rtp_port(server)
+    rtp = int(re.search(r"m=audio (\d+) ", phone.log())[1]) if "m=audio" in phone.log() else rtp_port(server)
     garbage = Garbage()
 
     memory = []

@@ -7,6 +7,8 @@ mod calls;
 mod cli;
 mod config;
 mod demo;
+#[cfg(test)]
+mod eventually;
 pub mod hostile;
 mod metrics;
 mod serve;

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import threading
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from .certificates import Identity
 from .ports import free_pair, free_port
+from .program import Program
 from .tones import read_wav
 from .waiting import wait_until
 
@@ -49,7 +49,7 @@ ctrl_tcp_listen 127.0.0.1:{control_port}
 """
 
 
-class Baresip:
+class Baresip(Program):
     """One baresip process with one account."""
 
     def __init__(
@@ -64,16 +64,14 @@ class Baresip:
         fec: bool = False,
         mux: bool = False,
     ):
+        super().__init__(folder, "baresip", free_pair())  # it takes the next port for TLS
         self.host = f"[{host}]" if ":" in host else host
-        self.sip_port = free_pair()  # it takes the next one for TLS
         self.control_port = free_port()
         rtp_port = free_port() // 2 * 2
-        self.folder = folder / f"baresip-{self.sip_port}"
-        self.folder.mkdir(parents=True)
         self.events: list[dict] = []
         (self.folder / "config").write_text(
             CONFIG.format(
-                sip_port=self.sip_port, control_port=self.control_port, hertz=hertz, folder=self.folder,
+                sip_port=self.port, control_port=self.control_port, hertz=hertz, folder=self.folder,
                 rtp_port=rtp_port, rtp_port_end=rtp_port + 20, modules=MODULES, host=self.host,
                 tls=f"sip_certificate {identity.both}" if identity else "",
                 fec="yes" if fec else "no", mux="yes" if mux else "no",
@@ -84,16 +82,12 @@ class Baresip:
         (self.folder / "accounts").write_text(
             f"<sip:{NUMBER}@{self.host}{transport}>;regint=0;answermode={answer}{account}\n"
         )
-        self.output = (self.folder / "screen.log").open("wb")
-        self.process = subprocess.Popen(
-            ["baresip", "-f", self.folder, "-v"], stdout=self.output, stderr=self.output, stdin=subprocess.DEVNULL
-        )
+        self.run(["baresip", "-f", self.folder, "-v"])
         self.control = wait_until(self._connect, "baresip opens its control socket", 10)
         threading.Thread(target=self._read_events, daemon=True).start()
 
     def _connect(self):
-        if self.process.poll() is not None:
-            raise RuntimeError(f"baresip ended early: {self.screen()[-2000:]}")
+        self.must_run()
         try:
             return socket.create_connection(("127.0.0.1", self.control_port), timeout=1)
         except OSError:
@@ -119,15 +113,12 @@ class Baresip:
 
     @property
     def address(self) -> str:
-        return f"{self.host}:{self.sip_port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def tls_port(self) -> int:
         """Where it takes TLS, when it has a certificate."""
-        return self.sip_port + 1
-
-    def screen(self) -> str:
-        return (self.folder / "screen.log").read_text(errors="replace")
+        return self.port + 1
 
     def command(self, name: str, parameters: str = "") -> None:
         text = json.dumps({"command": name, "params": parameters})
@@ -151,11 +142,4 @@ class Baresip:
 
     def stop(self) -> None:
         self.control.close()
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.output.close()
+        super().stop()

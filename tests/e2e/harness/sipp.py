@@ -1,10 +1,11 @@
 """SIPp as the phone: a scenario of tests/sipp is its part in the story."""
 
 import re
-import subprocess
+from datetime import datetime
 from pathlib import Path
 
 from .ports import free_port
+from .program import Program
 from .server import ROOT
 from .waiting import until, wait_until
 
@@ -19,7 +20,7 @@ def media_port(sip_port: int) -> int:
             return port
 
 
-class Sipp:
+class Sipp(Program):
     """One SIPp process on `host`; it plays the scenario for `calls` calls and then ends by itself.
 
     SIPp takes a message that is equal to the one before for a copy and keeps it from the scenario; with `-nr` among
@@ -38,10 +39,8 @@ class Sipp:
         host: str = "127.0.0.1",
         **keys,
     ):
+        super().__init__(folder, f"sipp-{scenario}", free_port())
         self.host = host
-        self.port = free_port()
-        self.folder = folder / f"sipp-{scenario}-{self.port}"
-        self.folder.mkdir(parents=True)
         # SIPp wants status codes as numbers in the file, so the keys are put in here and not with its own -key.
         text = (SCENARIOS / f"{scenario}.xml").read_text()
         for key, value in keys.items():
@@ -50,21 +49,16 @@ class Sipp:
         for name, content in (files or {}).items():
             (self.folder / name).write_bytes(content)
         self.messages = self.folder / "messages.log"
-        command = [
+        self.run([
             "sipp", "-sf", f"{scenario}.xml", "-i", host, "-p", str(self.port), "-t", transport,
             "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
             "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error",
             "-mp", str(media_port(self.port)), *options,
-        ]  # fmt: skip
-        self.output = (self.folder / "screen.log").open("wb")
-        self.process = subprocess.Popen(
-            command, cwd=self.folder, stdout=self.output, stderr=self.output, stdin=subprocess.DEVNULL
-        )
+        ])  # fmt: skip
         wait_until(self._listening, f"SIPp listens on {self.port}", 5)
 
     def _listening(self) -> bool:
-        if self.process.poll() is not None:
-            raise RuntimeError(f"SIPp ended early: {(self.folder / 'screen.log').read_text(errors='replace')[-2000:]}")
+        self.must_run()
         kinds = ("/proc/net/udp", "/proc/net/tcp", "/proc/net/udp6", "/proc/net/tcp6")
         wanted = f":{self.port:04X} "
         return any(wanted in Path(kind).read_text() for kind in kinds)
@@ -86,6 +80,15 @@ class Sipp:
                 found.append(message)
         return found
 
+    def moments(self, start: str) -> list[float]:
+        """When each message that begins so was sent or came."""
+        moments = []
+        for block in re.split(r"-{20,} ", self.trace())[1:]:
+            header, _, message = block.partition("\n\n")
+            if message.startswith(f"{start} "):
+                moments.append(datetime.fromisoformat(header.partition("\n")[0]).timestamp())
+        return moments
+
     async def ends_well(self, seconds: float = 20.0) -> None:
         """The scenario was played to its end, every message as expected."""
         story = lambda: f"SIPp ends; its story so far:\n{self.trace()[-6_000:]}"  # noqa: E731
@@ -96,7 +99,6 @@ class Sipp:
         assert code == 0, f"SIPp ended with {code}: {told}\n{self.trace()[-3000:]}"
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.output.close()
+        """At once: it would wait for the ends of its calls."""
+        self.process.kill()
+        self.process.wait()

@@ -38,12 +38,8 @@ async fn a_draining_server_wants_no_new_work() {
 async fn a_server_without_its_workers_is_unwell() {
     let bench = Bench::new().await;
     bench.state.workers.stop().await;
-    let ended = async {
-        while health(bench.state.clone()).await != (503, "a media worker does not answer".to_owned()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+    let told = (503, "a media worker does not answer".to_owned());
+    eventually("the workers' end is told", async || health(bench.state.clone()).await == told).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Trunks, rooms and calls through the API.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::*;
@@ -129,25 +127,16 @@ async fn a_client_that_goes_away_takes_its_ringing_call_with_it() {
         let there = async || bench.state.calls.active() == 1;
         tokio::select! {
             answer = &mut call => panic!("answered: {}", answer.text()),
-            () = until(there) => {}
+            () = eventually("the call is placed", there) => {}
         }
     }
-    until(async || bench.state.calls.active() == 0).await;
+    eventually("the call is gone", async || bench.state.calls.active() == 0).await;
     // A join that was under way is taken back by the room's next sweep.
-    until(async || {
+    eventually("the participant is gone", async || {
         let participants = bench.call("livekit.RoomService/ListParticipants", &list).await.json();
         participants == json!({"participants": []})
     })
     .await;
-}
-
-async fn until(condition: impl AsyncFn() -> bool) {
-    let wait = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), wait).await.expect("it never came");
 }
 
 #[tokio::test]

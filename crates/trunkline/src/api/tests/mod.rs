@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::*;
-use crate::{calls, config::Keys, worker::WorkersConfig};
+use crate::{calls, config::Keys, eventually::eventually, worker::WorkersConfig};
 
 const KEY: &str = "devkey";
 const SECRET: &str = "secret";
