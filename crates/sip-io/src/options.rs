@@ -30,7 +30,7 @@ impl CallOptions {
         self
     }
 
-    /// With everything written down before it binds the peer: each [`sip::LegEvent::Record`] is answered with
+    /// With everything written down before it binds the peer: each awaited [`sip::LegEvent::Record`] is answered with
     /// [`LegControl::recorded`](crate::LegControl::recorded).
     #[must_use]
     pub fn journaled(mut self) -> Self {

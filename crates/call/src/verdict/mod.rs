@@ -308,7 +308,7 @@ impl JoinFailure {
             }
             Self::Store(text) => {
                 let text = format!("the call could not be recorded: {text}");
-                row(leave, ErrorCode::Internal, &text, Blame::Server, "store")
+                row(leave, ErrorCode::Unavailable, &text, Blame::Server, "store")
             }
         }
     }

@@ -61,16 +61,23 @@ impl Dialog {
 
     /// `None` when a part cannot be read.
     pub(crate) fn restore(state: &DialogState) -> Option<Dialog> {
-        Some(Dialog {
+        let dialog = Dialog {
             call_id: state.call_id.clone(),
             local: state.local.parse().ok()?,
             remote: state.remote.parse().ok()?,
-            local_number: state.number.saturating_add(UNRECORDED),
+            local_number: state.number,
             remote_number: None,
             reliable: None,
             target: state.target.parse().ok()?,
             routes: state.routes.iter().map(|route| route.parse().ok()).collect::<Option<_>>()?,
             way: Hop { destination: state.destination, flow: None },
-        })
+        };
+        Some(dialog.skip_unrecorded())
+    }
+
+    /// Leaves out the numbers of requests that may have been sent since the dialog was written down.
+    pub(crate) fn skip_unrecorded(mut self) -> Dialog {
+        self.local_number = self.local_number.saturating_add(UNRECORDED);
+        self
     }
 }

@@ -43,6 +43,11 @@ impl Branches {
         }
     }
 
+    /// The peer's tags.
+    pub(super) fn tags(&self) -> Vec<String> {
+        self.list.iter().map(|dialog| dialog.remote_tag().to_owned()).collect()
+    }
+
     /// The call goes on with this one.
     pub(super) fn choose(&mut self, tag: &str) {
         self.main = Some(tag.to_owned());

@@ -43,6 +43,8 @@ pub(super) struct Calling {
     pub(super) cancel_missed: bool,
     /// End of the ringing, or of the wait for the INVITE's end after CANCEL.
     pub(super) deadline: Option<Instant>,
+    /// End of the wait for what CANCEL does to a call of an earlier run whose answer may have been lost.
+    pub(super) unheard_until: Option<Instant>,
 }
 
 impl Leg {
@@ -149,13 +151,10 @@ impl Leg {
         calling.has_rung |= response.status != StatusCode::TRYING;
         let number = calling.number;
         let to_tag = response.headers.to_tag().unwrap_or_default();
-        if response.status != StatusCode::TRYING
-            && !to_tag.is_empty()
-            && self.branches.get(&to_tag).is_none()
-            && let Some(dialog) = calling.dialog(response, flow)
-        {
-            self.branches.insert(dialog, true);
+        if response.status != StatusCode::TRYING {
+            self.begin_early_dialog(cx, response, flow, &to_tag);
         }
+        let Some(calling) = &mut self.calling else { return };
         if self.phase == Phase::Cancelling && std::mem::take(&mut calling.cancel_missed) {
             let headers = calling.hangup.take().unwrap_or_default();
             return self.cancel(cx, headers);
@@ -171,6 +170,17 @@ impl Leg {
                 _ => LegEvent::Provisional { response: response.into(), to_tag },
             };
             cx.emit(self.id, event);
+        }
+    }
+
+    fn begin_early_dialog(&mut self, cx: &mut Context<'_>, response: &Response, flow: &Flow, to_tag: &str) {
+        if to_tag.is_empty() || self.branches.get(to_tag).is_some() {
+            return;
+        }
+        let dialog = self.calling.as_ref().and_then(|calling| calling.dialog(response, flow));
+        if let Some(dialog) = dialog {
+            self.branches.insert(dialog, true);
+            self.record_early(cx, response);
         }
     }
 
@@ -277,6 +287,7 @@ impl Leg {
     pub(super) fn on_calling_timeout(&mut self, cx: &mut Context<'_>) {
         let due = self.calling.as_ref().and_then(|calling| calling.deadline).is_some_and(|at| at <= cx.now);
         let silent = self.calling.as_ref().and_then(|calling| calling.silent_until);
+        let unheard = self.calling.as_ref().and_then(|calling| calling.unheard_until);
         match self.phase {
             Phase::Calling if silent.is_some_and(|at| at <= cx.now) && !self.is_giving_up() => {
                 self.give_silent_up(cx);
@@ -284,6 +295,7 @@ impl Leg {
             Phase::Calling if silent.is_some_and(|at| at <= cx.now) => self.keep_waiting(),
             Phase::Proceeding if due => self.cancel(cx, Custom::new()),
             Phase::Cancelling if due => self.end_unanswered(cx),
+            Phase::Cancelling if unheard.is_some_and(|at| at <= cx.now) => self.end_early_dialogs(cx),
             _ => {}
         }
     }
@@ -342,6 +354,7 @@ impl Calling {
             hangup: None,
             cancel_missed: false,
             deadline: None,
+            unheard_until: None,
         }
     }
 
@@ -368,6 +381,16 @@ impl Calling {
     /// The dialog a response makes.
     pub(super) fn dialog(&self, response: &Response, flow: &Flow) -> Option<Dialog> {
         Dialog::of_caller(self.sent.as_ref()?, response, Hop { flow: Some(*flow), ..self.hop })
+    }
+
+    /// The early dialog of a response that an earlier run got.
+    pub(super) fn lost_dialog(&self, response: &Response) -> Option<Dialog> {
+        Some(Dialog::of_caller(self.sent.as_ref()?, response, self.hop)?.skip_unrecorded())
+    }
+
+    /// What comes back is lost with its connection.
+    pub(super) fn goes_by_stream(&self) -> bool {
+        self.hop.destination.transport.is_reliable()
     }
 
     /// The next INVITE is a new request.

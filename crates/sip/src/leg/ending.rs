@@ -54,6 +54,7 @@ impl Leg {
         if let Some(calling) = &mut self.calling {
             calling.deadline = None;
             calling.silent_until = None;
+            calling.unheard_until = None;
             calling.hangup = None;
             if let Some(txn) = calling.txn {
                 cx.txns.clients.abandon_unfinished(txn);
@@ -69,6 +70,6 @@ impl Leg {
     }
 }
 
-fn bye_draft(custom: Custom) -> Draft {
+pub(super) fn bye_draft(custom: Custom) -> Draft {
     Draft { method: Method::Bye, custom, own: None, body: None }
 }

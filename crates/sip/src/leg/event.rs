@@ -112,10 +112,15 @@ pub enum LegEvent {
         /// The answer.
         answer: String,
     },
-    /// Write this down, in place of what was written of this call before, and say so with
-    /// [`Agent::recorded`](crate::Agent::recorded): the INVITE, or the ACK of an answer, waits for it. Only of calls whose
-    /// options ask for it; may come again at any time, as the dialog changes.
-    Record(Box<LostState>),
+    /// Write this down, in place of what was written of this call before. Only of calls whose options ask for it; may come
+    /// again at any time, as the dialog changes.
+    Record {
+        /// What ends the call now.
+        state: Box<LostState>,
+        /// The INVITE, or the ACK of an answer, waits for it: say that it is written with
+        /// [`Agent::recorded`](crate::Agent::recorded). Otherwise say nothing.
+        is_awaited: bool,
+    },
     /// The leg is gone. Nothing comes after this.
     Ended,
 }

@@ -35,7 +35,7 @@ pub struct CallOptions {
     /// What becomes of 3xx.
     pub redirects: Redirects,
     /// Nothing that binds the peer leaves before the application has written down what ends the call: each
-    /// [`LegEvent::Record`](crate::LegEvent::Record) is answered with [`Agent::recorded`](crate::Agent::recorded).
+    /// awaited [`LegEvent::Record`](crate::LegEvent::Record) is answered with [`Agent::recorded`](crate::Agent::recorded).
     pub is_journaled: bool,
 }
 

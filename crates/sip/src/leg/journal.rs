@@ -2,7 +2,8 @@
 //!
 //! An INVITE leaves only once the application has written down what cancels it, and an answer is acknowledged only once
 //! the application has written down what ends the dialog: until that ACK the phone repeats its 2xx, also to the next run
-//! of the program. Both wait for [`Agent::recorded`](crate::Agent::recorded), for some seconds at most.
+//! of the program. Both wait for [`Agent::recorded`](crate::Agent::recorded), for some seconds at most. Early dialogs are told
+//! too where that is not so (`unheard`); nothing waits for those.
 
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,10 @@ impl Journal {
         self.until
     }
 
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
     /// Whether our INVITE has not left yet.
     pub(super) fn holds_invite(&self) -> bool {
         self.invite
@@ -57,7 +62,8 @@ impl Leg {
         let Some(state) = self.unanswered() else { return false };
         self.journal.invite = true;
         self.journal.until = Some(cx.now + HOLD_LIMIT);
-        cx.emit(self.id, LegEvent::Record(Box::new(LostState::Ringing(state))));
+        let state = Box::new(LostState::Ringing(state));
+        cx.emit(self.id, LegEvent::Record { state, is_awaited: true });
         true
     }
 
@@ -74,7 +80,8 @@ impl Leg {
         let Some(dialog) = self.branches.main() else { return };
         self.journal.told = Some(dialog.mark());
         self.journal.until = Some(cx.now + HOLD_LIMIT);
-        cx.emit(self.id, LegEvent::Record(Box::new(LostState::Up(dialog.state()))));
+        let state = Box::new(LostState::Up(dialog.state()));
+        cx.emit(self.id, LegEvent::Record { state, is_awaited: true });
     }
 
     /// Tells the dialog again when it has moved since.

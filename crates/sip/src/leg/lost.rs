@@ -15,6 +15,8 @@ pub struct InviteState {
     pub head: String,
     /// Where it went.
     pub destination: Destination,
+    /// Heads of the responses that began its early dialogs, as far as they make a dialog. Only over TCP and TLS.
+    pub early: Vec<String>,
 }
 
 impl InviteState {
@@ -74,6 +76,7 @@ impl Leg {
         };
         let mut leg = Leg::new(id, Phase::Proceeding, call_id, from_tag, auth);
         leg.calling = Some(Calling::resume(cx, id, invite, request, state.destination)?);
+        leg.restore_early(cx.now, &state.early);
         leg.cancel(cx, headers);
         Some(leg)
     }
@@ -96,6 +99,6 @@ impl Leg {
             request.headers.remove(&name);
         }
         let head = String::from_utf8_lossy(&request.encode()).into_owned();
-        Some(InviteState { head, destination: calling.hop.destination })
+        Some(InviteState { head, destination: calling.hop.destination, early: self.early.clone() })
     }
 }

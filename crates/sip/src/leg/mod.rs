@@ -17,6 +17,7 @@
 //! | `sent` | our requests inside the dialog and their responses |
 //! | `journal` | what is written down before an INVITE or an ACK leaves |
 //! | `lost` | calls of an earlier run of the program |
+//! | `unheard` | answers that came between two runs |
 //! | `ending` | BYE, and the one [`LegEvent::Ended`] |
 //!
 //! A leg that has ended stays, silent, until no copy of a 2xx to its INVITE can come any more (64*T1), to
@@ -47,6 +48,7 @@ mod ringing;
 mod sent;
 mod session;
 mod unacked;
+mod unheard;
 
 pub(crate) use context::Context;
 pub use error::LegError;
@@ -114,6 +116,8 @@ pub(crate) struct Leg {
     /// The callee's side of the INVITE, until it is answered.
     ringing: Option<Ringing>,
     branches: Branches,
+    /// Heads of the responses that began early dialogs, where they are written down.
+    early: Vec<String>,
     attempts: Vec<Attempt>,
     acks: Vec<SentAck>,
     sent: Vec<Sent>,
@@ -138,6 +142,7 @@ impl Leg {
             calling: None,
             ringing: None,
             branches: Branches::default(),
+            early: Vec::new(),
             attempts: Vec::new(),
             acks: Vec::new(),
             sent: Vec::new(),
@@ -226,6 +231,7 @@ impl Leg {
         [
             self.calling.as_ref().and_then(|calling| calling.deadline),
             self.calling.as_ref().and_then(|calling| calling.silent_until),
+            self.calling.as_ref().and_then(|calling| calling.unheard_until),
             self.attempts.iter().map(|attempt| attempt.until).min(),
             self.ringing.as_ref().map(|ringing| ringing.deadline),
             self.ringing.as_ref().and_then(|ringing| ringing.proving.deadline()),

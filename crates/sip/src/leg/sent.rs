@@ -23,6 +23,8 @@ pub(super) enum Purpose {
     Bye,
     /// The end of a fork that answered second.
     SurplusBye,
+    /// The end of an early dialog whose answer may have been lost.
+    EarlyBye,
     ReInvite,
     /// A session refresh of the agent's own: re-INVITE or UPDATE.
     Refresh,
@@ -143,6 +145,7 @@ impl Leg {
             Purpose::Cancel => self.on_cancel_response(response),
             Purpose::SurplusBye | Purpose::Prack => {}
             Purpose::Bye => self.end(cx, None),
+            Purpose::EarlyBye => self.on_early_dialog_ended(cx),
             Purpose::Refresh if sent.request.is_none() => self.on_update_response(cx, &sent, response, flow),
             Purpose::ReInvite | Purpose::Refresh => self.on_reinvite_response(cx, sent, response, flow),
             Purpose::Other => self.on_other_response(cx, &sent, response.status.code()),
@@ -185,6 +188,7 @@ impl Leg {
         match sent.purpose {
             Purpose::Cancel | Purpose::SurplusBye | Purpose::Prack => {}
             Purpose::Bye => self.end(cx, None),
+            Purpose::EarlyBye => self.on_early_dialog_ended(cx),
             Purpose::ReInvite | Purpose::Refresh => self.lose_dialog(cx),
             Purpose::Other => self.on_other_response(cx, &sent, 408),
         }

@@ -19,3 +19,4 @@ mod schedules;
 mod secured;
 mod silence;
 mod support;
+mod unheard;

@@ -40,8 +40,10 @@ pub(super) struct Task {
 struct Journal {
     /// Being written.
     writing: Option<Pending<Result<(), StoreError>>>,
-    /// To be written next.
-    next: Option<Box<LostState>>,
+    /// The INVITE, or an ACK, waits for what is being written.
+    is_awaited: bool,
+    /// To be written next, and whether something waits for it.
+    next: Option<(Box<LostState>, bool)>,
     /// Something may have been written: it is to be struck off.
     begun: bool,
     /// Something has been written: the INVITE has left.
@@ -113,7 +115,9 @@ impl Task {
         let input = match happened {
             Happened::Timeout => return self.call.handle_timeout(now),
             Happened::WrittenDown(written) => return self.written_down(written).await,
-            Happened::Sip(Some(LegEvent::Record(state))) => return self.write_down(state),
+            Happened::Sip(Some(LegEvent::Record { state, is_awaited })) => {
+                return self.write_down(state, is_awaited);
+            }
             Happened::CallerGone => {
                 self.reply = None;
                 CallInput::Abort(Abort::CallerGone)
@@ -158,11 +162,12 @@ impl Task {
     }
 
     /// Has the store write down what ends the call now; what comes meanwhile is written next, the last of it only.
-    fn write_down(&mut self, state: Box<LostState>) {
+    fn write_down(&mut self, state: Box<LostState>, is_awaited: bool) {
         if self.journal.writing.is_some() {
-            self.journal.next = Some(state);
+            self.journal.next = Some((state, is_awaited));
             return;
         }
+        self.journal.is_awaited = is_awaited;
         let record = dial::record(self.call.plan(), *state);
         let (store, metrics) = (self.inner.parts.store.clone(), self.inner.parts.metrics.clone());
         self.journal.begun = true;
@@ -186,15 +191,15 @@ impl Task {
             }
             Err(error) => tracing::warn!(%error, "a call could not be written down"),
         }
-        if let Some(leg) = &self.leg {
+        if let Some(leg) = self.leg.as_ref().filter(|_| self.journal.is_awaited) {
             leg.control().recorded().await;
             if first {
                 self.inner.parts.metrics.invite_sent();
                 self.call.handle(Instant::now(), CallInput::Dialed);
             }
         }
-        if let Some(state) = self.journal.next.take() {
-            self.write_down(state);
+        if let Some((state, is_awaited)) = self.journal.next.take() {
+            self.write_down(state, is_awaited);
         }
     }
 

@@ -49,7 +49,8 @@ async fn a_call_whose_task_panics_is_counted_and_struck_off() {
     let parts = &calls.0.parts;
     let plan = plan();
     let destination = sip::Destination::new(sip::Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 9)));
-    let state = sip::LostState::Ringing(sip::InviteState { head: String::new(), destination });
+    let state =
+        sip::LostState::Ringing(sip::InviteState { head: String::new(), destination, early: Vec::new() });
     let record = dial::record(&plan, state);
     parts.store.put_open_call(record).await.unwrap();
     let (reply, answer) = oneshot::channel::<()>();

@@ -48,7 +48,8 @@ async fn sample(metrics: &Metrics, sources: &Sources) {
         sampled.stack(stats);
         sip_bounds(&sources.stack, &stats).into_iter().for_each(|bound| metrics.0.bounds.sample(bound));
     }
-    let own = [sources.store.bound(), sources.calls.bound(), sources.connections.bound()];
+    let [queue, trunks] = sources.store.bounds();
+    let own = [queue, trunks, sources.calls.bound(), sources.connections.bound()];
     own.into_iter().chain(sources.workers.bounds()).for_each(|bound| metrics.0.bounds.sample(bound));
     if let Some(population) = population.flatten() {
         sampled.population(population);

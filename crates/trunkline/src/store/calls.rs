@@ -8,6 +8,9 @@ use sip::{Destination, DialogState, InviteState, LostState, Transport};
 
 use super::{Database, Store, StoreError};
 
+/// What each head ends with.
+const END_OF_HEAD: &str = "\r\n\r\n";
+
 /// What is needed to end a call that this server no longer remembers (RFC 3261 §9.1, §15).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OpenCall {
@@ -75,7 +78,7 @@ impl Store {
 fn put(database: &Database, call: &OpenCall) -> Result<(), StoreError> {
     let (dialog, invite, destination) = match &call.state {
         LostState::Up(dialog) => (Some(dialog), None, dialog.destination),
-        LostState::Ringing(invite) => (None, Some(invite.head.as_str()), invite.destination),
+        LostState::Ringing(invite) => (None, Some(invite), invite.destination),
     };
     let user = call.credentials.as_ref().map_or("", |credentials| credentials.username.as_str());
     let password = call.credentials.as_ref().map_or("", |credentials| credentials.password.as_str());
@@ -88,8 +91,8 @@ fn put(database: &Database, call: &OpenCall) -> Result<(), StoreError> {
     };
     let mut statement = database.connection.prepare_cached(
         "INSERT OR REPLACE INTO open_call (call_id, trunk_id, room_name, identity, host, invite, sip_call_id, local,
-         remote, cseq, target, routes, transport, destination, auth_username, auth_password_sealed, opened_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+         remote, cseq, target, routes, transport, destination, auth_username, auth_password_sealed, opened_at, early)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?;
     statement.execute(params![
         call.call_id,
@@ -97,7 +100,7 @@ fn put(database: &Database, call: &OpenCall) -> Result<(), StoreError> {
         call.room_name,
         call.identity,
         call.host,
-        invite,
+        invite.map(|invite| invite.head.as_str()),
         dialog.map(|dialog| dialog.call_id.as_str()),
         dialog.map(|dialog| dialog.local.as_str()),
         dialog.map(|dialog| dialog.remote.as_str()),
@@ -109,6 +112,7 @@ fn put(database: &Database, call: &OpenCall) -> Result<(), StoreError> {
         user,
         sealed,
         call.opened_at,
+        invite.map(|invite| invite.early.concat()).unwrap_or_default(),
     ])?;
     Ok(())
 }
@@ -142,7 +146,9 @@ fn read_state(row: &Row<'_>) -> Result<Option<LostState>, StoreError> {
     let destination = Destination::new(transport, address);
     let invite: Option<String> = row.get("invite")?;
     if let Some(head) = invite {
-        return Ok(Some(LostState::Ringing(InviteState { head, destination })));
+        let early: String = row.get("early")?;
+        let early = early.split_inclusive(END_OF_HEAD).map(str::to_owned).collect();
+        return Ok(Some(LostState::Ringing(InviteState { head, destination, early })));
     }
     let routes: String = row.get("routes")?;
     Ok(Some(LostState::Up(DialogState {

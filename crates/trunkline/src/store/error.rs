@@ -44,9 +44,7 @@ impl OpenError {
         let (path, detail) = (path.to_owned(), error.to_string());
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { path, detail },
-            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
-                Self::Unwritable { path, detail }
-            }
+            _ if is_of_the_disk(&error) => Self::Unwritable { path, detail },
             _ => Self::Sqlite { path, error },
         }
     }
@@ -57,14 +55,30 @@ impl OpenError {
 pub(crate) enum StoreError {
     #[error("the store has too much to do")]
     Busy,
+    #[error("there are {most} trunks, and more are not kept: delete some")]
+    TooManyTrunks { most: usize },
     #[error("the store is closed")]
     Closed,
     #[error("an operation of the store failed inside")]
     Failed,
+    #[error("the data directory cannot be written ({0}): make room on its disk and mount that writable")]
+    Unwritable(String),
     #[error("the store failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     #[error("the password of trunk {0} cannot be sealed or opened")]
     Seal(String),
     #[error("the record of {0} is damaged")]
     Damaged(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        if is_of_the_disk(&error) { Self::Unwritable(error.to_string()) } else { Self::Sqlite(error) }
+    }
+}
+
+/// The disk is full, read-only or broken.
+fn is_of_the_disk(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure))
 }

@@ -17,6 +17,7 @@ mod trunks;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::{Arc, atomic::AtomicUsize, atomic::Ordering::Relaxed},
 };
 
 use rusqlite::Connection;
@@ -30,11 +31,15 @@ pub(crate) use requests::{Claim, RequestKey};
 
 /// How many operations may wait for the thread; more are refused as busy.
 const QUEUE: usize = 1024;
+/// How many trunks there may be: each list reads all of them.
+const MOST_TRUNKS: usize = 10_000;
 
 /// The open database, owned by the store's thread.
 struct Database {
     connection: Connection,
     seal: seal::Seal,
+    /// How many trunks there are.
+    trunks: Arc<AtomicUsize>,
     /// Requests written since the table was last cut to its size.
     requests_since_look: i64,
     /// Held for as long as the store is open: a second server on the same directory is refused.
@@ -48,6 +53,8 @@ type Job = Box<dyn FnOnce(&mut Database) + Send>;
 pub(crate) struct Store {
     jobs: mpsc::Sender<Job>,
     refused: Refused,
+    trunks: Arc<AtomicUsize>,
+    trunks_refused: Refused,
 }
 
 impl Store {
@@ -55,6 +62,7 @@ impl Store {
     /// 32 bytes in hexadecimal; without it one is kept in a file of its own.
     pub(crate) fn open(directory: &Path, key: Option<&str>) -> Result<Self, OpenError> {
         let mut database = open::open(directory, key)?;
+        let trunks = database.trunks.clone();
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         // Not joined: the last handle may be dropped inside the runtime, which must not block, and the journal makes
         // an unfinished close harmless.
@@ -69,13 +77,14 @@ impl Store {
                 }
             })
             .map_err(OpenError::Thread)?;
-        Ok(Self { jobs, refused: Refused::default() })
+        Ok(Self { jobs, refused: Refused::default(), trunks, trunks_refused: Refused::default() })
     }
 
     /// A store whose thread has ended.
     #[cfg(test)]
     pub(crate) fn ended() -> Self {
-        Self { jobs: mpsc::channel(1).0, refused: Refused::default() }
+        let (jobs, refused, trunks) = (mpsc::channel(1).0, Refused::default(), Arc::default());
+        Self { jobs, trunks_refused: refused.clone(), refused, trunks }
     }
 
     /// Runs `operation` on the store's thread.
@@ -98,10 +107,13 @@ impl Store {
         answer.await.map_err(|_| StoreError::Failed)?
     }
 
-    /// Its queue, for the metrics.
-    pub(crate) fn bound(&self) -> Bound {
+    /// Its queue and its trunks, for the metrics.
+    pub(crate) fn bounds(&self) -> [Bound; 2] {
         let most = self.jobs.max_capacity();
-        Bound { what: "store_queue", held: most - self.jobs.capacity(), most, refused: self.refused.total() }
+        let held = most - self.jobs.capacity();
+        let queue = Bound { what: "store_queue", held, most, refused: self.refused.total() };
+        let (held, refused) = (self.trunks.load(Relaxed), self.trunks_refused.total());
+        [queue, Bound { what: "trunks", held, most: MOST_TRUNKS, refused }]
     }
 
     /// Whether the database can be read.

@@ -5,6 +5,7 @@ use std::{
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicUsize},
 };
 
 use rusqlite::Connection;
@@ -14,6 +15,7 @@ use super::{
     error::OpenError,
     schema,
     seal::{Key, Seal},
+    trunks,
 };
 
 /// The database's file name.
@@ -39,7 +41,9 @@ pub(super) fn open(directory: &Path, key: Option<&str>) -> Result<Database, Open
     schema::migrate(&mut connection, &path)?;
     let seal = Seal::new(&key);
     schema::check_key(&connection, &seal, &path)?;
-    Ok(Database { connection, seal, requests_since_look: 0, _lock: lock })
+    let trunks = trunks::count(&connection).map_err(|error| OpenError::of(&path, error))?;
+    let trunks = Arc::new(AtomicUsize::new(trunks));
+    Ok(Database { connection, seal, trunks, requests_since_look: 0, _lock: lock })
 }
 
 fn make_directory(directory: &Path) -> Result<(), OpenError> {

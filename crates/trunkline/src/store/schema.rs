@@ -77,6 +77,9 @@ CREATE TABLE open_call (
     auth_password_sealed BLOB,
     opened_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+", "
+-- Heads of the responses that began early dialogs, one behind the other as on a connection.
+ALTER TABLE open_call ADD COLUMN early TEXT NOT NULL DEFAULT '';
 "];
 
 /// Makes the tables what this version knows. `path` is for the error.

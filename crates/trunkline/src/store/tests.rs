@@ -6,6 +6,7 @@ use sip::{Destination, DialogState, InviteState, LostState, Transport};
 use tempfile::TempDir;
 
 use super::*;
+use crate::eventually::eventually;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -26,6 +27,11 @@ fn hop(transport: Transport) -> Destination {
     Destination::new(transport, "192.0.2.7:5060".parse().unwrap())
 }
 
+fn early() -> Vec<String> {
+    let head = |tag: &str| format!("SIP/2.0 180 Ringing\r\nTo: <sip:+1@sip.example.com>;tag={tag}\r\n\r\n");
+    vec![head("one"), head("two")]
+}
+
 fn ringing(call_id: &str) -> OpenCall {
     let head = "INVITE sip:+1@sip.example.com SIP/2.0\r\n\r\n".to_owned();
     OpenCall {
@@ -34,7 +40,7 @@ fn ringing(call_id: &str) -> OpenCall {
         room_name: "room".to_owned(),
         identity: "phone".to_owned(),
         host: "sip.example.com".to_owned(),
-        state: LostState::Ringing(InviteState { head, destination: hop(Transport::Tcp) }),
+        state: LostState::Ringing(InviteState { head, destination: hop(Transport::Tcp), early: early() }),
         credentials: Some(Credentials { username: "user".to_owned(), password: "hunter2hunter2".to_owned() }),
         opened_at: 5,
     }
@@ -289,6 +295,20 @@ async fn open_calls_are_known_until_they_are_over() {
     assert_eq!(store.open_calls().await.unwrap(), []);
 }
 
+#[tokio::test]
+async fn a_call_that_the_version_before_left_open_is_known_after_the_upgrade() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    store.put_open_call(up("SCL_1")).await.unwrap();
+    drop(store);
+    let_go(directory.path());
+    let connection = Connection::open(directory.path().join("trunkline.db")).unwrap();
+    connection.execute_batch("ALTER TABLE open_call DROP COLUMN early; PRAGMA user_version = 2").unwrap();
+    drop(connection);
+    let store = reopen(directory.path(), None);
+    assert_eq!(store.open_calls().await.unwrap(), [up("SCL_1")]);
+}
+
 fn request(api_key: &str, request_id: &str, hash: u8) -> RequestKey {
     RequestKey { api_key: api_key.into(), request_id: request_id.into(), body_hash: vec![hash] }
 }
@@ -377,4 +397,57 @@ async fn an_operation_that_panics_takes_nothing_with_it() {
     assert!(settings.await.unwrap() > 0, "what the operation had begun is undone");
     store.check().await.unwrap();
     assert!(matches!(Store::ended().check().await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_trunks_and_one_that_is_deleted_makes_room() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    store.put_trunk(trunk("ST_a", "")).await.unwrap();
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+        INSERT INTO outbound_trunk SELECT 'ST_' || i, '', '', '', '', NULL, x'', 0, 0 FROM n";
+    store.run(move |database| Ok(database.connection.execute(fill, [])?)).await.unwrap();
+    let refused = store.put_trunk(trunk("ST_b", "")).await;
+    assert!(matches!(refused, Err(StoreError::TooManyTrunks { most: 10_000 })), "{refused:?}");
+    store.put_trunk(trunk("ST_a", "new")).await.expect("those that are there can be changed");
+    let bound = |held| Bound { what: "trunks", held, most: 10_000, refused: 1 };
+    assert_eq!(store.bounds()[1], bound(10_000));
+    assert!(store.delete_trunk("ST_2").await.unwrap());
+    assert_eq!(store.bounds()[1], bound(9_999));
+    store.put_trunk(trunk("ST_b", "")).await.unwrap();
+    drop(store);
+    assert_eq!(reopen(directory.path(), None).bounds()[1], Bound { refused: 0, ..bound(10_000) });
+}
+
+#[tokio::test]
+async fn a_store_with_a_full_queue_says_that_it_is_busy_and_loses_nothing_of_it() {
+    let directory = TempDir::new().unwrap();
+    let store = Store::open(directory.path(), None).unwrap();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = oneshot::channel();
+    let slow = store.clone();
+    let slow = tokio::spawn(async move {
+        let operation = move |_: &mut Database| {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+            Ok(())
+        };
+        slow.run(operation).await
+    });
+    has_begun.await.unwrap();
+    let waiting: Vec<_> = (0..QUEUE)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.put_open_call(ringing(&format!("SCL_{n:04}"))).await })
+        })
+        .collect();
+    eventually("the queue is full", async || store.bounds()[0].held == QUEUE).await;
+    assert!(matches!(store.check().await, Err(StoreError::Busy)));
+    assert_eq!(store.bounds()[0], Bound { what: "store_queue", held: QUEUE, most: QUEUE, refused: 1 });
+    release.send(()).unwrap();
+    slow.await.unwrap().unwrap();
+    for operation in waiting {
+        operation.await.unwrap().unwrap();
+    }
+    assert_eq!(store.open_calls().await.unwrap().len(), QUEUE);
 }

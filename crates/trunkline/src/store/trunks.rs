@@ -1,17 +1,28 @@
 //! Outbound trunks.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use livekit_protocol::SipOutboundTrunkInfo;
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Database, Store, StoreError};
+use super::{Database, MOST_TRUNKS, Store, StoreError};
 
 const SELECT: &str = "SELECT id, info, auth_password_sealed FROM outbound_trunk";
 
 impl Store {
     /// Adds a trunk, or replaces the one with its id.
     pub(crate) async fn put_trunk(&self, trunk: SipOutboundTrunkInfo) -> Result<(), StoreError> {
-        self.run(move |database| durably(database, |database| put(database, trunk))).await
+        let refused = self.trunks_refused.clone();
+        self.run(move |database| {
+            let full = count(&database.connection)? >= MOST_TRUNKS;
+            if full && get(database, &trunk.sip_trunk_id)?.is_none() {
+                refused.count();
+                return Err(StoreError::TooManyTrunks { most: MOST_TRUNKS });
+            }
+            durably(database, |database| put(database, trunk))
+        })
+        .await
     }
 
     pub(crate) async fn trunk(&self, id: &str) -> Result<Option<SipOutboundTrunkInfo>, StoreError> {
@@ -66,7 +77,12 @@ fn durably<T>(
     synchronous(&database.connection, "FULL")?;
     let result = operation(database);
     synchronous(&database.connection, "NORMAL")?;
+    database.trunks.store(count(&database.connection)?, Relaxed);
     result
+}
+
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.query_row("SELECT count(*) FROM outbound_trunk", [], |row| row.get(0))
 }
 
 fn put(database: &mut Database, mut trunk: SipOutboundTrunkInfo) -> Result<(), StoreError> {

@@ -211,3 +211,44 @@ impl From<RoomError> for JoinError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A worker that takes nothing, and the queue to it.
+    fn stuck() -> (Lane, crossbeam_channel::Receiver<Command>, mio::Poll) {
+        let (commands, queue) = crossbeam_channel::bounded(QUEUE);
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        (Lane { commands, waker, refused: Refused::default() }, queue, poll)
+    }
+
+    fn command() -> Command {
+        Command::ListRooms { names: Vec::new(), reply: oneshot::channel().0 }
+    }
+
+    #[tokio::test]
+    async fn what_begins_is_refused_by_a_half_full_queue_and_what_runs_waits_for_a_place_in_a_full_one() {
+        let (lane, queue, _poll) = stuck();
+        for _ in 0..QUEUE_FOR_NEW {
+            lane.begin(command()).unwrap();
+        }
+        assert!(matches!(lane.begin(command()), Err(RoomError::Busy)));
+        assert_eq!(lane.refused.total(), 1);
+        for _ in QUEUE_FOR_NEW..QUEUE {
+            lane.send(command()).await.unwrap();
+        }
+        assert!(lane.send(command()).await.is_err(), "it does not wait for ever");
+        let mut waiting = std::pin::pin!(lane.send(command()));
+        tokio::select! {
+            biased;
+            sent = &mut waiting => panic!("{sent:?}"),
+            () = std::future::ready(()) => {}
+        }
+        queue.recv().unwrap();
+        waiting.await.unwrap();
+        drop(queue);
+        assert!(matches!(lane.try_send(command()), Err(TrySendError::Disconnected(_))));
+    }
+}

@@ -48,6 +48,7 @@ pub(crate) enum Act {
 pub(crate) struct Written {
     pub(crate) call_id: String,
     number: usize,
+    is_awaited: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +67,8 @@ pub(crate) struct Node {
     behaviour: Behaviour,
     /// What calls have to have written down, every version.
     to_write: Vec<LostState>,
-    /// What is on the disk.
-    journal: HashMap<String, LostState>,
+    /// What is on the disk, and which version of it.
+    journal: HashMap<String, (usize, LostState)>,
 }
 
 /// The network and everything on it.
@@ -185,7 +186,10 @@ impl Net {
                 if let Act::Recorded(written) = &act {
                     let node = &mut self.nodes[node];
                     let Some(state) = node.to_write.get(written.number).cloned() else { return };
-                    node.journal.insert(written.call_id.clone(), state);
+                    let known = node.journal.get(&written.call_id).map(|(number, _)| *number);
+                    if known.is_none_or(|known| known < written.number) {
+                        node.journal.insert(written.call_id.clone(), (written.number, state));
+                    }
                 }
                 let (agent, now) = (&mut self.nodes[node].agent, self.now);
                 // What comes too late is refused: that is part of the story.
@@ -201,8 +205,10 @@ impl Net {
                     Act::AnswerOffer(false) => {
                         agent.answer_reinvite(now, leg, Err(StatusCode::NOT_ACCEPTABLE_HERE))
                     }
-                    Act::Recorded(_) => {
-                        agent.recorded(now, leg);
+                    Act::Recorded(written) => {
+                        if written.is_awaited {
+                            agent.recorded(now, leg);
+                        }
                         Ok(())
                     }
                     Act::Crash => Ok(()),
@@ -221,7 +227,9 @@ impl Net {
         while let Some(output) = self.nodes[node].agent.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.transmit(node, transmit.destination.addr, &transmit.bytes),
-                Output::Event { leg, event: LegEvent::Record(state) } => self.write_later(node, leg, *state),
+                Output::Event { leg, event: LegEvent::Record { state, is_awaited } } => {
+                    self.write_later(node, leg, *state, is_awaited);
+                }
                 Output::Event { leg, event } => {
                     let sender = &mut self.nodes[node];
                     sender.told.entry(leg).or_default().push(name(&event));
@@ -236,7 +244,7 @@ impl Net {
         }
     }
 
-    fn write_later(&mut self, node: usize, leg: LegId, state: LostState) {
+    fn write_later(&mut self, node: usize, leg: LegId, state: LostState, is_awaited: bool) {
         let writer = &mut self.nodes[node];
         let call_id = match &state {
             LostState::Up(dialog) => dialog.call_id.clone(),
@@ -248,7 +256,7 @@ impl Net {
         writer.to_write.push(state);
         let number = writer.to_write.len() - 1;
         let after = self.rng.random_range(Duration::ZERO..=self.journaled.unwrap_or_default());
-        self.act_later(node, leg, after, Act::Recorded(Box::new(Written { call_id, number })));
+        self.act_later(node, leg, after, Act::Recorded(Box::new(Written { call_id, number, is_awaited })));
     }
 
     /// Everything in memory is gone; what is on the disk is ended. The dead program's own ends are not asked for.
@@ -262,7 +270,7 @@ impl Net {
         crashed.to_write.clear();
         self.queue
             .retain(|Reverse((_, _, entry))| !matches!(entry, Entry::Act { node: of, .. } if *of == node));
-        for state in crashed.journal.values() {
+        for (_, state) in crashed.journal.values() {
             let ended = match state {
                 LostState::Up(dialog) => crashed.agent.end_lost_call(now, dialog, None, &[]),
                 LostState::Ringing(invite) => crashed.agent.cancel_lost_call(now, invite, None, &[]),

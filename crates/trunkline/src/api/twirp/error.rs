@@ -139,8 +139,14 @@ impl From<TrunkError> for TwirpError {
 impl From<StoreError> for TwirpError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy => Self::new(ErrorCode::ResourceExhausted, error.to_string()),
+            StoreError::Busy | StoreError::TooManyTrunks { .. } => {
+                Self::new(ErrorCode::ResourceExhausted, error.to_string())
+            }
             StoreError::Closed => Self::new(ErrorCode::Unavailable, error.to_string()),
+            StoreError::Unwritable(_) => {
+                tracing::error!(%error, "the store failed");
+                Self::new(ErrorCode::Unavailable, error.to_string())
+            }
             StoreError::Failed | StoreError::Sqlite(_) | StoreError::Seal(_) | StoreError::Damaged(_) => {
                 tracing::error!(%error, "the store failed");
                 Self::new(ErrorCode::Internal, "the store failed: the server's log says why")
