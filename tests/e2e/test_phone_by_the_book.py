@@ -9,6 +9,7 @@ from livekit.protocol.models import DisconnectReason
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
+from harness.handset import Handset
 from harness.waiting import until
 
 USER, PASSWORD = "caller", "correct horse"
@@ -255,7 +256,6 @@ async def test_a_redirection_elsewhere_is_reported(livekit, sipp, trunk_to):
         ("session_refreshed_by_update", (), {}),
         ("session_refreshed_by_reinvite", (), {}),
         ("session_refreshed_by_the_phone", (), {}),
-        ("offers_cross", (), {}),
     ],
 )
 async def test_what_a_phone_asks_inside_the_call_is_answered_until_it_hangs_up(
@@ -272,6 +272,44 @@ async def test_what_a_phone_asks_inside_the_call_is_answered_until_it_hangs_up(
     if scenario == "every_method":
         # They come by the data channel, the end by signalling.
         await until(lambda: agent.digits == ["7", "#"], lambda: f"INFO of both kinds is heard as digits: {agent.digits}", 5)
+
+
+async def test_an_offer_is_sent_again_with_credentials_and_after_491_at_a_moment_of_its_own(livekit, sipp, join, trunk_to):
+    """RFC 3261 §14.1: who made the Call-ID waits 2.1 to 4 s."""
+    phone = sipp("offers_cross", **keys("once", asks(False, wants("SHA-256"))))
+    watcher = await join("book", "watcher")
+    trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
+    await livekit.sip.create_sip_participant(request(trunk))
+    await phone.ends_well(30)
+    assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED, "only its own BYE ended the call"
+    _, plain, challenged, late = phone.received("INVITE")
+    assert not digest.header(plain, "Authorization")
+    for again in (challenged, late):
+        (told,) = digest.header(again, "Authorization")
+        assert digest.is_right(told, "INVITE", USER, PASSWORD), told
+    numbers = [int(digest.header(message, "CSeq")[0].split()[0]) for message in (plain, challenged, late)]
+    assert numbers == sorted(set(numbers)), "each is a request of its own"
+    waited = phone.moments("INVITE")[4] - phone.moments("SIP/2.0 491")[1]
+    print(f"{waited:.2f} s after 491")
+    assert 2.0 < waited < 4.5
+
+
+@pytest.mark.parametrize("order", ["behind", "before"])
+async def test_a_phone_that_hangs_up_in_the_moment_it_answers_is_gone_at_once(livekit, join, trunk_to, order):
+    def rings(phone: Handset, invite: str) -> list[str]:
+        both = [phone.answer(invite), phone.bye(invite)]
+        return [phone.response(invite, "180 Ringing"), *(both if order == "behind" else reversed(both))]
+
+    phone = Handset(rings)
+    try:
+        watcher = await join("book", "watcher")
+        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), wait=False))
+        assert await watcher.sees_leave("phone", 5) == DisconnectReason.CLIENT_INITIATED
+        await until(lambda: phone.of("ACK"), lambda: f"the answer is acknowledged: {phone.got}")
+        await until(lambda: phone.of("SIP/2.0 200"), lambda: f"and the BYE answered: {phone.got}")
+        assert not phone.of("BYE") and not phone.of("CANCEL"), "nothing is left to be ended"
+    finally:
+        phone.stop()
 
 
 async def test_a_phone_that_does_not_refresh_its_session_is_hung_up_with_the_reason(livekit, join, sipp, trunk_to):

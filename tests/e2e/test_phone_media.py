@@ -1,14 +1,12 @@
 """The phone's audio in every way it can be carried: encrypted or not, in each codec, with digits of each kind."""
 
-import base64
-import os
 import re
 
 import pytest
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPCodec, SIPMediaConfig, SIPMediaEncryption
 
-from harness.ear import Ear
+from harness.ear import Ear, key, key_of
 from harness.room import RATE
 from harness.tones import hears
 from harness.waiting import until
@@ -62,7 +60,7 @@ async def test_encrypted_calls_are_heard_and_plain_phones_still_answer(
     await call(livekit, await trunk_to(phone.address), "secret", SIPMediaConfig(encryption=wish))
 
     await both_hear_each_other(agent, phone)
-    assert ("SRTP is Enabled" in phone.screen()) == encrypted, phone.screen()[-3000:]
+    assert ("SRTP is Enabled" in phone.log()) == encrypted, phone.log()[-3000:]
     assert "inline:" not in server.log(), "keys are in no log"
     phone.command("sndcode", "5")
     await until(lambda: agent.digits == ["5"], f"a key arrives, encrypted or not; so far {agent.digits}")
@@ -101,7 +99,7 @@ async def test_a_wideband_phone_is_heard_and_hears_beyond_the_telephones_band(
     await until(heard, "the agent hears the phone's high tone", 15)
     heard = lambda: hears(*phone.recording(), WIDE_AGENT_HERTZ, top=WIDE)  # noqa: E731
     await until(heard, "the phone hears the agent's high tone", 15)
-    assert f"Set audio encoder: {codec}" in phone.screen(), phone.screen()[-3000:]
+    assert f"Set audio encoder: {codec}" in phone.log(), phone.log()[-3000:]
     phone.command("sndcode", "5")
     await until(lambda: agent.digits == ["5"], f"a key arrives; so far {agent.digits}")
     await agent.room.local_participant.publish_dtmf(code=9, digit="9")
@@ -116,12 +114,12 @@ async def test_a_trunk_says_which_codecs_and_a_call_says_otherwise(livekit, join
 
     await call(livekit, trunk, "trunk", None)
     await both_hear_each_other(agent, phone)
-    assert "Set audio encoder: opus 48000Hz" in phone.screen(), phone.screen()[-3000:]
+    assert "Set audio encoder: opus 48000Hz" in phone.log(), phone.log()[-3000:]
     await livekit.room.remove_participant(api.RoomParticipantIdentity(room="trunk", identity="phone"))
     await until(lambda: "phone" in agent.left, "the phone leaves")
 
     await call(livekit, trunk, "trunk", SIPMediaConfig(codecs=[SIPCodec(name="PCMA")], only_listed_codecs=True))
-    await until(lambda: "Set audio encoder: PCMA" in phone.screen(), "the call's own list counts")
+    await until(lambda: "Set audio encoder: PCMA" in phone.log(), "the call's own list counts")
 
 
 async def test_only_the_listed_codecs_are_offered_in_their_order(livekit, join, baresip, trunk_to):
@@ -133,17 +131,7 @@ async def test_only_the_listed_codecs_are_offered_in_their_order(livekit, join, 
     await call(livekit, await trunk_to(phone.address), "order", media)
 
     await both_hear_each_other(agent, phone)
-    assert "Set audio encoder: PCMA" in phone.screen(), phone.screen()[-3000:]
-
-
-def key(suite: str) -> str:
-    """A new key of the suite's length, as `a=crypto` has it."""
-    length = {"AES_CM_128": 30, "AEAD_AES_128": 28, "AEAD_AES_256": 44}
-    return base64.b64encode(os.urandom(next(n for name, n in length.items() if suite.startswith(name)))).decode()
-
-
-def key_of(message: str, suite: str) -> str:
-    return re.search(rf"a=crypto:\d+ {suite} inline:([A-Za-z0-9+/=]+)", message)[1]
+    assert "Set audio encoder: PCMA" in phone.log(), phone.log()[-3000:]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +140,7 @@ def key_of(message: str, suite: str) -> str:
         ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80"),
         ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM"),
         ("AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM"),
+        ("AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32"),
     ],
 )
 async def test_suites_and_keys_change_in_mid_call_by_libsrtp(livekit, join, sipp, trunk_to, tmp_path, suite, new_suite):

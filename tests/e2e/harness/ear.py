@@ -6,7 +6,8 @@ The packets go into a pcap file for tshark to judge; so nothing needs the right 
 import base64
 import csv
 import io
-import math
+import os
+import re
 import select
 import socket
 import struct
@@ -15,8 +16,13 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pylibsrtp
 from pylibsrtp import Policy
+from pylibsrtp._binding import ffi
+
+from . import g711
+from .tones import hears, is_tone
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python does not name it
 ETHERNET = 1
@@ -27,6 +33,12 @@ SUITES = {
     "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
 }
+# The rest of them (RFC 6188) is built into libsrtp too, but has no name there: cipher, key and salt, HMAC-SHA1, its key, the tag
+# of RTP and RTCP, and that both are wanted, as in srtp_crypto_policy_t.
+AES_256_CM = {
+    "AES_256_CM_HMAC_SHA1_80": [(5, 46, 3, 20, 10, 3), (5, 46, 3, 20, 10, 3)],
+    "AES_256_CM_HMAC_SHA1_32": [(5, 46, 3, 20, 4, 3), (5, 46, 3, 20, 10, 3)],
+}
 FIELDS = [
     "frame.time_epoch", "rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type", "rtp.marker",
     "rtpevent.event_id", "rtpevent.end_of_event", "rtpevent.duration",
@@ -34,18 +46,27 @@ FIELDS = [
 
 
 class Ear:
-    """One UDP port that gets RTP (PCMU, telephone-event 101) and sends 20 ms of a tone every 20 ms to where it comes from.
+    """One UDP port that gets RTP (G.711, telephone-event 101) and hums: 20 ms of its tone every 20 ms to where it comes from.
 
     With `encrypt` all of it is SRTP; what does not open is counted in `refused`.
     """
 
-    def __init__(self, folder: Path):
-        self.file = folder / "ear.pcap"
+    def __init__(self, folder: Path, hertz: float = 700):
+        self.folder = folder
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.hertz = hertz
+        self.payload_type = g711.PCMU
+        # Whether it says anything; and since when it has, by the clock of its packets.
+        self.speaks = True
+        # How often each packet goes out.
+        self.copies = 1
+        self.began: float | None = None
         self.packets: list[tuple[float, int, bytes]] = []
+        self.sent: list[bytes] = []
         self.refused = 0
+        self.peer: tuple[str, int] | None = None
         self.incoming: pylibsrtp.Session | None = None
         self.outgoing: pylibsrtp.Session | None = None
         self.over = threading.Event()
@@ -57,35 +78,65 @@ class Ear:
         return self.socket.getsockname()[1]
 
     def _run(self) -> None:
-        number, peer, due = 0, None, 0.0
+        number, due = 0, 0.0
         while not self.over.is_set():
-            wait = 0.05 if peer is None else max(0.0, due - time.monotonic())
+            wait = 0.05 if self.peer is None else max(0.0, due - time.monotonic())
             if select.select([self.socket], [], [], wait)[0]:
-                peer = self._take()
+                self._take()
                 due = due or time.monotonic()
-            elif peer is not None:
-                packet = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 77) + hum(number)
-                self.socket.sendto(self.outgoing.protect(packet) if self.outgoing else packet, peer)
+            elif self.peer is not None:
+                if self.speaks:
+                    self._hum(number)
                 number, due = number + 1, due + 0.02
 
-    def _take(self) -> tuple[str, int]:
-        payload, extra, _, sender = self.socket.recvmsg(2_048, 128)
+    def _hum(self, number: int) -> None:
+        head = struct.pack("!BBHII", 0x80, self.payload_type, number & 0xFFFF, number * 160, 77)
+        packet = head + g711.hum(self.payload_type, self.hertz, number)
+        self.sent.append(self.outgoing.protect(packet) if self.outgoing else packet)
+        self.began = self.began or time.time()
+        for _ in range(self.copies):
+            self.socket.sendto(self.sent[-1], self.peer)
+
+    def say_again(self, packets: list[bytes]) -> None:
+        """Sends packets that were sent before, as they were."""
+        for packet in packets:
+            self.socket.sendto(packet, self.peer)
+
+    def _take(self) -> None:
+        payload, extra, _, self.peer = self.socket.recvmsg(2_048, 128)
         seconds, nanoseconds = next(
             struct.unpack("qq", data) for level, kind, data in extra if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS)
         )
         try:
             opened = self.incoming.unprotect(payload) if self.incoming else payload
-            self.packets.append((seconds + nanoseconds / 1e9, sender[1], opened))
+            self.packets.append((seconds + nanoseconds / 1e9, self.peer[1], opened))
         except pylibsrtp.Error:
             self.refused += 1
-        return sender
 
     def encrypt(self, suite: str, incoming: str, outgoing: str) -> None:
         """From now on SRTP of this suite, with keys as `a=crypto` has them."""
-        profile, anybody = SUITES[suite], Policy.SSRC_ANY_INBOUND
-        self.incoming = pylibsrtp.Session(Policy(base64.b64decode(incoming), anybody, srtp_profile=profile))
-        anybody = Policy.SSRC_ANY_OUTBOUND
-        self.outgoing = pylibsrtp.Session(Policy(base64.b64decode(outgoing), anybody, srtp_profile=profile))
+        self.incoming = pylibsrtp.Session(policy(suite, incoming, Policy.SSRC_ANY_INBOUND))
+        self.outgoing = pylibsrtp.Session(policy(suite, outgoing, Policy.SSRC_ANY_OUTBOUND))
+
+    def heard(self) -> np.ndarray:
+        """The audio of what came, packet behind packet, at 8 kHz."""
+        frames = [frame for _, frame in self.frames()]
+        return np.concatenate(frames) if frames else np.zeros(0, np.int16)
+
+    def frames(self) -> list[tuple[float, np.ndarray]]:
+        """The audio packets that came, each with the kernel's time."""
+        return [
+            (moment, g711.decode(packet[1] & 0x7F, packet[12:]))
+            for moment, _, packet in list(self.packets)
+            if packet[1] & 0x7F in (g711.PCMU, g711.PCMA)
+        ]
+
+    def hears(self, hertz: float) -> bool:
+        return hears(self.heard(), g711.RATE, hertz)
+
+    def times_of(self, hertz: float) -> list[float]:
+        """When the packets came that hold this tone."""
+        return [moment for moment, frame in self.frames() if is_tone(frame, g711.RATE, hertz)]
 
     def stop(self) -> None:
         self.over.set()
@@ -94,7 +145,7 @@ class Ear:
 
     def write(self) -> None:
         """What came so far, as a capture file."""
-        with self.file.open("wb") as out:
+        with (self.folder / f"ear-{self.port}.pcap").open("wb") as out:
             out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, ETHERNET))
             for moment, port, payload in list(self.packets):
                 udp = struct.pack("!HHHH", port, self.port, 8 + len(payload), 0) + payload
@@ -104,7 +155,7 @@ class Ear:
 
     def tshark(self, *arguments: str) -> str:
         self.write()
-        command = ["tshark", "-r", self.file, "-d", f"udp.port=={self.port},rtp", *arguments]
+        command = ["tshark", "-r", self.folder / f"ear-{self.port}.pcap", "-d", f"udp.port=={self.port},rtp", *arguments]
         command += ["-o", "rtpevent.event_payload_type_value:101"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
@@ -115,14 +166,18 @@ class Ear:
         return list(csv.DictReader(io.StringIO(text)))
 
 
-def hum(number: int) -> bytes:
-    """A frame of 700 Hz in PCMU."""
-    return bytes(mu_law(int(8_000 * math.sin(2 * math.pi * 700 * (number * 160 + i) / 8_000))) for i in range(160))
+def policy(suite: str, key: str, ssrc: int) -> Policy:
+    made = Policy(base64.b64decode(key), ssrc, srtp_profile=SUITES.get(suite, SUITES["AES_CM_128_HMAC_SHA1_80"]))
+    for part, values in zip((made._policy.rtp, made._policy.rtcp), AES_256_CM.get(suite, ()), strict=False):
+        ffi.cast("uint32_t *", ffi.addressof(part))[0 : len(values)] = values
+    return made
 
 
-def mu_law(sample: int) -> int:
-    """ITU-T G.711 by its definition."""
-    sign, magnitude = (0x80, -sample) if sample < 0 else (0, sample)
-    magnitude = min(magnitude, 32_635) + 132
-    exponent = magnitude.bit_length() - 8
-    return ~(sign | exponent << 4 | magnitude >> (exponent + 3) & 0x0F) & 0xFF
+def key(suite: str) -> str:
+    """A new key of the suite's length, as `a=crypto` has it."""
+    length = {"AES_CM_128": 30, "AES_256_CM": 46, "AEAD_AES_128": 28, "AEAD_AES_256": 44}
+    return base64.b64encode(os.urandom(next(n for name, n in length.items() if suite.startswith(name)))).decode()
+
+
+def key_of(message: str, suite: str) -> str:
+    return re.search(rf"a=crypto:\d+ {suite} inline:([A-Za-z0-9+/=]+)", message)[1]

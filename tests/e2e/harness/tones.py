@@ -43,6 +43,15 @@ def hears(samples: np.ndarray, rate: int, hertz: float, least_share: float = 0.8
     return False
 
 
+def is_tone(frame: np.ndarray, rate: int, hertz: float) -> bool:
+    """Whether a frame of some milliseconds is this tone, more or less alone and not faint."""
+    samples = frame.astype(np.float64)
+    energy = np.mean(samples**2)
+    turns = np.exp(-2j * np.pi * hertz * np.arange(len(samples)) / rate)
+    amplitude = 2 * abs(np.mean(samples * turns)) if len(samples) else 0.0
+    return amplitude > 600 and amplitude**2 / 2 > 0.6 * energy
+
+
 def holds(samples: np.ndarray, rate: int, hertz: float, least_share: float = 0.2) -> bool:
     """True when half a second of the recording holds this tone among others."""
     return hears(samples, rate, hertz, least_share)

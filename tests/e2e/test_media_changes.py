@@ -1,0 +1,264 @@
+"""What a phone's new offers do to its audio, packet by packet: it moves, changes its codec, is held; what is said at a call's
+two ends; and packets that come a second time."""
+
+import asyncio
+import re
+import time
+
+import numpy as np
+import pytest
+from livekit import api, rtc
+from livekit.protocol.sip import CreateSIPParticipantRequest, SIPMediaConfig, SIPMediaEncryption
+
+from conftest import need
+from harness.ear import Ear, key, key_of
+from harness.room import RATE
+from harness.tones import hears, is_tone, tone
+from harness.waiting import until
+
+AGENT_HERTZ = 1_100
+LAST_HERTZ = 1_700
+PCMU = {"format": 0, "codec": "PCMU"}
+FRAME = RATE // 50
+
+
+@pytest.fixture
+def ears(tmp_path):
+    """Makes audio ends of phones, each with a tone of its own."""
+    made: list[Ear] = []
+
+    def make(hertz: float = 700) -> Ear:
+        made.append(Ear(tmp_path, hertz))
+        return made[-1]
+
+    yield make
+    for ear in made:
+        ear.stop()
+
+
+def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:
+    return CreateSIPParticipantRequest(
+        sip_trunk_id=trunk, sip_call_to="+15105550123", room_name=room, participant_identity="phone", **fields
+    )
+
+
+async def hang_up(livekit, room: str) -> None:
+    await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
+
+
+def changing(sipp, ear: Ear, pause: int = 1_500, **changes):
+    """A phone whose first description is PCMU at this ear, and the second is different in this."""
+    told = {"new_ear": ear.port, "new_format": 0, "new_codec": "PCMU", "direction": "sendrecv", **changes}
+    return sipp("media_changes", ear=ear.port, pause=pause, **PCMU, **told)
+
+
+async def offered(phone, times: int) -> None:
+    """So many re-INVITEs have been answered and acknowledged."""
+    acks = lambda: len(re.findall(r"message sent .*\n\nACK ", phone.trace()))  # noqa: E731
+    await until(lambda: acks() >= times, f"{times} offers of the phone are through")
+
+
+def agent_hears(agent, hertz: float) -> bool:
+    return hears(agent.recording("phone", 1), RATE, hertz)
+
+
+async def test_audio_follows_a_phone_that_moves_to_another_port_and_back(livekit, join, sipp, trunk_to, ears):
+    here, there = ears(700), ears(900)
+    phone = changing(sipp, here, pause=3_000, new_ear=there.port)
+    agent = await join("moved", "agent")
+    await agent.speak(AGENT_HERTZ)
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "moved", wait_until_answered=True))
+
+    for number, ear in enumerate((here, there, here)):
+        await offered(phone, number)
+        ear.packets.clear()
+        agent.forget("phone")
+        await until(lambda ear=ear: ear.hears(AGENT_HERTZ), f"the agent is heard at place {number}", 8)
+        await until(lambda ear=ear: agent_hears(agent, ear.hertz), f"the phone is heard from place {number}", 8)
+        other = there if ear is here else here
+        if number:
+            moment = time.time()
+            length = len(ear.packets)
+            await until(lambda ear=ear, length=length: len(ear.packets) > length + 20, "some frames more")
+            assert not [packet for packet in other.packets if packet[0] > moment], "nothing goes where it was any more"
+    await hang_up(livekit, "moved")
+    await phone.ends_well()
+
+
+async def test_another_codec_in_mid_call_is_spoken_and_heard_both_ways(livekit, join, sipp, trunk_to, ears):
+    ear = ears()
+    phone = changing(sipp, ear, new_format=8, new_codec="PCMA")
+    agent = await join("codec", "agent")
+    await agent.speak(AGENT_HERTZ)
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "codec", wait_until_answered=True))
+
+    for number, payload_type in enumerate((0, 8, 0)):
+        await offered(phone, number)
+        ear.payload_type = payload_type
+        ear.packets.clear()
+        agent.forget("phone")
+        await until(lambda: ear.hears(AGENT_HERTZ), f"the agent is heard in payload type {payload_type}", 8)
+        await until(lambda: agent_hears(agent, ear.hertz), f"the phone is heard in payload type {payload_type}", 8)
+        assert {packet[1] & 0x7F for _, _, packet in ear.packets[-20:]} == {payload_type}
+    await hang_up(livekit, "codec")
+    await phone.ends_well()
+
+
+async def test_a_held_phone_is_sent_not_one_packet(livekit, join, sipp, trunk_to, ears):
+    need("tshark")
+    ear = ears()
+    phone = changing(sipp, ear, direction="sendonly")
+    agent = await join("held", "agent")
+    await agent.speak(AGENT_HERTZ)
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "held", wait_until_answered=True))
+    await offered(phone, 2)
+    resumed = time.time()
+    await until(lambda: len(ear.times_of(AGENT_HERTZ)) and ear.times_of(AGENT_HERTZ)[-1] > resumed, "the agent is heard again")
+    await hang_up(livekit, "held")
+    await phone.ends_well()
+
+    packets = ear.rtp()
+    moments = [float(packet["frame.time_epoch"]) for packet in packets]
+    held, ends = phone.moments("SIP/2.0 200")[1:3]
+    during = [moment for moment in moments if held + 0.02 < moment < ends - 0.02]
+    assert ends - held > 1 and not during, f"{len(during)} packets in {ends - held:.1f} s of hold"
+    assert [moment for moment in moments if moment < held] and [moment for moment in moments if moment > ends]
+    assert len({packet["rtp.ssrc"] for packet in packets}) == 1, "one stream before and after"
+    numbers = [int(packet["rtp.seq"]) for packet in packets]
+    assert all((after - before) % 65_536 == 1 for before, after in zip(numbers, numbers[1:], strict=False)), "and no gap"
+
+
+# --- a call's two ends ---------------------------------------------------------------------------------------------
+
+
+class Speaker:
+    """A participant's microphone that says what it is told, and nothing else."""
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.source = rtc.AudioSource(RATE, 1, queue_size_ms=3_000)
+
+    async def ready(self) -> "Speaker":
+        track = rtc.LocalAudioTrack.create_audio_track("voice", self.source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False)
+        await self.agent.room.local_participant.publish_track(track, options)
+        return self
+
+    async def say(self, *parts: tuple[float, float]) -> None:
+        """Tones, each of so many hertz (0: silence) and seconds, in the time that they take."""
+        samples = np.concatenate([tone(hertz, seconds) for hertz, seconds in parts])
+        for start in range(0, len(samples) - FRAME + 1, FRAME):
+            frame = samples[start : start + FRAME]
+            await self.source.capture_frame(rtc.AudioFrame(frame.tobytes(), RATE, 1, FRAME))
+        await self.source.wait_for_playout()
+
+
+GREETING = [(1_100, 0.1), (1_400, 0.1), (1_700, 0.1)]
+
+
+def greeting(ear: Ear) -> list[float]:
+    """When each of its words was heard first; all of them must be, in order, if a little faster than they were said."""
+    words = [ear.times_of(hertz) for hertz, _ in GREETING]
+    assert all(len(word) >= 2 for word in words), f"nothing of it is lost: {[len(word) for word in words]} of 5 frames each"
+    begins = [word[0] for word in words]
+    assert begins == sorted(begins)
+    return begins
+
+
+async def test_what_is_said_while_a_phone_is_being_answered_is_heard_whole_once_it_is_there(
+    livekit, join, sipp, trunk_to, ears
+):
+    """Its audio comes up a little after its 200, as with every phone that has to open a gate first."""
+    ear = ears()
+    ear.speaks = False
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    speaker = await Speaker(await join("greeting", "agent")).ready()
+    await speaker.say((0, 0.5))
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "greeting", wait_until_answered=True))
+    answered = time.time()
+    saying = asyncio.ensure_future(speaker.say(*GREETING, (0, 1)))
+    await until(lambda: time.time() > answered + 0.3, "the gate opens")
+    ear.speaks = True
+    await saying
+
+    heard = greeting(ear)
+    told = [round(moment - answered, 3) for moment in (ear.began, heard[0], heard[-1])]
+    print(f"seconds after the answer: the phone is there, hears the first word, and the last: {told}")
+    assert heard[0] >= ear.began - 0.02, f"held until the phone is known to be there: {told}"
+    assert heard[0] < answered + 0.8, f"and not for long: {told}"
+    await hang_up(livekit, "greeting")
+    await phone.ends_well()
+
+
+async def test_a_phone_that_says_nothing_is_spoken_to_all_the_same(livekit, join, sipp, trunk_to, ears):
+    ear = ears()
+    ear.speaks = False
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    speaker = await Speaker(await join("shy", "agent")).ready()
+    await speaker.say((0, 0.5))
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "shy", wait_until_answered=True))
+    await speaker.say(*GREETING, (0, 1))
+    greeting(ear)
+    await hang_up(livekit, "shy")
+    await phone.ends_well()
+
+
+async def test_the_last_words_are_heard_before_our_bye(livekit, join, sipp, trunk_to, ears):
+    ear = ears()
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    speaker = await Speaker(await join("goodbye", "agent")).ready()
+    await speaker.say((0, 0.5))
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "goodbye", wait_until_answered=True))
+    await until(lambda: len(ear.packets) > 50, "a second of call")
+    await speaker.say((AGENT_HERTZ, 0.6), (LAST_HERTZ, 0.2))
+    ended = time.time()
+    await hang_up(livekit, "goodbye")
+    await phone.ends_well()
+
+    heard, bye = ear.times_of(LAST_HERTZ), phone.moments("BYE")[0]
+    told = [round(moment - ended, 3) for moment in (heard[-1], bye)]
+    print(f"seconds after the hang-up: the last word is heard, the BYE comes: {told}; {len(heard)} frames")
+    assert len(heard) >= 9, f"the whole word: {len(heard)} of 10 frames"
+    assert heard[-1] < bye < ended + 1, f"first the word, then the BYE, and soon: {told}"
+
+
+# --- replay (RFC 3711 §3.3.2) ------------------------------------------------------------------------------------------
+
+
+async def test_encrypted_packets_that_come_again_are_not_heard_again(livekit, join, sipp, trunk_to, ears):
+    """Each comes twice at once, and a word of them once more: a second later, and after the keys have changed."""
+    suite = "AES_CM_128_HMAC_SHA1_80"
+    keys = {"suite": suite, "key": key(suite), "new_suite": suite, "new_key": key(suite)}
+    ear = ears()
+    ear.copies = 2
+    phone = sipp("rekey", ear=ear.port, **keys)
+    agent = await join("replay", "agent")
+    require = SIPMediaConfig(encryption=SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE)
+    await livekit.sip.create_sip_participant(
+        request(await trunk_to(phone.address), "replay", wait_until_answered=True, media=require)
+    )
+    ear.encrypt(suite, key_of(phone.received("INVITE")[0], suite), keys["key"])
+    await until(lambda: agent_hears(agent, ear.hertz), "the phone is heard", 4)
+
+    first = len(ear.sent)
+    ear.hertz = LAST_HERTZ
+    await until(lambda: len(ear.sent) >= first + 15, "the word is said")
+    ear.hertz = 700
+    word = ear.sent[first : first + 15]
+    ear.say_again(word)
+    await until(lambda: len(ear.sent) >= first + 60, "a second later")
+    ear.say_again(word)
+
+    told = rf"a=crypto:7 {suite} inline:([A-Za-z0-9+/=]+)"
+    answered = lambda: [ours for ours in re.findall(told, phone.trace()) if ours != keys["new_key"]]  # noqa: E731
+    await until(answered, "the new key is answered", 10)
+    ear.encrypt(suite, answered()[0], keys["new_key"])
+    ear.say_again(word)
+    agent_heard = agent.recording("phone")
+    agent.forget("phone")
+    await until(lambda: agent_hears(agent, ear.hertz), "the phone is heard with its new key", 5)
+    heard = np.concatenate([agent_heard, agent.recording("phone")])
+    words = [is_tone(heard[at : at + FRAME], RATE, LAST_HERTZ) for at in range(0, len(heard) - FRAME, FRAME)]
+    assert 12 <= sum(words) <= 19, f"the word of 15 frames is heard once: {sum(words)} frames"
+    await hang_up(livekit, "replay")
+    await phone.ends_well()
