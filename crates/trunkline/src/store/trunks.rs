@@ -82,7 +82,8 @@ fn durably<T>(
 }
 
 pub(super) fn count(connection: &Connection) -> rusqlite::Result<usize> {
-    connection.query_row("SELECT count(*) FROM outbound_trunk", [], |row| row.get(0))
+    let count: i64 = connection.query_row("SELECT count(*) FROM outbound_trunk", [], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }
 
 fn put(database: &mut Database, mut trunk: SipOutboundTrunkInfo) -> Result<(), StoreError> {
