@@ -71,7 +71,7 @@ fn a_client_joins_in_livekits_order_and_becomes_active_with_the_connection_it_re
 }
 
 #[test]
-fn a_client_hears_a_phone_and_a_section_is_used_again_with_another_ssrc() {
+fn a_client_hears_a_phone_and_its_section_is_used_again_by_another_with_another_ssrc() {
     let mut world = World::new();
     let (phone, bob, track) = phone_and_dual_client(&mut world);
     let phone_sid = world.room.participant_sid(phone).unwrap().to_owned();
@@ -83,10 +83,11 @@ fn a_client_hears_a_phone_and_a_section_is_used_again_with_another_ssrc() {
     assert_eq!(sections_offered(&world, bob), [("inactive".into(), false)]);
     assert_eq!(world.clients[&bob].heard.len(), 5);
 
-    want(&mut world, bob, &track, true);
+    let other = world.join_phone("another phone");
+    world.room.publish_audio(world.now, other, phone_track()).unwrap();
     world.run_for(Duration::from_millis(200));
     assert_eq!(sections_offered(&world, bob), [("sendonly".into(), true)]);
-    speak(&mut world, phone, 60..65, 0x66);
+    speak(&mut world, other, 60..65, 0x66);
     world.run_for(FRAME);
     let heard = &world.clients[&bob].heard;
     assert_eq!(heard.len(), 10);
@@ -94,6 +95,37 @@ fn a_client_hears_a_phone_and_a_section_is_used_again_with_another_ssrc() {
     assert_eq!(heard[0].mid, heard[9].mid);
     assert_ne!(heard[0].ssrc, heard[9].ssrc);
     assert_eq!(heard[9].payload, [0x66; 160]);
+}
+
+#[test]
+fn a_track_that_comes_again_gets_a_section_that_never_carried_it() {
+    let mut world = World::new();
+    let (phone, bob, track) = phone_and_dual_client(&mut world);
+    let mut mids = Vec::new();
+    for round in 0..4 {
+        let heard = world.clients[&bob].heard.len();
+        speak(&mut world, phone, 60 * round..60 * round + 5, 0x66);
+        world.run_for(FRAME);
+        assert_eq!(world.clients[&bob].heard.len(), heard + 5);
+        mids.push(world.clients[&bob].heard[heard].mid);
+        want(&mut world, bob, &track, false);
+        world.run_for(Duration::from_millis(400));
+        want(&mut world, bob, &track, true);
+        world.run_for(Duration::from_millis(200));
+    }
+    assert!(mids.iter().all(|mid| mids.iter().filter(|other| *other == mid).count() == 1), "{mids:?}");
+    // Whoever asks for it again and again gets no end of sections for it.
+    for _ in 0..100 {
+        want(&mut world, bob, &track, false);
+        world.run_for(Duration::from_millis(400));
+        want(&mut world, bob, &track, true);
+        world.run_for(Duration::from_millis(400));
+    }
+    assert!(sections_offered(&world, bob).len() <= 64);
+    let heard = world.clients[&bob].heard.len();
+    speak(&mut world, phone, 600..605, 0x77);
+    world.run_for(FRAME);
+    assert_eq!(world.clients[&bob].heard.len(), heard + 5);
 }
 
 #[test]

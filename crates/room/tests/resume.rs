@@ -193,6 +193,35 @@ fn the_state_the_client_tells_is_applied() {
     assert!(world.clients[&bob].heard.is_empty(), "it has paused the track");
     let subscription = proto::UpdateSubscription { track_sids: vec![track.clone()], ..Default::default() };
     sync(&mut world, bob, proto::SyncState { subscription: Some(subscription), ..Default::default() });
+    world.client(bob).restart_ice();
     world.run_for(Duration::from_secs(1));
     assert!(world.clients[&bob].mid_to_track.is_empty(), "it has left the track");
+}
+
+#[test]
+fn a_client_whose_address_changes_hears_on_after_two_seconds() {
+    for dual in [false, true] {
+        let mut world = World::new();
+        let phone = world.join_phone("phone");
+        let bob = if dual { world.join_dual("bob") } else { world.join("bob") };
+        let track = world.room.publish_audio(world.now, phone, phone_track()).unwrap().to_string();
+        world.until(|world| world.clients[&bob].mid_to_track.values().any(|sid| *sid == track));
+        world.run_for(Duration::from_millis(200));
+        speak(&mut world, phone, 0..50, 0x33);
+        assert_eq!(world.clients[&bob].heard.len(), 50);
+        for address in [1, 2] {
+            world.client(bob).heard.clear();
+            world.move_to_another_address(bob, address);
+            // Its next check comes after 2.5 s at the latest.
+            let since = 1_000 * u64::from(address);
+            speak(&mut world, phone, since..since + 250, 0x33);
+            let heard = world.clients[&bob].heard.len();
+            assert!((100..250).contains(&heard), "{heard} of 250");
+        }
+        assert_eq!(world.state("bob"), "ACTIVE");
+        world.run_for(Duration::from_secs(60));
+        world.client(bob).heard.clear();
+        speak(&mut world, phone, 9_000..9_050, 0x33);
+        assert_eq!(world.clients[&bob].heard.len(), 50, "and it stays so");
+    }
 }

@@ -18,6 +18,7 @@ from collections import deque
 from livekit.protocol import rtc as signalling
 
 BINARY, PIECE_END = 0x2, 0x80
+HEAD_END = b"\r\n\r\n"
 
 
 class Path:
@@ -73,21 +74,27 @@ class Path:
         self.accepted += 1
         self.writers.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            request = await reader.readuntil(HEAD_END)
             await self.way.wait()
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.http_port)
-            self.writers.add(far_writer)
-            try:
-                await asyncio.gather(
-                    self._pass_on(reader, far_writer, self._from_client), self._pass_on(far_reader, writer, self._from_server)
-                )
-            finally:
-                self.writers.discard(far_writer)
+            if not reader.at_eof():  # where there is no way, a connection that was given up is never made
+                await self._carry(request, reader, writer)
         self.writers.discard(writer)
+        writer.close()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change) -> None:
+    async def _carry(self, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.http_port)
+        self.writers.add(far_writer)
+        try:
+            there = self._pass_on(request, reader, far_writer, self._from_client)
+            back = self._pass_on(b"", far_reader, writer, self._from_server)
+            await asyncio.gather(there, back)
+        finally:
+            self.writers.discard(far_writer)
+
+    async def _pass_on(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change) -> None:
         """Heads of requests and answers as they are; the frames of a WebSocket through `change`."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = head or await reader.readuntil(HEAD_END)
             writer.write(head)
             if b"websocket" in head.lower():
                 while True:
@@ -139,7 +146,8 @@ class Path:
     def _from_server(self, payload: bytes) -> bytes:
         response = signalling.SignalResponse.FromString(payload)
         kind = response.WhichOneof("message")
-        here = lambda text: text.replace(f" {self.rtc_port} typ", f" {self.media.port} typ")  # noqa: E731
+        there, near = f"127.0.0.1 {self.rtc_port} typ", f"{self.media.address} {self.media.port} typ"
+        here = lambda text: text.replace(there, near)  # noqa: E731
         if kind in ("offer", "answer"):
             description = getattr(response, kind)
             description.sdp = here(description.sdp)
@@ -155,8 +163,8 @@ class MediaPath:
 
     def __init__(self, rtc_port: int):
         self.server = ("127.0.0.1", rtc_port)
-        self.near = _socket()
-        self.port = self.near.getsockname()[1]
+        self.near = _socket(_own_address())
+        self.address, self.port = self.near.getsockname()
         self.flows: dict[tuple, socket.socket] = {}
         self.clients: dict[socket.socket, tuple] = {}
         self.cut = False
@@ -245,8 +253,16 @@ def _is_rtp(datagram: bytes) -> bool:
     return len(datagram) > 1 and datagram[0] >> 6 == 2 and not 192 <= datagram[1] <= 223
 
 
-def _socket() -> socket.socket:
+def _own_address() -> str:
+    """The machine's own, as the default route has it: Firefox uses no other, and would not pair it with the loopback's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # sends nothing
+        return probe.getsockname()[0]
+    return "127.0.0.1"
+
+
+def _socket(address: str = "127.0.0.1") -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", 0))
+    made.bind((address, 0))
     made.setblocking(False)
     return made

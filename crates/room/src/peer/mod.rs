@@ -9,6 +9,7 @@ mod describe;
 mod negotiate;
 mod offer;
 mod reports;
+mod roaming;
 mod sections;
 mod stream;
 mod stun;
@@ -36,6 +37,7 @@ pub(crate) use negotiate::{NegotiationError, Placed, Wanted};
 pub(crate) use offer::Kind;
 pub(crate) use reports::Reception;
 use reports::{Counted, Reports};
+use roaming::Roaming;
 use sections::Sections;
 pub(crate) use sections::{Count, Wishes};
 pub(crate) use stream::Rebase;
@@ -125,6 +127,7 @@ pub(crate) struct Peer {
     /// Where an SSRC belongs; clients leave out the MID and RID extensions after the first seconds.
     routes: Vec<(Ssrc, Route)>,
     reports: Reports,
+    roaming: Roaming,
     reliable: Option<ChannelId>,
     lossy: Option<ChannelId>,
     ufrag: String,
@@ -196,6 +199,7 @@ impl Peer {
             opens_channels: false,
             routes: Vec::new(),
             reports: Reports::default(),
+            roaming: Roaming::default(),
             reliable: None,
             lossy: None,
             ufrag,
@@ -244,7 +248,12 @@ impl Peer {
     }
 
     pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>) {
-        let Ok(parsed) = str0m::net::Receive::new(packet.proto, packet.src, packet.dst, packet.data) else {
+        if self.roaming.may_have_moved(now, packet.src, packet.data) && self.accepts(now, &packet) {
+            tracing::debug!("a client has moved to another address");
+            self.roaming.moved(packet.src);
+        }
+        let source = self.roaming.source(now, packet.src);
+        let Ok(parsed) = str0m::net::Receive::new(packet.proto, source, packet.dst, packet.data) else {
             return;
         };
         let result = self.guarded(|rtc| rtc.handle_input(Input::Receive(now, parsed)));
@@ -309,7 +318,10 @@ impl Peer {
                     self.due = Some(at);
                     return Polled::Idle;
                 }
-                Some(Ok(Output::Transmit(transmit))) => return Polled::Transmit(transmit),
+                Some(Ok(Output::Transmit(mut transmit))) => {
+                    self.roaming.direct(&mut transmit);
+                    return Polled::Transmit(transmit);
+                }
                 Some(Ok(Output::Event(event))) => {
                     if let Some(event) = self.event(event) {
                         return Polled::Event(event);

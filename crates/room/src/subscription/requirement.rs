@@ -14,13 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// meanwhile goes unseen by the Rust SDK (Python, Node), which reports the end of resuming after 3 s at the latest.
 const RESUMING: Duration = Duration::from_secs(4);
 
+/// A client that resumes offers on its own, to restart ICE, and what waits is placed with that. If it is asked for another
+/// offer before, the core of Node 1.1.0 makes two at once and stands still at the answer, for good.
+const OWN_OFFER: Duration = Duration::from_secs(3);
+
 /// Rounds begin with the client's first offer: before it there is nothing to ask for.
 #[derive(Debug, Default)]
 pub(crate) struct Requirement {
     pub(super) pace: Pace,
     outstanding: Option<Outstanding>,
-    /// The client resumes, and its first offer since is not answered yet.
-    resuming: bool,
+    /// The client resumes, and its first offer since is not answered yet: so long it has time for that.
+    resuming: Option<Instant>,
     /// When it has surely resumed, and shall look at its tracks again.
     look_again: Option<Instant>,
 }
@@ -36,7 +40,8 @@ impl Requirement {
     /// When [`Requirement::ask`] wants to be called.
     pub(crate) fn due(&self) -> Option<Instant> {
         let due = self.pace.due()?;
-        Some(self.outstanding.as_ref().map_or(due, |outstanding| due.max(outstanding.until)))
+        let answered_by = self.outstanding.as_ref().map(|outstanding| outstanding.until);
+        Some([answered_by, self.resuming].into_iter().flatten().fold(due, Instant::max))
     }
 
     /// An offer came, with so many sections to receive on. It may have been made before our request came.
@@ -50,7 +55,7 @@ impl Requirement {
     pub(crate) fn answered(&mut self, now: Instant, unplaced: Count) {
         self.pace.shown();
         self.pace.over(now, !unplaced.is_zero());
-        if std::mem::take(&mut self.resuming) {
+        if self.resuming.take().is_some() {
             self.look_again = Some(now + RESUMING);
         }
         // However often it offers meanwhile: it looks again when it has resumed.
@@ -62,7 +67,7 @@ impl Requirement {
 
     /// The client's connection was cut: a request may have got lost with it.
     pub(crate) fn resumed(&mut self, now: Instant) {
-        self.resuming = true;
+        self.resuming = Some(now + OWN_OFFER);
         if self.outstanding.take().is_some() {
             self.pace.added(now);
         }
@@ -162,6 +167,22 @@ mod tests {
         requirement.offered(audio(3));
         requirement.answered(due, audio(0));
         assert_eq!(requirement.due(), None);
+    }
+
+    #[test]
+    fn a_client_that_resumes_is_asked_for_nothing_before_its_own_offer() {
+        let (mut requirement, now) = after_join();
+        requirement.resumed(now);
+        requirement.pace.added(now);
+        assert_eq!(requirement.ask(now + DEBOUNCE, audio(1), audio(0), audio(3)), None);
+        requirement.offered(audio(3));
+        requirement.answered(now + DEBOUNCE, audio(1));
+        assert_eq!(requirement.ask(now + DEBOUNCE, audio(1), audio(0), audio(3)), Some(audio(1)));
+        // One that makes none is asked in the end.
+        requirement.resumed(now);
+        requirement.pace.added(now);
+        assert_eq!(requirement.due(), Some(now + OWN_OFFER));
+        assert_eq!(requirement.ask(now + OWN_OFFER, audio(1), audio(0), audio(3)), Some(audio(1)));
     }
 
     #[test]

@@ -337,6 +337,10 @@ impl Client {
         self.mid_to_track = offer.mid_to_track_id.clone();
     }
 
+    pub(super) fn addresses(&mut self) -> Vec<SocketAddr> {
+        self.legs().map(|leg| leg.address).collect()
+    }
+
     fn legs(&mut self) -> impl Iterator<Item = &mut Leg> {
         std::iter::once(&mut self.leg).chain(&mut self.subscriber)
     }

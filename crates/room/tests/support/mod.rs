@@ -59,6 +59,8 @@ pub(crate) struct World {
     /// The share of packets that get lost on the paths of these clients, each way.
     lossy: HashMap<ParticipantId, f64>,
     dice: StdRng,
+    /// As which addresses the room sees those of clients that a NAT has moved.
+    nat: HashMap<SocketAddr, SocketAddr>,
     /// Clients whose path takes so many packets in 20 ms; the rest is lost.
     narrow: HashMap<ParticipantId, Narrow>,
 }
@@ -105,6 +107,7 @@ impl World {
             cut: Vec::new(),
             lossy: HashMap::new(),
             dice: StdRng::seed_from_u64(7),
+            nat: HashMap::new(),
             narrow: HashMap::new(),
         }
     }
@@ -123,6 +126,19 @@ impl World {
         // SRTP and SRTCP (RFC 7983); RTCP gets lost as well, but a test must not wait for the next report.
         let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
         self.lossy.get(&id).is_some_and(|share| is_rtp && self.dice.random::<f64>() < *share)
+    }
+
+    /// A client's NAT gives it another address; what comes to the one before is lost.
+    pub(crate) fn move_to_another_address(&mut self, id: ParticipantId, number: u8) {
+        for address in self.client(id).addresses() {
+            self.nat.insert(address, SocketAddr::from(([203, 0, 113, number], address.port())));
+        }
+    }
+
+    /// Where a packet to this address comes out.
+    fn behind_nat(&self, to: SocketAddr) -> Option<SocketAddr> {
+        let inside = self.nat.iter().find(|(_, outside)| **outside == to).map(|(inside, _)| *inside);
+        inside.or((!self.nat.contains_key(&to)).then_some(to))
     }
 
     fn passes(&mut self, id: ParticipantId) -> bool {
@@ -306,7 +322,9 @@ impl World {
             Output::RpcAnswered { id, result } => self.rpcs.push((id, result)),
             Output::CloseSignal { to } => self.client(to).signal_closed = true,
             Output::Transmit { peer, dst, data, .. } => {
-                self.travel(LATENCY, Travelling::ToClient(peer.participant(), dst, data));
+                if let Some(to) = self.behind_nat(dst) {
+                    self.travel(LATENCY, Travelling::ToClient(peer.participant(), to, data));
+                }
             }
             Output::PeerUfrag { peer, ufrag } => self.ufrags.push((peer, ufrag)),
             Output::PeerGone { peer } => self.ufrags.retain(|(id, _)| *id != peer),
@@ -328,7 +346,8 @@ impl World {
         for packet in packets {
             if !self.cut.contains(&id) {
                 let data = Vec::from(packet.contents);
-                self.travel(LATENCY, Travelling::ToRoom(id, packet.source, data));
+                let source = self.nat.get(&packet.source).copied().unwrap_or(packet.source);
+                self.travel(LATENCY, Travelling::ToRoom(id, source, data));
             }
         }
         for message in requests {
