@@ -222,10 +222,14 @@ class PageClient(Client):
 
     async def leave(self) -> None:
         if self.page is not None:
-            self.watching.cancel()
+            await self._watch_no_more()
             await self.browser.close(self.page)
             self.page = None
 
     async def vanish(self) -> None:
-        self.watching.cancel()
+        await self._watch_no_more()
         await self.browser.crash(self.page)
+
+    async def _watch_no_more(self) -> None:
+        self.watching.cancel()
+        await asyncio.gather(self.watching, return_exceptions=True)

@@ -35,6 +35,7 @@ class Participant:
         self.data: list[tuple[str, bytes]] = []
         self.reconnections: list[str] = []
         self.tasks: list[asyncio.Task] = []
+        self.connecting: asyncio.Task | None = None
         self._listen()
 
     def _listen(self) -> None:
@@ -91,8 +92,9 @@ class Participant:
     async def join(self, url: str | None = None, **options) -> "Participant":
         """Connects, if need be through something at `url`, with options of the SDK's RoomOptions."""
         token = access_token(self.room_name, self.identity)
-        connecting = self.room.connect(url or self.server.ws_url, token, rtc.RoomOptions(**options))
-        await asyncio.wait_for(connecting, 15)
+        self.connecting = asyncio.ensure_future(self.room.connect(url or self.server.ws_url, token, rtc.RoomOptions(**options)))
+        # Not cancelled when it is late: the SDK's core ends the process when nobody takes what comes of it.
+        await asyncio.wait_for(asyncio.shield(self.connecting), 15)
         return self
 
     async def speak(self, hertz: float) -> rtc.LocalAudioTrack:
@@ -143,7 +145,9 @@ class Participant:
         for task in self.tasks:
             task.cancel()
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.room.disconnect(), 5)
+            if self.connecting is not None:
+                await asyncio.wait_for(asyncio.shield(self.connecting), 30)
+            await asyncio.wait_for(asyncio.shield(self.room.disconnect()), 5)
 
 
 def now() -> float:
