@@ -5,6 +5,7 @@
 
 pub(crate) mod client;
 mod leg;
+mod path;
 pub(crate) mod video;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -23,6 +24,7 @@ use room::{
 };
 
 use client::Client;
+use path::{Narrow, Nat};
 
 const LATENCY: Duration = Duration::from_millis(1);
 const SERVER: &str = "10.0.0.1:7882";
@@ -59,16 +61,9 @@ pub(crate) struct World {
     /// The share of packets that get lost on the paths of these clients, each way.
     lossy: HashMap<ParticipantId, f64>,
     dice: StdRng,
-    /// As which addresses the room sees those of clients that a NAT has moved.
-    nat: HashMap<SocketAddr, SocketAddr>,
+    nat: Nat,
     /// Clients whose path takes so many packets in 20 ms; the rest is lost.
     narrow: HashMap<ParticipantId, Narrow>,
-}
-
-struct Narrow {
-    packets: u32,
-    since: Instant,
-    passed: u32,
 }
 
 impl World {
@@ -107,14 +102,14 @@ impl World {
             cut: Vec::new(),
             lossy: HashMap::new(),
             dice: StdRng::seed_from_u64(7),
-            nat: HashMap::new(),
+            nat: Nat::default(),
             narrow: HashMap::new(),
         }
     }
 
     /// From now on a client's path takes no more than so many packets in 20 ms.
     pub(crate) fn narrow(&mut self, id: ParticipantId, packets: u32) {
-        self.narrow.insert(id, Narrow { packets, since: self.now, passed: 0 });
+        self.narrow.insert(id, Narrow::new(self.now, packets));
     }
 
     /// From now on so large a share of the media packets of a client gets lost, each way.
@@ -130,24 +125,12 @@ impl World {
 
     /// A client's NAT gives it another address; what comes to the one before is lost.
     pub(crate) fn move_to_another_address(&mut self, id: ParticipantId, number: u8) {
-        for address in self.client(id).addresses() {
-            self.nat.insert(address, SocketAddr::from(([203, 0, 113, number], address.port())));
-        }
-    }
-
-    /// Where a packet to this address comes out.
-    fn behind_nat(&self, to: SocketAddr) -> Option<SocketAddr> {
-        let inside = self.nat.iter().find(|(_, outside)| **outside == to).map(|(inside, _)| *inside);
-        inside.or((!self.nat.contains_key(&to)).then_some(to))
+        let addresses = self.client(id).addresses();
+        addresses.into_iter().for_each(|address| self.nat.renumber(address, number));
     }
 
     fn passes(&mut self, id: ParticipantId) -> bool {
-        let Some(narrow) = self.narrow.get_mut(&id) else { return true };
-        if self.now >= narrow.since + FRAME {
-            (narrow.since, narrow.passed) = (self.now, 0);
-        }
-        narrow.passed += 1;
-        narrow.passed <= narrow.packets
+        self.narrow.get_mut(&id).is_none_or(|narrow| narrow.passes(self.now))
     }
 
     pub(crate) fn wallclock(&self) -> SystemTime {
@@ -322,7 +305,7 @@ impl World {
             Output::RpcAnswered { id, result } => self.rpcs.push((id, result)),
             Output::CloseSignal { to } => self.client(to).signal_closed = true,
             Output::Transmit { peer, dst, data, .. } => {
-                if let Some(to) = self.behind_nat(dst) {
+                if let Some(to) = self.nat.inside(dst) {
                     self.travel(LATENCY, Travelling::ToClient(peer.participant(), to, data));
                 }
             }
@@ -346,7 +329,7 @@ impl World {
         for packet in packets {
             if !self.cut.contains(&id) {
                 let data = Vec::from(packet.contents);
-                let source = self.nat.get(&packet.source).copied().unwrap_or(packet.source);
+                let source = self.nat.outside(packet.source);
                 self.travel(LATENCY, Travelling::ToRoom(id, source, data));
             }
         }
