@@ -9,7 +9,7 @@ mod resume;
 mod tell;
 mod timers;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -38,6 +38,8 @@ pub struct Room {
     created_at_ms: i64,
     pub(crate) participants: Participants,
     by_identity: HashMap<String, ParticipantId>,
+    /// Who is looked at because it is time, while that goes on.
+    overdue: Vec<ParticipantId>,
     next_id: u32,
     pub(crate) out: VecDeque<Output>,
     /// Clients with something queued in their peer connections.
@@ -71,8 +73,9 @@ impl Room {
             rng,
             crypto: Arc::new(str0m::crypto::from_feature_flags()),
             created_at_ms: clock.ms(now),
-            participants: BTreeMap::new(),
+            participants: Participants::default(),
             by_identity: HashMap::new(),
+            overdue: Vec::new(),
             next_id: 1,
             out: VecDeque::new(),
             dirty: Vec::new(),

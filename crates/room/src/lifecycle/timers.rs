@@ -1,6 +1,5 @@
 //! What happens by the clock.
 
-use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use livekit_protocol as proto;
@@ -8,7 +7,7 @@ use proto::DisconnectReason as Why;
 
 use super::Room;
 use crate::ids::ParticipantId;
-use crate::participant::{JOIN_TIMEOUT, PATH_TIMEOUT, Participant, TOKEN_REFRESH};
+use crate::participant::{JOIN_TIMEOUT, PATH_TIMEOUT, TOKEN_REFRESH};
 
 /// How often counts and connection quality are told.
 pub(crate) const TICK: Duration = Duration::from_secs(5);
@@ -16,19 +15,17 @@ pub(crate) const TICK: Duration = Duration::from_secs(5);
 impl Room {
     /// When [`Room::handle_timeout`] wants to be called.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
-        let remotes = self.participants.values().filter_map(Participant::remote).map(|r| r.next_timeout());
+    pub fn next_timeout(&mut self) -> Option<Instant> {
         let own = [self.speakers_due, self.tick_due, self.empty_due, self.rpcs.due()];
-        remotes.chain(own.into_iter().flatten()).min()
+        own.into_iter().flatten().chain(self.participants.next_due()).min()
     }
 
     /// Time has passed; to be called at [`Room::next_timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
-        let mut after = None;
-        while let Some(id) = self.next_due(now, after) {
-            self.client_timeout(now, id);
-            after = Some(id);
-        }
+        let mut overdue = std::mem::take(&mut self.overdue);
+        self.participants.overdue(now, &mut overdue);
+        overdue.drain(..).for_each(|id| self.client_timeout(now, id));
+        self.overdue = overdue;
         self.update_speakers(now);
         self.tick(now);
         self.rpc_timeout(now);
@@ -37,13 +34,6 @@ impl Room {
             self.empty_due = None;
             self.close(now, Why::RoomClosed);
         }
-    }
-
-    /// The first client after this one that wants to be looked at.
-    fn next_due(&self, now: Instant, after: Option<ParticipantId>) -> Option<ParticipantId> {
-        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        let due = |participant: &Participant| participant.remote().is_some_and(|r| r.next_timeout() <= now);
-        self.participants.range(range).find(|(_, participant)| due(participant)).map(|(id, _)| *id)
     }
 
     fn client_timeout(&mut self, now: Instant, id: ParticipantId) {

@@ -3,14 +3,15 @@
 mod info;
 mod limits;
 mod remote;
+mod table;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use livekit_protocol as proto;
 
 use crate::config::LocalTrack;
 use crate::grants::VideoGrant;
-use crate::ids::{ParticipantId, TrackSid};
+use crate::ids::TrackSid;
 use crate::output::Codec;
 use crate::quality::{PhoneRecord, Score};
 use crate::track::Track;
@@ -18,6 +19,7 @@ use crate::track::Track;
 pub use limits::{LimitExceeded, check_limits};
 pub(crate) use limits::{MAX_METADATA, merge_attributes};
 pub(crate) use remote::{CutOff, JOIN_TIMEOUT, PATH_TIMEOUT, Remote, Subscription, TOKEN_REFRESH};
+pub(crate) use table::Participants;
 
 /// A participant of the room.
 pub(crate) struct Participant {
@@ -152,6 +154,3 @@ impl Local {
         news.then_some(demand)
     }
 }
-
-/// Everybody in the room, in the order they joined.
-pub(crate) type Participants = BTreeMap<ParticipantId, Participant>;

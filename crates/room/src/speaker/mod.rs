@@ -82,7 +82,7 @@ impl Room {
         }
         let mut changed = Vec::new();
         let mut listening = false;
-        for (id, participant) in &mut self.participants {
+        for (id, participant) in self.participants.iter_mut() {
             let level = participant
                 .tracks
                 .iter_mut()

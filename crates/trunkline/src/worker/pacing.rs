@@ -2,7 +2,7 @@
 //!
 //! A wake-up costs more than the packet that caused it. While much happens the worker rests a moment after each turn, so that
 //! one wake-up serves what came meanwhile; packets are then late by less than that moment. While little happens it does not:
-//! resting would only wake it twice.
+//! resting would only wake it more often than the packets do.
 
 use std::time::{Duration, Instant};
 

@@ -100,7 +100,7 @@ impl RoomSlot {
     }
 
     /// When the room or one of its phones wants to be called.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    pub(super) fn next_timeout(&mut self) -> Option<Instant> {
         let phones = self.phones.values().filter_map(Phone::next_timeout).min();
         [self.room.next_timeout(), phones].into_iter().flatten().min()
     }

@@ -132,8 +132,10 @@ impl Worker {
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         let mut ready = Vec::new();
+        let mut rested = false;
         while !self.is_done() {
-            let wait = self.wait();
+            // Who has just rested takes what there is: to wait for more would be to wake once more.
+            let wait = if rested { Some(Duration::ZERO) } else { self.wait() };
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 result => result?,
@@ -143,7 +145,9 @@ impl Worker {
             ready.extend(events.iter().map(|event| event.token()).filter(|token| *token != WAKER));
             let woke = Instant::now();
             self.turn(&ready);
-            if let Some(rest) = self.pacing.rest(woke, Instant::now()) {
+            let rest = self.pacing.rest(woke, Instant::now());
+            rested = rest.is_some();
+            if let Some(rest) = rest {
                 self.rest(rest);
             }
         }
