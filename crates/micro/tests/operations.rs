@@ -9,8 +9,9 @@ use micro::{BENCHES, Operation};
 /// Operations until queues and tables have their size, and those that count: eight seconds of a call.
 const WARM_UP: usize = 100;
 const COUNTED: usize = 400;
-/// Reports, speaker levels and checks of the path come a few times in a second and may take memory: a part of a packet's.
-const NOW_AND_THEN: f64 = 0.1;
+/// Reports, speaker levels and ratings of connections come a few times in a second, not with each packet, and may take memory:
+/// ten times a second.
+const NOW_AND_THEN: f64 = 0.2;
 
 fn operation(name: &str) -> Operation {
     let bench = BENCHES.iter().find(|bench| bench.name == name).expect("a bench of this name");

@@ -96,10 +96,12 @@ impl Participants {
             if due == entry.due {
                 continue;
             }
-            if let Some(before) = std::mem::replace(&mut entry.due, due) {
+            let before = std::mem::replace(&mut entry.due, due);
+            // In this order: a set that is empty for a moment gives its memory back.
+            self.due.extend(due.map(|at| (at, id)));
+            if let Some(before) = before {
                 self.due.remove(&(before, id));
             }
-            self.due.extend(due.map(|at| (at, id)));
         }
     }
 }
