@@ -370,3 +370,40 @@ fn nobody_publishes_without_permission() {
     assert_eq!(refused[0].reason(), proto::request_response::Reason::NotAllowed);
     assert_eq!(refused[0].request, Some(proto::request_response::Request::AddTrack(request)));
 }
+
+/// A client publishes the same track again before its offer has ended the old one.
+#[test]
+fn a_track_whose_name_is_taken_is_announced_once_the_old_one_has_ended() {
+    use proto::request_response::Reason;
+    let mut world = World::new();
+    let (bob, alice) = (world.join("bob"), world.join("alice"));
+    let (mid, old) = world.publish(bob, "mic");
+    world.client(bob).signals.clear();
+    let again = proto::AddTrackRequest {
+        cid: "mic".into(),
+        source: proto::TrackSource::Microphone.into(),
+        ..Default::default()
+    };
+    for _ in 0..30 {
+        world.request(bob, proto::signal_request::Message::AddTrack(again.clone()));
+    }
+    let reasons = world.signals(bob, |signal| match signal {
+        Response::RequestResponse(response) => Some(response.reason()),
+        _ => None,
+    });
+    assert_eq!(reasons[..20], [Reason::Queued; 20]);
+    assert_eq!(reasons[20..], [Reason::LimitExceeded; 10]);
+    let published = |world: &World| {
+        world.signals(bob, |signal| match signal {
+            Response::TrackPublished(published) => published.track.as_ref().map(|track| track.sid.clone()),
+            _ => None,
+        })
+    };
+    assert!(published(&world).is_empty());
+    world.client(bob).unpublish(mid);
+    world.run_for(Duration::from_millis(300));
+    let announced = published(&world);
+    assert_eq!(announced.len(), 1, "the others wait for this one");
+    assert_ne!(announced[0], old);
+    assert!(world.updates(alice, "bob").last().unwrap().tracks.is_empty());
+}

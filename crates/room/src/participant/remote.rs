@@ -33,6 +33,8 @@ pub(crate) struct Remote {
     /// The offer of its join request, to be answered at this time.
     pub(crate) held_offer: Option<(Instant, Box<proto::SessionDescription>)>,
     pub(crate) pending: Vec<PendingTrack>,
+    /// Announcements that wait for a track of the same name to end.
+    pub(crate) queued: Vec<proto::AddTrackRequest>,
     pub(crate) outbox: Outbox,
     /// Who could not take its reliable data as fast as it sends it.
     pub(crate) slow_readers: Vec<ParticipantId>,
@@ -89,6 +91,7 @@ impl Remote {
             negotiation,
             held_offer: None,
             pending: Vec::new(),
+            queued: Vec::new(),
             outbox: Outbox::default(),
             slow_readers: Vec::new(),
             connected: false,

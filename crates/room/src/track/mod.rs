@@ -2,6 +2,7 @@
 
 mod forward;
 mod publish;
+mod queued;
 mod red;
 
 use livekit_protocol as proto;

@@ -14,6 +14,7 @@ use crate::lifecycle::Room;
 use crate::output::{Codec, LocalEvent, Output};
 use crate::participant::{Link, Local, Participant};
 use crate::peer::{Kind, Wishes};
+use crate::track::queued::is_taken;
 use crate::track::red::Gaps;
 use crate::track::{PendingTrack, Track, default_stream, new_track_sid};
 use crate::video::{self, Video, VideoCodec, VideoFormat};
@@ -33,6 +34,9 @@ impl Room {
     pub(crate) fn add_track(&mut self, now: Instant, from: ParticipantId, request: proto::AddTrackRequest) {
         let Some(participant) = self.participants.get(&from) else { return };
         if let Some(refusal) = refusal(participant, &request) {
+            if refusal == Reason::Queued {
+                self.queue_track(from, request.clone());
+            }
             self.respond(from, 0, refusal, String::new(), Request::AddTrack(request));
             return;
         }
@@ -193,6 +197,7 @@ impl Room {
         }
         if !ended.is_empty() {
             self.announce(from);
+            self.add_queued_tracks(now, from);
         }
     }
 
@@ -253,18 +258,19 @@ impl Room {
 
 fn refusal(participant: &Participant, request: &proto::AddTrackRequest) -> Option<Reason> {
     let remote = participant.remote()?;
-    let known = |cid: &str| {
-        remote.pending.iter().any(|pending| pending.cids.iter().any(|known| known == cid))
-            || participant.tracks.iter().any(|track| track.info.codecs.iter().any(|codec| codec.cid == cid))
-    };
     match () {
         () if !participant.may_publish(request.source) => Some(Reason::NotAllowed),
         () if is_oversized(request) => Some(Reason::LimitExceeded),
         // A further codec for a track: each is forwarded in the one it came with.
         () if participant.track(&request.sid).is_some() => Some(Reason::UnsupportedType),
         () if !request.sid.is_empty() => Some(Reason::NotFound),
-        () if known(&request.cid) => Some(Reason::Queued),
-        () if remote.pending.len() >= MAX_PENDING || participant.tracks.len() >= MAX_TRACKS => {
+        () if is_taken(participant, &request.cid) && remote.queued.len() < MAX_PENDING => {
+            Some(Reason::Queued)
+        }
+        () if is_taken(participant, &request.cid)
+            || remote.pending.len() >= MAX_PENDING
+            || participant.tracks.len() >= MAX_TRACKS =>
+        {
             Some(Reason::LimitExceeded)
         }
         () => None,
