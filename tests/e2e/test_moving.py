@@ -1,8 +1,12 @@
-"""Participants that are moved to another room: the phone notices nothing but other voices, packet by packet."""
+"""Participants that are moved to another room, on their media worker or on another one: the phone notices nothing but other voices,
+packet by packet, and a client's connection goes on.
+"""
 
 import itertools
+import json
 
 import pytest
+import pytest_asyncio
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
@@ -15,6 +19,28 @@ from harness.waiting import until
 PHONE_HERTZ = 700
 
 
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+def server(make_server, request):
+    """Two workers take turns with new rooms while they have nothing to do."""
+    made = make_server(rtc={"workers": request.param, "udp_port": 0})
+    made.workers = request.param
+    return made
+
+
+@pytest_asyncio.fixture
+async def rooms(server, livekit):
+    """Makes rooms, each on a worker of its own while there are any."""
+
+    async def make(*names: str) -> None:
+        for name in names:
+            await livekit.room.create_room(api.CreateRoomRequest(name=name))
+        lines = [json.loads(line) for line in server.log().splitlines() if "a room is made" in line]
+        places = {line["room"]: line["worker"] for line in lines}
+        assert len({places[name] for name in names}) == min(server.workers, len(names)), places
+
+    return make
+
+
 @pytest.fixture
 def ear(tmp_path):
     need("tshark")
@@ -23,24 +49,42 @@ def ear(tmp_path):
     made.stop()
 
 
+async def call(livekit, trunk: str, room: str) -> None:
+    """A phone answers in the room."""
+    await livekit.sip.create_sip_participant(
+        CreateSIPParticipantRequest(
+            sip_trunk_id=trunk,
+            sip_call_to="+15105550123",
+            room_name=room,
+            participant_identity="phone",
+            wait_until_answered=True,
+        )
+    )
+
+
 async def move(livekit, room: str, identity: str, destination: str) -> None:
     request = api.MoveParticipantRequest(room=room, identity=identity, destination_room=destination)
     await livekit.room.move_participant(request)
 
 
-async def test_a_phone_is_moved_and_its_stream_is_not_broken(livekit, join, sipp, trunk_to, ear):
+def is_unbroken(packets: list[dict[str, str]]) -> None:
+    assert len({packet["rtp.ssrc"] for packet in packets}) == 1, "one source all the way"
+    numbers = [int(packet["rtp.seq"]) for packet in packets]
+    assert all((after - before) % 65_536 == 1 for before, after in itertools.pairwise(numbers)), "an unbroken sequence"
+    ticks = [int(packet["rtp.timestamp"]) for packet in packets]
+    assert {(after - before) % 2**32 for before, after in itertools.pairwise(ticks)} == {160}, "not a frame too few"
+    moments = [float(packet["frame.time_epoch"]) for packet in packets]
+    rate = (len(moments) - 1) / (moments[-1] - moments[0])
+    assert 49 < rate < 51, f"{rate:.2f} frames a second"
+
+
+async def test_a_phone_is_moved_and_its_stream_is_not_broken(livekit, rooms, join, sipp, trunk_to, ear):
+    await rooms("first", "second")
     phone = sipp("answer_for_an_ear", ear=ear.port)
     first, second = await join("first", "first agent"), await join("second", "second agent")
     await first.speak(1_100)
     await second.speak(1_700)
-    request = CreateSIPParticipantRequest(
-        sip_trunk_id=await trunk_to(phone.address),
-        sip_call_to="+15105550123",
-        room_name="first",
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
-    await livekit.sip.create_sip_participant(request)
+    await call(livekit, await trunk_to(phone.address), "first")
     await until(lambda: hears(first.recording("phone"), RATE, PHONE_HERTZ), "the first agent hears the phone", 15)
     await until(lambda: len(ear.packets) > 100, "two seconds of audio", 20)
 
@@ -53,31 +97,17 @@ async def test_a_phone_is_moved_and_its_stream_is_not_broken(livekit, join, sipp
 
     await livekit.room.remove_participant(api.RoomParticipantIdentity(room="first", identity="phone"))
     await phone.ends_well()
-    packets = ear.rtp()
-    assert len({packet["rtp.ssrc"] for packet in packets}) == 1, "one source all the way"
-    numbers = [int(packet["rtp.seq"]) for packet in packets]
-    assert all((after - before) % 65_536 == 1 for before, after in itertools.pairwise(numbers)), "an unbroken sequence"
-    ticks = [int(packet["rtp.timestamp"]) for packet in packets]
-    assert {(after - before) % 2**32 for before, after in itertools.pairwise(ticks)} == {160}, "not a frame too few"
-    moments = [float(packet["frame.time_epoch"]) for packet in packets]
-    rate = (len(moments) - 1) / (moments[-1] - moments[0])
-    assert 49 < rate < 51, f"{rate:.2f} frames a second"
+    is_unbroken(ear.rtp())
 
 
-async def test_a_client_is_moved_on_the_connection_that_it_has(livekit, join, baresip, trunk_to):
+async def test_a_client_is_moved_on_the_connection_that_it_has(livekit, rooms, join, baresip, trunk_to):
+    await rooms("here", "there")
     phone = baresip(hertz=PHONE_HERTZ)
     mover, stays = await join("here", "mover"), await join("here", "stays")
     there = await join("there", "there")
     await mover.speak(1_100)
     await there.speak(1_700)
-    request = CreateSIPParticipantRequest(
-        sip_trunk_id=await trunk_to(phone.address),
-        sip_call_to="+15105550123",
-        room_name="there",
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
-    await livekit.sip.create_sip_participant(request)
+    await call(livekit, await trunk_to(phone.address), "there")
     await until(lambda: hears(stays.recording("mover"), RATE, 1_100), "it is heard where it is", 15)
     moved = []
     mover.room.on("moved", lambda: moved.append(mover.room.name))

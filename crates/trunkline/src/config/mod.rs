@@ -92,6 +92,8 @@ impl fmt::Debug for Keys {
 /// `rtc`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rtc {
+    /// Media workers; 0: one per core but one, at least one.
+    pub(crate) workers: u32,
     /// One port per media worker; 0 takes a free port.
     pub(crate) udp_port: PortRange,
     /// ICE over TCP, one port per media worker; `None`: off.
@@ -239,6 +241,7 @@ impl Default for Config {
 impl Default for Rtc {
     fn default() -> Self {
         Self {
+            workers: 0,
             udp_port: PortRange::new(7882, 7897),
             tcp_port: None,
             node_ip: None,

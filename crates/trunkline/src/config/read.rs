@@ -80,6 +80,7 @@ fn keys(root: &mut Section<'_>, keys: &mut Keys) {
 }
 
 fn rtc(mut section: Section<'_>, rtc: &mut Rtc) {
+    section.count("workers", &mut rtc.workers);
     section.ports("udp_port", &mut rtc.udp_port);
     section.optional_ports("tcp_port", &mut rtc.tcp_port);
     section.optional_address("node_ip", &mut rtc.node_ip);

@@ -39,18 +39,24 @@ pub(super) fn certificate() -> tokio::task::JoinHandle<Option<room::peer::Certif
     tokio::task::spawn_blocking(room::peer::new_certificate)
 }
 
+/// More would only be in each other's way.
+const MOST_WORKERS: usize = 256;
+
 pub(super) fn workers(
     config: &Config,
     addresses: &Addresses,
     node_id: String,
     certificate: Option<room::peer::Certificate>,
 ) -> WorkersConfig {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ports = config.rtc.udp_port;
     let room_for = if ports.first == 0 { usize::MAX } else { usize::from(ports.last - ports.first) + 1 };
-    let workers = cores.saturating_sub(1).clamp(1, room_for);
-    WorkersConfig {
+    let workers = match usize::try_from(config.rtc.workers).unwrap_or(usize::MAX) {
         // One core is left to signalling.
+        0 => std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1),
+        wanted => wanted.min(MOST_WORKERS),
+    };
+    let workers = workers.clamp(1, room_for);
+    WorkersConfig {
         workers,
         rtc_addresses: addresses.rtc.clone(),
         rtc_ports: ports.first..=ports.last,

@@ -7,12 +7,12 @@ use call::bridge::{BridgeCommand, BridgeEvent, BridgeReport};
 use call::rpc::RpcCall;
 use media::codec::AudioCodec;
 use media::sdp::LocalAudio;
+use room::LocalJoin;
 use room::proto::{self, DisconnectReason};
-use room::{LocalJoin, ParticipantId};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::command::{CallCommand, Command, RoomKey};
+use super::command::{CallCommand, Command, Place};
 use super::handle::Lane;
 use super::{RoomError, SessionClosed};
 
@@ -82,8 +82,7 @@ pub(crate) struct CallMedia {
 #[derive(Debug)]
 pub(crate) struct CallSender {
     pub(super) lane: Lane,
-    pub(super) room: RoomKey,
-    pub(super) participant: ParticipantId,
+    pub(super) place: Place,
 }
 
 impl CallSender {
@@ -108,7 +107,7 @@ impl CallSender {
     }
 
     async fn send(&self, command: CallCommand) -> Result<(), SessionClosed> {
-        let command = Command::Call { room: self.room, participant: self.participant, command };
+        let command = Command::Call { of: self.place, command };
         self.lane.send(command).await
     }
 }
@@ -116,7 +115,7 @@ impl CallSender {
 impl Drop for CallSender {
     fn drop(&mut self) {
         let command = CallCommand::Leave(DisconnectReason::ClientInitiated);
-        let command = Command::Call { room: self.room, participant: self.participant, command };
+        let command = Command::Call { of: self.place, command };
         // When the queue is full the worker finds out by itself that nobody listens to the call any more.
         let _ = self.lane.try_send(command);
     }

@@ -13,9 +13,32 @@ use super::session::{ConnectionId, SignalJoin, SignalOut, SignalResume};
 use super::slot::Now;
 use super::{JoinError, MoveError, RpcError};
 
-/// One room on its worker. Never used again, even for a room of the same name.
+/// One room on its worker. Never used again, even for a room of the same name, nor on another worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RoomKey(pub(super) u64);
+pub(crate) struct RoomKey {
+    worker: u16,
+    number: u64,
+}
+
+impl RoomKey {
+    /// The room of this number of a worker, of which there are at most as many as ports.
+    pub(super) fn new(worker: usize, number: u64) -> Self {
+        Self { worker: u16::try_from(worker).unwrap_or(u16::MAX), number }
+    }
+
+    #[cfg(test)]
+    pub(super) fn number(self) -> u64 {
+        self.number
+    }
+
+    /// Whose it is.
+    pub(super) fn worker(self) -> usize {
+        usize::from(self.worker)
+    }
+}
+
+/// A participant as a room knows it.
+pub(super) type Place = (RoomKey, ParticipantId);
 
 /// The place for an answer.
 pub(super) type Reply<T> = oneshot::Sender<T>;
@@ -47,14 +70,9 @@ pub(super) enum Command {
     /// A client goes on with its session; `None` when there is none to go on with.
     Resume { resume: Box<SignalResume>, outgoing: mpsc::Sender<SignalOut>, reply: Reply<Option<Joined>> },
     /// A client says something.
-    Signal {
-        room: RoomKey,
-        from: ParticipantId,
-        connection: ConnectionId,
-        request: Box<proto::SignalRequest>,
-    },
+    Signal { from: Place, connection: ConnectionId, request: Box<proto::SignalRequest> },
     /// A client's connection is closed.
-    SignalClosed { room: RoomKey, from: ParticipantId, connection: ConnectionId },
+    SignalClosed { from: Place, connection: ConnectionId },
     /// Make a room, or tell of the one there is.
     CreateRoom { placed: Placed, request: Box<proto::CreateRoomRequest>, reply: Reply<proto::Room> },
     /// Tell of all rooms, or of those named.
@@ -65,7 +83,7 @@ pub(super) enum Command {
     InRoom { room: String, act: Act },
     /// Call a method of somebody; `None` when there is no such room.
     PerformRpc { request: Box<proto::PerformRpcRequest>, reply: Reply<Option<RpcAnswer>> },
-    /// Move somebody to another room, which is made when there is none.
+    /// Move somebody to another room, on this worker or another, which is made when there is none.
     Move { room: String, identity: String, placed: Placed, reply: Reply<Result<(), MoveError>> },
     /// A phone joins; the room is made when there is none.
     OpenCall {
@@ -75,9 +93,20 @@ pub(super) enum Command {
         reply: Reply<Result<Opened, OpenError>>,
     },
     /// Something for a phone's participant or bridge.
-    Call { room: RoomKey, participant: ParticipantId, command: CallCommand },
+    Call { of: Place, command: CallCommand },
     /// End every room, then the thread.
     Stop,
+}
+
+impl Command {
+    /// Whom it is for, by the place at which he is known to whoever sends it.
+    pub(super) fn addressee(&mut self) -> Option<&mut Place> {
+        match self {
+            Self::Signal { from, .. } | Self::SignalClosed { from, .. } => Some(from),
+            Self::Call { of, .. } => Some(of),
+            _ => None,
+        }
+    }
 }
 
 /// What a call's task asks.
@@ -96,8 +125,7 @@ pub(super) enum CallCommand {
 /// A phone is in.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) room: RoomKey,
-    pub(super) participant: ParticipantId,
+    pub(super) place: Place,
     pub(super) participant_sid: String,
     pub(super) local: LocalAudio,
 }
@@ -105,8 +133,7 @@ pub(super) struct Opened {
 /// A client is in.
 #[derive(Debug)]
 pub(super) struct Joined {
-    pub(super) room: RoomKey,
-    pub(super) participant: ParticipantId,
+    pub(super) place: Place,
     pub(super) connection: ConnectionId,
     pub(super) participant_sid: String,
 }

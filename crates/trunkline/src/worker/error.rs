@@ -74,11 +74,9 @@ pub(crate) enum MoveError {
     /// The server stops.
     #[error("the server is stopping")]
     Stopped,
-    /// The other room exists on another worker.
-    #[error(
-        "the rooms are carried by different media workers; move the participant to a room that does not exist yet"
-    )]
-    Apart,
+    /// Too many are on the way to the other room's worker: try later. The participant stayed where it was.
+    #[error("the server is busy")]
+    Busy,
     /// The participant cannot leave its room.
     #[error(transparent)]
     Leave(#[from] room::MoveError),

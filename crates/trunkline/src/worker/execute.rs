@@ -8,7 +8,6 @@ use call::plan::Encryption;
 use media::codec::AudioCodec;
 use media::sdp::{self, Direction, LocalAudio};
 use media::srtp::LocalKeys;
-use mio::Token;
 use rand::Rng;
 use room::proto::{self, DisconnectReason};
 use room::{LocalTrack, Room, RoomConfig};
@@ -18,6 +17,7 @@ use super::JoinError;
 use super::call_media::{CallOpen, MediaEvent, OpenError};
 use super::command::{CallCommand, Command, Joined, Opened, Reply, RoomKey};
 use super::directory::Placed;
+use super::moving::Whereabouts;
 use super::phone::{Phone, PhoneSockets};
 use super::session::{SignalJoin, SignalOut, SignalResume};
 use super::slot::{Now, RoomSlot};
@@ -27,14 +27,19 @@ use super::thread::{PhoneAt, Worker};
 const GOODBYE: Duration = Duration::from_millis(500);
 
 impl Worker {
-    pub(super) fn execute(&mut self, now: Now, command: Command) {
+    pub(super) fn execute(&mut self, now: Now, mut command: Command) {
+        if let Some(place) = command.addressee() {
+            match self.moved.whereabouts(*place) {
+                Whereabouts::Here(now) => *place = now,
+                Whereabouts::With(worker) => return self.post.pass_on(worker, command),
+            }
+        }
         match command {
             Command::Join { placed, join, outgoing, reply } => {
                 self.join(now, &placed, *join, outgoing, reply)
             }
             Command::Resume { resume, outgoing, reply } => self.resume(now, &resume, outgoing, reply),
-            Command::Signal { room, from, connection, request } => {
-                let (room, from) = self.moved.whereabouts(room, from);
+            Command::Signal { from: (room, from), connection, request } => {
                 self.with_room(room, |slot| {
                     // What an earlier connection still had to say is out of date.
                     if slot.is_current(from, connection) {
@@ -42,8 +47,7 @@ impl Worker {
                     }
                 });
             }
-            Command::SignalClosed { room, from, connection } => {
-                let (room, from) = self.moved.whereabouts(room, from);
+            Command::SignalClosed { from: (room, from), connection } => {
                 self.with_room(room, |slot| slot.disconnected(now, from, connection));
             }
             Command::CreateRoom { placed: _placed, request, reply } => {
@@ -59,13 +63,12 @@ impl Worker {
             Command::InRoom { room, act } => self.act(now, &room, act),
             Command::PerformRpc { request, reply } => self.perform_rpc(now, &request, reply),
             Command::Move { room, identity, placed, reply } => {
-                answer(reply, self.move_participant(now, &room, &identity, &placed));
+                self.move_participant(now, &room, &identity, placed, reply);
             }
             Command::OpenCall { placed, open, events, reply } => {
                 self.open_call(now, &placed, *open, events, reply);
             }
-            Command::Call { room, participant, command } => {
-                let (room, participant) = self.moved.whereabouts(room, participant);
+            Command::Call { of: (room, participant), command } => {
                 self.with_room(room, |slot| slot.call(now, participant, command));
             }
             Command::Stop => self.stop(now),
@@ -85,13 +88,14 @@ impl Worker {
         if let Some(key) = self.open_room(now, name) {
             return Some(key);
         }
-        let key = RoomKey(self.next_room);
+        let key = RoomKey::new(self.me, self.next_room);
         self.next_room += 1;
         let config = self.room_config(name, request);
         let room = Room::new(config, self.env.clone(), self.rng.random(), now.at, now.wallclock);
         self.rooms.insert(key, RoomSlot::new(key, name.to_owned(), room));
         self.names.insert(name.to_owned(), key);
         self.directory.opened(name);
+        tracing::debug!(room = %name, worker = self.me, "a room is made");
         // Even an empty room wants to be called: it closes after a time.
         self.with_room(key, |_| ());
         Some(key)
@@ -136,7 +140,7 @@ impl Worker {
         let key = self.ensure_room(now, placed.room(), config.as_ref());
         let joined = key.and_then(|key| self.join_room(now, key, join, outgoing));
         let joined = joined.unwrap_or(Err(JoinError::Stopped));
-        if let Err(Ok(Joined { room, participant, connection, .. })) = reply.send(joined) {
+        if let Err(Ok(Joined { place: (room, participant), connection, .. })) = reply.send(joined) {
             self.with_room(room, |slot| slot.disconnected(now, participant, connection));
         }
     }
@@ -152,7 +156,7 @@ impl Worker {
             let participant = slot.room.join(now.at, now.wallclock, join.join)?;
             let connection = slot.connect(participant, outgoing);
             let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
-            Ok(Joined { room: key, participant, connection, participant_sid })
+            Ok(Joined { place: (key, participant), connection, participant_sid })
         })
     }
 
@@ -165,7 +169,9 @@ impl Worker {
     ) {
         let key = self.names.get(&resume.room).copied();
         let resumed = key.and_then(|key| self.with_room(key, |slot| resume_in(slot, now, resume, outgoing)));
-        if let Err(Some(Joined { room, participant, connection, .. })) = reply.send(resumed.flatten()) {
+        if let Err(Some(Joined { place: (room, participant), connection, .. })) =
+            reply.send(resumed.flatten())
+        {
             self.with_room(room, |slot| slot.disconnected(now, participant, connection));
         }
     }
@@ -181,7 +187,8 @@ impl Worker {
         let opened = self.try_open_call(now, placed.room(), open, events);
         if let Err(Ok(opened)) = reply.send(opened) {
             let leave = CallCommand::Leave(DisconnectReason::ClientInitiated);
-            self.with_room(opened.room, |slot| slot.call(now, opened.participant, leave));
+            let (room, participant) = opened.place;
+            self.with_room(room, |slot| slot.call(now, participant, leave));
         }
     }
 
@@ -197,8 +204,7 @@ impl Worker {
         }
         let ports = self.ports.lease(&mut self.rng, now.at).ok_or(OpenError::NoPort)?;
         let local = self.local_audio(ports.port, open.codecs.clone(), open.encryption);
-        let token = Token(self.next_token);
-        self.next_token += 2;
+        let token = self.phone_token();
         let sockets = PhoneSockets::new(ports, self.registry(), token).map_err(|_| OpenError::NoPort)?;
         let key = self.ensure_room(now, room, None).ok_or(OpenError::Stopped)?;
         let config = BridgeConfig {
@@ -217,16 +223,16 @@ impl Worker {
         let mut rng = self.rng.clone();
         let opened = self.with_room(key, |slot| {
             let participant = slot.room.join_local(now.at, now.wallclock, open.join)?;
-            let phone = Phone::new(participant, &config, sockets, events, &mut rng, now.at);
+            let phone = Phone::new((key, participant), &config, sockets, events, &mut rng, now.at);
             slot.phones.insert(participant, phone);
             // A participant that has just joined has published nothing.
             let _ = slot.room.publish_audio(now.at, participant, track);
             let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
-            Ok(Opened { room: key, participant, participant_sid, local })
+            Ok(Opened { place: (key, participant), participant_sid, local })
         });
         self.rng = rng;
         let opened = opened.unwrap_or(Err(OpenError::Stopped))?;
-        self.phones.insert(token, PhoneAt { room: key, participant: opened.participant });
+        self.phones.insert(token, PhoneAt { room: key, participant: opened.place.1 });
         Ok(opened)
     }
 
@@ -285,7 +291,7 @@ fn resume_in(
         Ok(participant) => {
             let connection = slot.connect(participant, outgoing);
             let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();
-            Some(Joined { room: slot.key, participant, connection, participant_sid })
+            Some(Joined { place: (slot.key, participant), connection, participant_sid })
         }
         Err(error) => {
             tracing::debug!(room = %slot.name, participant = resume.resume.identity, %error, "not resumed");
@@ -295,7 +301,7 @@ fn resume_in(
 }
 
 /// Whoever asked may have gone meanwhile.
-fn answer<T>(reply: Reply<T>, value: T) {
+pub(super) fn answer<T>(reply: Reply<T>, value: T) {
     let _ = reply.send(value);
 }
 

@@ -10,9 +10,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::call_media::{CallMedia, CallOpen, CallSender, OpenError};
 use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
+use super::elsewhere::Elsewhere;
 use super::load::Utilization;
 use super::phone::LAST_EVENTS;
 use super::ports::PortPool;
+use super::post::{Packets, Parcel};
 use super::session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
 use super::{JoinError, RoomError, SessionClosed};
 use crate::metrics::{Bound, Refused};
@@ -33,6 +35,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone)]
 pub(crate) struct Lane {
     pub(super) commands: Sender<Command>,
+    /// What other workers send it.
+    pub(super) parcels: mpsc::Sender<Parcel>,
+    pub(super) packets: Packets,
     pub(super) waker: Arc<mio::Waker>,
     pub(super) refused: Refused,
 }
@@ -82,6 +87,7 @@ pub(crate) struct Workers {
     pub(super) lanes: Arc<[Lane]>,
     pub(super) directory: Directory,
     pub(super) ports: PortPool,
+    pub(super) elsewhere: Elsewhere,
 }
 
 impl Workers {
@@ -125,8 +131,8 @@ impl Workers {
         let command =
             |placed, reply| Command::OpenCall { placed, open: Box::new(open), events: sender, reply };
         let (lane, opened) = self.ask_placed(&room, command).await?;
-        let Opened { room, participant, participant_sid, local } = opened?;
-        let commands = CallSender { lane, room, participant };
+        let Opened { place, participant_sid, local } = opened?;
+        let commands = CallSender { lane, place };
         Ok(CallMedia { participant_sid, local, events, commands })
     }
 
@@ -158,11 +164,20 @@ impl Workers {
     }
 
     /// What is limited here, for the metrics: the fullest queue counts.
-    pub(crate) fn bounds(&self) -> [Bound; 3] {
+    pub(crate) fn bounds(&self) -> [Bound; 5] {
         let held = self.lanes.iter().map(|lane| lane.commands.len()).max().unwrap_or(0);
         let refused = self.lanes.iter().map(|lane| lane.refused.total()).sum();
         let queue = Bound { what: "worker_queue", held, most: QUEUE_FOR_NEW, refused };
-        [queue, self.directory.bound(), self.ports.bound()]
+        let packets = self.lanes.iter().map(|lane| &lane.packets);
+        let passed = Bound {
+            what: "worker_packets",
+            held: packets.clone().map(Packets::len).max().unwrap_or(0),
+            most: Packets::MOST,
+            refused: packets.map(Packets::dropped).sum(),
+        };
+        // What those who were moved between workers are still known by.
+        let moved = Bound { what: "moved_names", held: self.elsewhere.len(), most: 0, refused: 0 };
+        [queue, passed, moved, self.directory.bound(), self.ports.bound()]
     }
 
     /// Asks the worker of a room that need not exist yet.
@@ -192,8 +207,8 @@ impl Workers {
 }
 
 fn session(lane: Lane, joined: Joined, outgoing: mpsc::Receiver<SignalOut>) -> SignalSession {
-    let Joined { room, participant, connection, participant_sid } = joined;
-    let incoming = SignalSender { lane, room, participant, connection };
+    let Joined { place, connection, participant_sid } = joined;
+    let incoming = SignalSender { lane, place, connection };
     SignalSession { participant_sid, outgoing, incoming }
 }
 

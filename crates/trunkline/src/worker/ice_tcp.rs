@@ -39,7 +39,8 @@ pub(super) struct IceTcp {
     registry: Option<Registry>,
     listeners: Vec<Listener>,
     connections: HashMap<Token, Connection>,
-    by_remote: HashMap<SocketAddr, Token>,
+    /// By our address, as clients know it, and theirs.
+    by_ends: HashMap<Ends, Token>,
     next: usize,
 }
 
@@ -50,8 +51,12 @@ struct Listener {
     announced: SocketAddr,
 }
 
+/// Our address and theirs.
+type Ends = (SocketAddr, SocketAddr);
+
+/// One connection.
 #[derive(Debug)]
-struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     remote: SocketAddr,
     local: SocketAddr,
@@ -125,18 +130,15 @@ impl IceTcp {
     fn admit(
         &mut self,
         now: Instant,
-        mut stream: TcpStream,
+        stream: TcpStream,
         remote: SocketAddr,
         local: SocketAddr,
     ) -> Option<Token> {
-        if self.connections.len() >= MAX_CONNECTIONS {
+        if self.is_full() {
             return None;
         }
         // Media does not wait to fill a segment.
         let _ = stream.set_nodelay(true);
-        let token = Token(CONNECTIONS + self.next);
-        self.next += 1;
-        self.registry.as_ref()?.register(&mut stream, token, Interest::READABLE).ok()?;
         let (inbox, outbox) = (Vec::new(), Vec::new());
         let connection = Connection {
             stream,
@@ -148,9 +150,43 @@ impl IceTcp {
             outbox,
             waits_to_write: false,
         };
+        self.give(connection)
+    }
+
+    /// Takes over a connection, whosever it is. Its token is to be read at once.
+    pub(super) fn give(&mut self, mut connection: Connection) -> Option<Token> {
+        let token = Token(CONNECTIONS + self.next);
+        self.next += 1;
+        let interest = interest(connection.waits_to_write);
+        self.registry.as_ref()?.register(&mut connection.stream, token, interest).ok()?;
+        self.by_ends.insert(connection.ends(), token);
         self.connections.insert(token, connection);
-        self.by_remote.insert(remote, token);
         Some(token)
+    }
+
+    /// The connections of a peer that is moved.
+    pub(super) fn take(&mut self, peer: Peer) -> Vec<Connection> {
+        let of = |(_, connection): &(&Token, &Connection)| connection.peer == Some(peer);
+        let tokens: Vec<_> = self.connections.iter().filter(of).map(|(token, _)| *token).collect();
+        tokens.into_iter().filter_map(|token| self.remove(token)).collect()
+    }
+
+    /// A connection of somebody who is with another worker, with the frame that it began with.
+    pub(super) fn take_new(&mut self, token: Token, frame: &[u8]) -> Option<Connection> {
+        let mut connection = self.remove(token)?;
+        let length = u16::try_from(frame.len()).ok()?.to_be_bytes();
+        connection.inbox.splice(..0, length.into_iter().chain(frame.iter().copied()));
+        Some(connection)
+    }
+
+    fn remove(&mut self, token: Token) -> Option<Connection> {
+        let mut connection = self.connections.remove(&token)?;
+        if self.by_ends.get(&connection.ends()) == Some(&token) {
+            self.by_ends.remove(&connection.ends());
+        }
+        // A stream that is not watched any more is not, whatever this says.
+        let _ = self.registry.as_ref().map(|registry| registry.deregister(&mut connection.stream));
+        Some(connection)
     }
 
     /// The next frame of a connection that can be read or written to; `None`: no more for now. A connection that ended, or
@@ -167,9 +203,9 @@ impl IceTcp {
         }
     }
 
-    /// Sends a packet on the connection with this remote address.
-    pub(super) fn send(&mut self, to: SocketAddr, packet: &[u8]) {
-        let (Some(token), Some(registry)) = (self.by_remote.get(&to).copied(), &self.registry) else {
+    /// Sends a packet on the connection between these addresses.
+    pub(super) fn send(&mut self, from: SocketAddr, to: SocketAddr, packet: &[u8]) {
+        let (Some(token), Some(registry)) = (self.by_ends.get(&(from, to)).copied(), &self.registry) else {
             return;
         };
         let sent =
@@ -201,19 +237,13 @@ impl IceTcp {
         }
     }
 
-    /// A peer has another name since its participant was moved: its connections stay its own.
-    pub(super) fn rename(&mut self, old: Peer, new: Peer) {
-        for connection in self.connections.values_mut().filter(|connection| connection.peer == Some(old)) {
-            connection.peer = Some(new);
-        }
+    /// Whether there is no room for another connection.
+    pub(super) fn is_full(&self) -> bool {
+        self.connections.len() >= MAX_CONNECTIONS
     }
 
     pub(super) fn close(&mut self, token: Token) {
-        if let Some(connection) = self.connections.remove(&token)
-            && self.by_remote.get(&connection.remote) == Some(&token)
-        {
-            self.by_remote.remove(&connection.remote);
-        }
+        self.remove(token);
     }
 }
 
@@ -226,7 +256,20 @@ impl Listener {
     }
 }
 
+fn interest(waits_to_write: bool) -> Interest {
+    if waits_to_write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
+}
+
 impl Connection {
+    fn ends(&self) -> Ends {
+        (self.local, self.remote)
+    }
+
+    /// It belongs to this peer, since it was moved.
+    pub(super) fn of(self, peer: Peer) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
     fn advance(
         &mut self,
         token: Token,
@@ -298,8 +341,7 @@ impl Connection {
         let waits = !self.outbox.is_empty();
         if waits != self.waits_to_write {
             self.waits_to_write = waits;
-            let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            registry.reregister(&mut self.stream, token, interest)?;
+            registry.reregister(&mut self.stream, token, interest(waits))?;
         }
         Ok(())
     }
@@ -367,15 +409,46 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_another_worker_takes_over_loses_nothing_either_way() {
+        let (first, mut connection, mut theirs) = pair();
+        let second = Poll::new().unwrap();
+        let tcp = |poll: &Poll| IceTcp {
+            registry: Some(poll.registry().try_clone().unwrap()),
+            ..IceTcp::default()
+        };
+        let (mut here, mut there) = (tcp(&first), tcp(&second));
+        connection.inbox.extend([0, 2, 8]);
+        let ends = connection.ends();
+        first.registry().deregister(&mut connection.stream).unwrap();
+        let token = here.give(connection).unwrap();
+        let moved = here.take_new(token, &[1, 2, 3]).unwrap();
+        assert!(here.connections.is_empty() && here.by_ends.is_empty());
+        let token = there.give(moved).unwrap();
+        theirs.write_all(&[9]).unwrap();
+        let mut buffer = [0; MAX_FRAME];
+        let mut frames = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while frames.len() < 2 {
+            assert!(Instant::now() < deadline, "so far {frames:?}");
+            frames.extend(there.receive(token, &mut buffer).map(|frame| buffer[..frame.length].to_vec()));
+        }
+        assert_eq!(frames, [vec![1, 2, 3], vec![8, 9]], "what it began with, and what was cut in two");
+        there.send(ends.0, ends.1, &[7]);
+        let mut read = [0; 3];
+        theirs.read_exact(&mut read).unwrap();
+        assert_eq!(read, [0, 1, 7]);
+    }
+
+    #[test]
     fn connections_end_when_they_keep_silent_or_their_peer_is_gone() {
-        let (_poll, connection, _theirs) = pair();
-        let (since, remote) = (connection.since, connection.remote);
-        let mut tcp = IceTcp::default();
-        tcp.by_remote.insert(remote, Token(1));
-        tcp.connections.insert(Token(1), connection);
+        let (poll, mut connection, _theirs) = pair();
+        let since = connection.since;
+        poll.registry().deregister(&mut connection.stream).unwrap();
+        let mut tcp = IceTcp { registry: Some(poll.registry().try_clone().unwrap()), ..IceTcp::default() };
+        tcp.give(connection).unwrap();
         tcp.sweep(since + INTRODUCTION - Duration::from_millis(1), |_| false);
         assert_eq!(tcp.connections.len(), 1);
         tcp.sweep(since + INTRODUCTION, |_| true);
-        assert!(tcp.connections.is_empty() && tcp.by_remote.is_empty());
+        assert!(tcp.connections.is_empty() && tcp.by_ends.is_empty());
     }
 }

@@ -83,11 +83,31 @@ impl Workers {
     ) -> Result<Result<(), MoveError>, RoomError> {
         let Some(worker) = self.directory.find(room) else { return Ok(Err(MoveError::NoRoom)) };
         let placed = self.directory.place_beside(destination, worker).ok_or(RoomError::Busy)?;
-        if placed.worker() != worker {
-            return Ok(Err(MoveError::Apart));
+        if placed.worker() != worker
+            && let Err(refused) = self.admits(room, identity, destination).await?
+        {
+            return Ok(Err(refused));
         }
         let (room, identity) = (room.to_owned(), identity.to_owned());
         ask(&self.lanes[worker], |reply| Command::Move { room, identity, placed, reply }).await
+    }
+
+    /// Whether somebody could leave a room, and a room on another worker take him in: one that is still to be made does.
+    async fn admits(
+        &self,
+        room: &str,
+        identity: &str,
+        destination: &str,
+    ) -> Result<Result<(), MoveError>, RoomError> {
+        let leaving = identity.to_owned();
+        let dependent = match self.in_room(room, move |_, room| room.movable(&leaving)).await? {
+            Some(Ok(dependent)) => dependent,
+            Some(Err(refused)) => return Ok(Err(refused.into())),
+            None => return Ok(Err(MoveError::NoRoom)),
+        };
+        let coming = identity.to_owned();
+        let admitted = self.in_room(destination, move |_, room| room.admits(&coming, dependent)).await?;
+        Ok(admitted.unwrap_or(Ok(())).map_err(MoveError::Enter))
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::call_media::MediaEvent;
+use super::command::Place;
 use super::ports::PortPair;
 use super::rtc::is_about_a_peer;
 
@@ -50,16 +51,32 @@ impl PhoneSockets {
         let (Some(rtp), Some(rtcp)) = (ports.rtp.take(), ports.rtcp.take()) else {
             return Err(io::Error::other("the ports are not bound"));
         };
-        let (mut rtp, mut rtcp) = (UdpSocket::from_std(rtp), UdpSocket::from_std(rtcp));
-        registry.register(&mut rtp, token, Interest::READABLE)?;
-        registry.register(&mut rtcp, Token(token.0 + 1), Interest::READABLE)?;
-        Ok(Self { rtp, rtcp, token, _ports: ports })
+        let (rtp, rtcp) = (UdpSocket::from_std(rtp), UdpSocket::from_std(rtcp));
+        let mut sockets = Self { rtp, rtcp, token, _ports: ports };
+        sockets.watch(registry, token)?;
+        Ok(sockets)
+    }
+
+    /// An event loop tells what comes to the sockets, from what has come already on.
+    pub(super) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.token = token;
+        registry.register(&mut self.rtp, token, Interest::READABLE)?;
+        registry.register(&mut self.rtcp, Token(token.0 + 1), Interest::READABLE)
+    }
+
+    /// It does so no longer.
+    pub(super) fn unwatch(&mut self, registry: &Registry) {
+        // A socket that was not watched is not watched now.
+        let _ = registry.deregister(&mut self.rtp);
+        let _ = registry.deregister(&mut self.rtcp);
     }
 }
 
 /// One call.
 #[derive(Debug)]
 pub(super) struct Phone {
+    /// Where it came in, and is still known to be by its task.
+    pub(super) known_at: Place,
     participant: ParticipantId,
     bridge: Bridge,
     pub(super) sockets: PhoneSockets,
@@ -68,7 +85,7 @@ pub(super) struct Phone {
 
 impl Phone {
     pub(super) fn new(
-        participant: ParticipantId,
+        place: Place,
         config: &BridgeConfig,
         sockets: PhoneSockets,
         events: mpsc::Sender<MediaEvent>,
@@ -76,7 +93,7 @@ impl Phone {
         now: Instant,
     ) -> Self {
         let bridge = Bridge::new(config, rng, now);
-        Self { participant, bridge, sockets, events: EventQueue::new(events) }
+        Self { known_at: place, participant: place.1, bridge, sockets, events: EventQueue::new(events) }
     }
 
     /// The same call, as a participant of another room. The phone's side goes on as if nothing had happened.

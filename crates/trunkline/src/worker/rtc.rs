@@ -1,9 +1,11 @@
-//! The worker's WebRTC sockets: one per local address, all on the same port.
+//! The worker's WebRTC sockets: one per local address, all on the same port. Clients that were moved here from another
+//! worker are still sent to from the sockets they know, which are that worker's.
 //!
 //! Sockets are never bound to a wildcard: a client checks that the answer comes from the address it asked.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
@@ -21,22 +23,44 @@ pub(super) struct RtcSocket {
     pub(super) announced: SocketAddr,
 }
 
-/// All sockets of one worker.
+/// All sockets of one worker, watched by its event loop.
+type Own = Arc<[RtcSocket]>;
+
+/// The sockets of one worker, and those of all of them to send from.
 #[derive(Debug)]
-pub(super) struct RtcSockets(Vec<RtcSocket>);
+pub(super) struct RtcSockets {
+    own: Own,
+    all: Arc<[Own]>,
+}
 
 impl RtcSockets {
-    /// Binds the first port of the configured range that is free on every address; with several workers each gets its own.
-    pub(super) fn bind(config: &WorkersConfig, taken: &mut Vec<u16>) -> Result<Self, StartError> {
+    /// The sockets of each worker.
+    pub(super) fn of_all(bound: Vec<Own>) -> Vec<Self> {
+        let all: Arc<[Own]> = bound.into();
+        all.iter().map(|own| Self { own: Arc::clone(own), all: Arc::clone(&all) }).collect()
+    }
+
+    /// Binds the first port of the configured range that is free on every address, and watches it; with several workers
+    /// each gets its own.
+    pub(super) fn bind(
+        config: &WorkersConfig,
+        taken: &mut Vec<u16>,
+        registry: &Registry,
+        first: Token,
+    ) -> Result<Own, StartError> {
         let mut refused = None;
         for port in config.rtc_ports.clone() {
             if port != 0 && taken.contains(&port) {
                 continue;
             }
             match Self::bind_port(&config.rtc_addresses, port) {
-                Ok(sockets) => {
+                Ok(mut sockets) => {
                     taken.push(port);
-                    return Ok(sockets);
+                    for (index, rtc) in sockets.iter_mut().enumerate() {
+                        let token = Token(first.0 + index);
+                        registry.register(&mut rtc.socket, token, Interest::READABLE)?;
+                    }
+                    return Ok(sockets.into());
                 }
                 Err(error) => {
                     refused.get_or_insert(error);
@@ -46,7 +70,7 @@ impl RtcSockets {
         Err(refused.unwrap_or(StartError::RtcPorts))
     }
 
-    fn bind_port(addresses: &[RtcAddress], port: u16) -> Result<Self, StartError> {
+    fn bind_port(addresses: &[RtcAddress], port: u16) -> Result<Vec<RtcSocket>, StartError> {
         let mut port = port;
         let mut sockets = Vec::new();
         for address in addresses {
@@ -56,24 +80,17 @@ impl RtcSockets {
             port = socket.local_addr()?.port();
             sockets.push(RtcSocket { socket, announced: SocketAddr::new(address.announced, port) });
         }
-        Ok(Self(sockets))
-    }
-
-    pub(super) fn register(&mut self, registry: &Registry, first: Token) -> io::Result<()> {
-        for (index, rtc) in self.0.iter_mut().enumerate() {
-            registry.register(&mut rtc.socket, Token(first.0 + index), Interest::READABLE)?;
-        }
-        Ok(())
+        Ok(sockets)
     }
 
     /// The candidates' addresses.
     pub(super) fn candidates(&self) -> Vec<SocketAddr> {
-        self.0.iter().map(|rtc| rtc.announced).collect()
+        self.own.iter().map(|rtc| rtc.announced).collect()
     }
 
     /// Reads one datagram of a socket: its length, where it came from, and which address it was sent to.
     pub(super) fn receive(&self, index: usize, buffer: &mut [u8]) -> Option<(usize, SocketAddr, SocketAddr)> {
-        let rtc = self.0.get(index)?;
+        let rtc = self.own.get(index)?;
         loop {
             match rtc.socket.recv_from(buffer) {
                 Ok((length, from)) => return Some((length, from, rtc.announced)),
@@ -87,7 +104,9 @@ impl RtcSockets {
 
     /// Sends a datagram from the socket of this candidate. What the network does not take is lost, as UDP is.
     pub(super) fn send(&self, from: SocketAddr, to: SocketAddr, data: &[u8]) {
-        let socket = self.0.iter().find(|rtc| rtc.announced == from).or_else(|| self.0.first());
+        let is_it = |rtc: &&RtcSocket| rtc.announced == from;
+        let others = || self.all.iter().flat_map(|sockets| sockets.iter());
+        let socket = self.own.iter().find(is_it).or_else(|| others().find(is_it)).or(self.own.first());
         if let Some(rtc) = socket {
             let _ = rtc.socket.send_to(data, to);
         }

@@ -1,13 +1,12 @@
 //! A client's signalling session, as the WebSocket sees it.
 
 use bytes::Bytes;
-use room::ParticipantId;
 use room::grants::Claims;
 use room::proto;
 use tokio::sync::mpsc;
 
 use super::SessionClosed;
-use super::command::{Command, RoomKey};
+use super::command::{Command, Place};
 use super::handle::Lane;
 
 /// A client that wants to join.
@@ -62,8 +61,7 @@ pub(crate) struct SignalSession {
 #[derive(Debug)]
 pub(crate) struct SignalSender {
     pub(super) lane: Lane,
-    pub(super) room: RoomKey,
-    pub(super) participant: ParticipantId,
+    pub(super) place: Place,
     pub(super) connection: ConnectionId,
 }
 
@@ -73,8 +71,8 @@ impl SignalSender {
     /// # Errors
     /// When the worker is gone, or busy for seconds.
     pub(crate) async fn send(&self, request: proto::SignalRequest) -> Result<(), SessionClosed> {
-        let (room, from, connection) = (self.room, self.participant, self.connection);
-        let command = Command::Signal { room, from, connection, request: Box::new(request) };
+        let (from, connection) = (self.place, self.connection);
+        let command = Command::Signal { from, connection, request: Box::new(request) };
         self.lane.send(command).await
     }
 }
@@ -82,7 +80,7 @@ impl SignalSender {
 impl Drop for SignalSender {
     fn drop(&mut self) {
         // When the queue is full the worker finds out by itself that nobody listens to the session any more.
-        let (room, from, connection) = (self.room, self.participant, self.connection);
-        let _ = self.lane.try_send(Command::SignalClosed { room, from, connection });
+        let (from, connection) = (self.place, self.connection);
+        let _ = self.lane.try_send(Command::SignalClosed { from, connection });
     }
 }

@@ -7,7 +7,7 @@ use room::proto::DisconnectReason;
 use room::{LocalEvent, Output, ParticipantId, Protocol, Room, RpcId};
 use tokio::sync::mpsc;
 
-use super::command::{CallCommand, Reply, RoomKey, RpcAnswer};
+use super::command::{CallCommand, Place, Reply, RoomKey, RpcAnswer};
 use super::demux::Demux;
 use super::ice_tcp::IceTcp;
 use super::phone::Phone;
@@ -32,7 +32,10 @@ impl Now {
 }
 
 /// A client's signalling connection.
+#[derive(Debug)]
 pub(super) struct Session {
+    /// Where the client was when the connection began, and is still known to be by those who read from it.
+    pub(super) known_at: Place,
     connection: ConnectionId,
     outgoing: mpsc::Sender<SignalOut>,
 }
@@ -76,7 +79,8 @@ impl RoomSlot {
     ) -> ConnectionId {
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        self.sessions.insert(participant, Session { connection, outgoing });
+        let known_at = (self.key, participant);
+        self.sessions.insert(participant, Session { known_at, connection, outgoing });
         connection
     }
 
@@ -135,7 +139,9 @@ impl RoomSlot {
         self.dirty = false;
         while let Some(output) = self.room.poll_output() {
             match output {
-                Output::Transmit { proto: Protocol::Tcp, dst, data, .. } => ice_tcp.send(dst, &data),
+                Output::Transmit { proto: Protocol::Tcp, src, dst, data, .. } => {
+                    ice_tcp.send(src, dst, &data)
+                }
                 Output::Transmit { src, dst, data, .. } => rtc.send(src, dst, &data),
                 Output::Local { to, event } => self.local(now, to, event, &mut drained),
                 Output::Signal { to, bytes } => self.signal(now, to, SignalOut::Message(bytes)),

@@ -13,10 +13,12 @@ use super::StartError;
 use super::command::Command;
 use super::config::WorkersConfig;
 use super::directory::Directory;
+use super::elsewhere::Elsewhere;
 use super::handle::{Lane, QUEUE, Workers};
 use super::ice_tcp::IceTcp;
 use super::load::Load;
 use super::ports::PortPool;
+use super::post::{self, Inbox, Packets};
 use super::rtc::RtcSockets;
 use super::thread::{Parts, RTC, WAKER, Worker};
 use crate::metrics::Refused;
@@ -66,16 +68,24 @@ impl Workers {
         let directory = Directory::new(loads.clone());
         let ports = PortPool::new(config.rtp_bind, &config.rtp_ports);
         let config = Arc::new(config);
-        let (mut taken, mut taken_tcp, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
-        let (ending, ended) = watch::channel(0);
-        for (index, load) in loads.into_iter().enumerate() {
+        let (mut taken, mut bound, mut lanes, mut inboxes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..count {
             let poll = Poll::new()?;
+            bound.push(RtcSockets::bind(&config, &mut taken, poll.registry(), RTC)?);
             let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-            let mut rtc = RtcSockets::bind(&config, &mut taken)?;
-            rtc.register(poll.registry(), RTC)?;
+            let (commands, received) = bounded(QUEUE);
+            let (parcels, arriving) = post::parcels();
+            let packets = Packets::new();
+            inboxes.push((poll, Inbox { commands: received, parcels: arriving, packets: packets.clone() }));
+            lanes.push(Lane { commands, parcels, packets, waker, refused: Refused::default() });
+        }
+        let lanes: Arc<[Lane]> = lanes.into();
+        let (mut taken_tcp, elsewhere) = (Vec::new(), Elsewhere::default());
+        let (ending, ended) = watch::channel(0);
+        let each = loads.into_iter().zip(inboxes).zip(RtcSockets::of_all(bound)).enumerate();
+        for (index, ((load, (poll, inbox)), rtc)) in each {
             let mut ice_tcp = IceTcp::bind(&config, &mut taken_tcp)?;
             ice_tcp.register(poll.registry())?;
-            let (sender, commands) = bounded(QUEUE);
             let env = Env {
                 node_id: config.node_id.clone(),
                 version: config.version.clone(),
@@ -87,21 +97,23 @@ impl Workers {
             };
             let rng = StdRng::seed_from_u64(config.seed.wrapping_add(index as u64));
             let parts = Parts {
+                me: index,
+                elsewhere: elsewhere.clone(),
+                lanes: Arc::clone(&lanes),
                 config: config.clone(),
                 env,
                 directory: directory.clone(),
                 ports: ports.clone(),
                 rng,
                 poll,
-                commands,
+                inbox,
                 rtc,
                 ice_tcp,
                 load,
             };
             spawn(index, parts, Ending(ending.clone()))?;
-            lanes.push(Lane { commands: sender, waker, refused: Refused::default() });
         }
-        Ok((Self { lanes: lanes.into(), directory, ports }, Threads { count, ended }))
+        Ok((Self { lanes, directory, ports, elsewhere }, Threads { count, ended }))
     }
 
     /// Ends every room and every worker.

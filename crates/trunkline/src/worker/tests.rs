@@ -202,3 +202,146 @@ async fn a_worker_that_stops_tells_its_calls_and_says_when_it_has_ended() {
     timeout(PATIENCE, threads.one_ended()).await.expect("one has ended");
     timeout(PATIENCE, threads.all_ended()).await.expect("all have ended");
 }
+
+/// Two workers, with a room on each.
+async fn two_rooms(ports: std::ops::RangeInclusive<u16>) -> (Workers, Threads) {
+    let config = WorkersConfig { workers: 2, rtp_ports: ports, ..WorkersConfig::loopback() };
+    let (workers, threads) = Workers::start(config).unwrap();
+    let here = workers.directory.place("here").unwrap();
+    let there = workers.directory.place_beside("there", 1 - here.worker()).unwrap();
+    for name in ["here", "there"] {
+        let request = CreateRoomRequest { name: name.into(), ..CreateRoomRequest::default() };
+        workers.create_room(request).await.unwrap();
+    }
+    drop((here, there));
+    (workers, threads)
+}
+
+/// A phone that is talked to, and what it gets.
+async fn talking(workers: &Workers, room: &str, identity: &str) -> (CallMedia, UdpSocket) {
+    let call = workers.open_call(phone(room, identity)).await.unwrap();
+    let far = UdpSocket::bind("127.0.0.1:0").unwrap();
+    far.set_read_timeout(Some(PATIENCE)).unwrap();
+    let offer = sdp::offer(&call.local);
+    let theirs = LocalAudio {
+        rtp: far.local_addr().unwrap(),
+        session_id: 1,
+        version: 1,
+        codecs: vec![AudioCodec::Pcmu],
+        dtmf: true,
+        direction: Direction::SendRecv,
+        encryption: media::sdp::Encryption::Disabled,
+    };
+    let (answer, _) = sdp::answer(&offer, &theirs).unwrap();
+    let terms = sdp::accept_answer(&offer, &answer).unwrap();
+    call.commands.bridge(BridgeCommand::Connect(terms)).await.unwrap();
+    (call, far)
+}
+
+/// The next packets that a phone gets: their SSRC and sequence numbers.
+async fn packets(far: &UdpSocket, count: usize) -> Vec<(u32, u16)> {
+    let far = far.try_clone().unwrap();
+    let read = move || {
+        let one = |_| {
+            let mut packet = [0; 2048];
+            far.recv_from(&mut packet).unwrap();
+            let [_, _, s1, s0, _, _, _, _, a, b, c, d, ..] = packet;
+            (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s1, s0]))
+        };
+        (0..count).map(one).collect()
+    };
+    tokio::task::spawn_blocking(read).await.unwrap()
+}
+
+fn is_unbroken(packets: &[(u32, u16)]) -> bool {
+    packets.windows(2).all(|pair| pair[1] == (pair[0].0, pair[0].1.wrapping_add(1)))
+}
+
+async fn who_is_in(workers: &Workers, room: &str) -> Vec<String> {
+    let participants = workers.list_participants(room).await.unwrap().unwrap_or_default();
+    participants.into_iter().map(|participant| participant.identity).collect()
+}
+
+#[tokio::test]
+async fn a_phone_is_moved_between_workers_and_back_and_its_stream_is_not_broken() {
+    let (workers, _threads) = two_rooms(43_100..=43_199).await;
+    let (mut call, far) = talking(&workers, "here", "phone").await;
+    let mut heard = packets(&far, 10).await;
+    for (from, to) in [("here", "there"), ("there", "here"), ("here", "there")] {
+        assert_eq!(workers.move_participant(from, "phone", to).await.unwrap(), Ok(()));
+        assert_eq!(
+            (who_is_in(&workers, from).await, who_is_in(&workers, to).await),
+            (vec![], vec!["phone".into()])
+        );
+        heard.extend(packets(&far, 10).await);
+        // Its task says what it says where the call began.
+        call.commands.attributes(vec![("where".into(), to.into())]).await.unwrap();
+        let seen = async {
+            while workers.get_participant(to, "phone").await.unwrap().unwrap().attributes.get("where")
+                != Some(&to.into())
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, seen).await.expect("what its call says reaches the room it is in");
+    }
+    assert!(is_unbroken(&heard), "{heard:?}");
+    assert!(workers.elsewhere.len() > 0);
+    call.commands.leave(DisconnectReason::UserRejected).await.unwrap();
+    let removed = wait_for(&mut call, |event| !matches!(event, MediaEvent::Bridge(_))).await;
+    assert!(matches!(removed, MediaEvent::Removed(DisconnectReason::UserRejected)), "{removed:?}");
+    let forgotten = async {
+        while workers.elsewhere.len() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, forgotten).await.expect("whoever has left is in no table");
+}
+
+#[tokio::test]
+async fn whoever_finds_no_place_on_the_way_to_another_worker_stays_where_it_is() {
+    let (workers, threads) = two_rooms(43_200..=43_299).await;
+    let (call, far) = talking(&workers, "here", "phone").await;
+    let to = workers.directory.find("there").unwrap();
+    let lane = workers.lanes[to].clone();
+    let taken: Vec<_> = std::iter::from_fn(|| lane.parcels.clone().try_reserve_owned().ok()).collect();
+    assert_eq!(workers.move_participant("here", "phone", "there").await.unwrap(), Err(MoveError::Busy));
+    drop(taken);
+    assert_eq!(
+        workers.move_participant("here", "nobody", "there").await.unwrap().unwrap_err().to_string(),
+        "participant does not exist"
+    );
+
+    // The other worker is gone, but the room is still said to be there.
+    let placed = workers.directory.place_beside("there", to).unwrap();
+    lane.send(command::Command::Stop).await.unwrap();
+    timeout(PATIENCE, threads.one_ended()).await.expect("one has ended");
+    let here = &workers.lanes[1 - to];
+    let refused = handle::ask(here, |reply| command::Command::Move {
+        room: "here".into(),
+        identity: "phone".into(),
+        placed,
+        reply,
+    });
+    assert_eq!(refused.await.unwrap(), Err(MoveError::Stopped));
+    assert_eq!(who_is_in(&workers, "here").await, ["phone"]);
+    assert!(is_unbroken(&packets(&far, 10).await));
+    assert_eq!(workers.elsewhere.len(), 0);
+    drop(call);
+}
+
+#[tokio::test]
+async fn a_full_room_on_another_worker_takes_nobody_in() {
+    let (workers, _threads) = two_rooms(43_300..=43_399).await;
+    let there = workers.directory.find("there").unwrap();
+    let placed = workers.directory.place_beside("small", there).unwrap();
+    let request =
+        CreateRoomRequest { name: "small".into(), max_participants: 1, ..CreateRoomRequest::default() };
+    workers.create_room(request).await.unwrap();
+    drop(placed);
+    let _first = workers.open_call(phone("small", "first")).await.unwrap();
+    let _second = workers.open_call(phone("here", "second")).await.unwrap();
+    let refused = workers.move_participant("here", "second", "small").await.unwrap();
+    assert_eq!(refused, Err(MoveError::Enter(room::JoinError::RoomFull)));
+    assert_eq!(who_is_in(&workers, "here").await, ["second"]);
+}

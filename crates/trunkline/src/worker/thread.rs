@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Registry, Token};
 use rand::rngs::StdRng;
 use room::{Env, ParticipantId, Receive};
@@ -19,12 +18,15 @@ use super::command::{Command, RoomKey};
 use super::config::WorkersConfig;
 use super::demux::{Demux, Found, Peer};
 use super::directory::Directory;
+use super::elsewhere::Elsewhere;
 use super::farewell::Farewells;
+use super::handle::Lane;
 use super::ice_tcp::{CONNECTIONS, Frame, IceTcp, LISTENERS};
 use super::load::{Load, LoadMeter};
 use super::moving::Moved;
 use super::pacing::Pacing;
 use super::ports::PortPool;
+use super::post::{Inbox, Packet, Parcel, Post};
 use super::rtc::RtcSockets;
 use super::slot::{Now, RoomSlot};
 use super::timers::Timers;
@@ -39,6 +41,8 @@ const PHONES: usize = 1024;
 const READ_AT_ONCE: usize = 256;
 /// Commands carried out before packets have their turn.
 const COMMANDS_AT_ONCE: usize = 128;
+/// When commands that another worker had no room for are tried again.
+const AGAIN: Duration = Duration::from_millis(2);
 /// How often sessions without another end are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 /// The largest datagram that is taken; media stays below an Ethernet frame.
@@ -53,13 +57,16 @@ pub(super) struct PhoneAt {
 
 /// One worker.
 pub(super) struct Worker {
+    /// Its index.
+    pub(super) me: usize,
     pub(super) config: Arc<WorkersConfig>,
     pub(super) env: Env,
     pub(super) directory: Directory,
     pub(super) ports: PortPool,
     pub(super) rng: StdRng,
-    poll: Poll,
-    commands: Receiver<Command>,
+    pub(super) poll: Poll,
+    inbox: Inbox,
+    pub(super) post: Post,
     pub(super) rtc: RtcSockets,
     pub(super) ice_tcp: IceTcp,
     pub(super) demux: Demux,
@@ -75,7 +82,7 @@ pub(super) struct Worker {
     /// Sockets with more to read.
     unread: Vec<Token>,
     pub(super) next_room: u64,
-    pub(super) next_token: usize,
+    next_token: usize,
     next_sweep: Instant,
     pacing: Pacing,
     load: LoadMeter,
@@ -85,13 +92,16 @@ pub(super) struct Worker {
 
 /// What a worker is given by whoever starts it.
 pub(super) struct Parts {
+    pub(super) me: usize,
+    pub(super) elsewhere: Elsewhere,
+    pub(super) lanes: Arc<[Lane]>,
     pub(super) config: Arc<WorkersConfig>,
     pub(super) env: Env,
     pub(super) directory: Directory,
     pub(super) ports: PortPool,
     pub(super) rng: StdRng,
     pub(super) poll: Poll,
-    pub(super) commands: Receiver<Command>,
+    pub(super) inbox: Inbox,
     pub(super) rtc: RtcSockets,
     pub(super) ice_tcp: IceTcp,
     pub(super) load: Arc<Load>,
@@ -99,22 +109,25 @@ pub(super) struct Parts {
 
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { config, env, directory, ports, rng, poll, commands, rtc, ice_tcp, load } = parts;
+        let Parts { me, elsewhere, lanes, .. } = parts;
+        let Parts { config, env, directory, ports, rng, poll, inbox, rtc, ice_tcp, load, .. } = parts;
         Self {
+            me,
             config,
             env,
             directory,
             ports,
             rng,
             poll,
-            commands,
+            inbox,
+            post: Post::new(lanes),
             rtc,
             ice_tcp,
-            demux: Demux::default(),
+            demux: Demux::new(me, elsewhere.clone()),
             rooms: HashMap::new(),
             names: HashMap::new(),
             phones: HashMap::new(),
-            moved: Moved::default(),
+            moved: Moved::new(me, elsewhere),
             timers: Timers::default(),
             farewells: Farewells::default(),
             touched: Vec::new(),
@@ -169,14 +182,18 @@ impl Worker {
 
     /// How long to sleep if nothing comes.
     fn wait(&self) -> Option<Duration> {
-        if !self.unread.is_empty() || !self.commands.is_empty() {
+        if !self.unread.is_empty() || self.inbox.has_more() {
             return Some(Duration::ZERO);
         }
         let now = Instant::now();
         let until = |at: Instant| at.saturating_duration_since(now);
         let timer = self.timers.until_next(now);
         let farewell = self.farewells.next_timeout().map(until);
-        [Some(until(self.next_sweep)), timer, farewell, self.stop_by.map(until)].into_iter().flatten().min()
+        let post = self.post.has_backlog().then_some(AGAIN);
+        [Some(until(self.next_sweep)), timer, farewell, post, self.stop_by.map(until)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn turn(&mut self, ready: &[Token]) {
@@ -189,8 +206,12 @@ impl Worker {
                 CONNECTIONS.. => self.read_ice_tcp(now, *token),
             }
         }
+        let passed = self.read_post(now);
         for _ in 0..COMMANDS_AT_ONCE {
-            let Ok(command) = self.commands.try_recv() else { break };
+            let command = self.inbox.commands.try_recv();
+            // Whoever a command was passed on for has arrived before it.
+            self.take_parcels(now);
+            let Ok(command) = command else { break };
             self.execute_or_drop(now, command);
         }
         let mut due = 0;
@@ -200,11 +221,44 @@ impl Worker {
             self.with_room(room, |slot| slot.handle_timeout(now));
         }
         self.bid_farewell(|farewells| farewells.handle_timeout(now));
-        self.pacing.happened(now.at, ready.len() + due);
+        self.pacing.happened(now.at, ready.len() + passed + due);
         if now.at >= self.next_sweep {
             self.sweep(now);
         }
         self.drain(now);
+        self.post.flush();
+    }
+
+    /// What other workers have for this one: how many packets.
+    fn read_post(&mut self, now: Now) -> usize {
+        self.take_parcels(now);
+        let mut count = 0;
+        while count < READ_AT_ONCE
+            && let Some(packet) = self.inbox.packets.pop()
+        {
+            count += 1;
+            match packet {
+                Packet::Datagram { via, from, to, proto, data } => {
+                    let packet = Receive { proto, src: from, dst: to, data: &data };
+                    self.receive(now, via, packet);
+                }
+            }
+        }
+        count
+    }
+
+    fn take_parcels(&mut self, now: Now) {
+        while let Ok(parcel) = self.inbox.parcels.try_recv() {
+            match parcel {
+                Parcel::Arrival(arrival) => self.take_in(now, *arrival),
+                Parcel::Connection(connection) if !self.ice_tcp.is_full() => {
+                    if let Some(token) = self.ice_tcp.give(connection) {
+                        self.read_ice_tcp(now, token);
+                    }
+                }
+                Parcel::Connection(_) => {}
+            }
+        }
     }
 
     fn read_rtc(&mut self, now: Now, token: Token) {
@@ -213,26 +267,33 @@ impl Worker {
         for _ in 0..READ_AT_ONCE {
             let Some((length, src, dst)) = self.rtc.receive(index, &mut buffer) else { return };
             let packet = Receive { proto: room::Protocol::Udp, src, dst, data: &buffer[..length] };
-            let Some((room, peer)) = self.owner(now, &packet) else { continue };
-            self.with_room(room, |slot| slot.room.handle_packet(now.at, peer, packet));
+            self.receive(now, self.me, packet);
         }
         self.unread.push(token);
     }
 
-    /// Whose a datagram is. One that only says so has to prove it before its address counts for anything.
-    fn owner(&mut self, now: Now, packet: &Receive<'_>) -> Option<Peer> {
-        match self.demux.find(packet.src, packet.data) {
-            Found::Known(peer) => Some(peer),
-            Found::Claimed(peer) => {
-                let (room, id) = peer;
-                let proven = self.with_room(room, |slot| slot.room.accepts_packet(now.at, id, packet));
-                (proven == Some(true)).then(|| {
-                    self.demux.learn(packet.src, peer);
-                    peer
-                })
+    /// A datagram that came to the sockets of a worker.
+    fn receive(&mut self, now: Now, via: usize, packet: Receive<'_>) {
+        let path = (via, packet.src);
+        let (room, peer) = match self.demux.find(path, packet.data) {
+            Found::Known(peer) => peer,
+            Found::Claimed(peer) if self.is_proven(now, peer, &packet) => {
+                self.demux.learn(path, peer);
+                peer
             }
-            Found::Nobody => None,
-        }
+            Found::Elsewhere(worker) if via == self.me => {
+                let Receive { proto, src: from, dst: to, data } = packet;
+                let data = data.to_vec();
+                return self.post.packet(worker, Packet::Datagram { via, from, to, proto, data });
+            }
+            Found::Claimed(_) | Found::Elsewhere(_) | Found::Nobody => return,
+        };
+        self.with_room(room, |slot| slot.room.handle_packet(now.at, peer, packet));
+    }
+
+    /// Whether a packet is whose it says. Until then its address counts for nothing.
+    fn is_proven(&mut self, now: Now, (room, id): Peer, packet: &Receive<'_>) -> bool {
+        self.with_room(room, |slot| slot.room.accepts_packet(now.at, id, packet)) == Some(true)
     }
 
     /// Somebody connects for ICE over TCP.
@@ -242,14 +303,14 @@ impl Worker {
         }
     }
 
-    fn read_ice_tcp(&mut self, now: Now, token: Token) {
+    pub(super) fn read_ice_tcp(&mut self, now: Now, token: Token) {
         let mut buffer = [0; DATAGRAM];
         for _ in 0..READ_AT_ONCE {
             let Some(frame) = self.ice_tcp.receive(token, &mut buffer) else { return };
             let Frame { length, from, to, .. } = frame;
             let packet = Receive { proto: room::Protocol::Tcp, src: from, dst: to, data: &buffer[..length] };
             let Some((room, peer)) = frame.peer.or_else(|| self.introduced(now, token, &packet)) else {
-                return self.ice_tcp.close(token);
+                return self.hand_over(token, &packet);
             };
             self.with_room(room, |slot| slot.room.handle_packet(now.at, peer, packet));
         }
@@ -258,12 +319,22 @@ impl Worker {
 
     /// Whose a connection is by its first packet, which has to prove it.
     fn introduced(&mut self, now: Now, token: Token, packet: &Receive<'_>) -> Option<Peer> {
-        let (room, id) = self.demux.named(packet.data)?;
-        let proven = self.with_room(room, |slot| slot.room.accepts_packet(now.at, id, packet));
-        (proven == Some(true)).then(|| {
-            self.ice_tcp.belongs(token, (room, id));
-            (room, id)
+        let peer = self.demux.named(packet.data)?;
+        self.is_proven(now, peer, packet).then(|| {
+            self.ice_tcp.belongs(token, peer);
+            peer
         })
+    }
+
+    /// A connection of nobody here: of somebody who was moved to another worker, or it is closed.
+    fn hand_over(&mut self, token: Token, packet: &Receive<'_>) {
+        let worker = self.demux.named_elsewhere(packet.data, (self.me, packet.src));
+        let Some(ticket) = worker.and_then(|worker| self.post.reserve(worker).ok()) else {
+            return self.ice_tcp.close(token);
+        };
+        if let Some(connection) = self.ice_tcp.take_new(token, packet.data) {
+            self.post.send(ticket, Parcel::Connection(connection));
+        }
     }
 
     fn read_phone(&mut self, now: Now, token: Token) {
@@ -316,7 +387,7 @@ impl Worker {
                     self.bid_farewell(|farewells| farewells.close(now));
                 }
                 for participant in drained.left {
-                    self.moved.forget(key, participant);
+                    self.moved.forget((key, participant));
                 }
                 if drained.closed {
                     self.remove_room(key);
@@ -381,5 +452,12 @@ impl Worker {
 
     pub(super) fn registry(&self) -> &Registry {
         self.poll.registry()
+    }
+
+    /// A token for a phone's two sockets.
+    pub(super) fn phone_token(&mut self) -> Token {
+        let token = Token(self.next_token);
+        self.next_token += 2;
+        token
     }
 }

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn due(timers: &mut Timers, now: Instant) -> Vec<u64> {
-        std::iter::from_fn(|| timers.pop_due(now)).map(|(_, room)| room.0).collect()
+        std::iter::from_fn(|| timers.pop_due(now)).map(|(_, room)| room.number()).collect()
     }
 
     #[test]
@@ -74,10 +74,10 @@ mod tests {
         let start = Instant::now();
         let ms = Duration::from_millis;
         let mut timers = Timers::default();
-        timers.set(RoomKey(1), Some(start + ms(40)));
-        timers.set(RoomKey(2), Some(start + ms(20)));
-        timers.set(RoomKey(1), Some(start + ms(10)));
-        timers.set(RoomKey(2), Some(start + ms(30)));
+        timers.set(RoomKey::new(0, 1), Some(start + ms(40)));
+        timers.set(RoomKey::new(0, 2), Some(start + ms(20)));
+        timers.set(RoomKey::new(0, 1), Some(start + ms(10)));
+        timers.set(RoomKey::new(0, 2), Some(start + ms(30)));
         assert_eq!(due(&mut timers, start + ms(5)), [0_u64; 0]);
         assert_eq!(due(&mut timers, start + ms(20)), [1, 2]);
         assert_eq!(due(&mut timers, start + ms(50)), [0_u64; 0]);
@@ -87,8 +87,8 @@ mod tests {
     fn deadlines_close_together_come_up_together() {
         let start = Instant::now();
         let mut timers = Timers::default();
-        timers.set(RoomKey(1), Some(start));
-        timers.set(RoomKey(2), Some(start + Duration::from_micros(900)));
+        timers.set(RoomKey::new(0, 1), Some(start));
+        timers.set(RoomKey::new(0, 2), Some(start + Duration::from_micros(900)));
         assert_eq!(due(&mut timers, start), [1, 2]);
     }
 
@@ -96,8 +96,8 @@ mod tests {
     fn a_room_that_is_gone_does_not_come_up() {
         let start = Instant::now();
         let mut timers = Timers::default();
-        timers.set(RoomKey(1), Some(start));
-        timers.remove(RoomKey(1));
+        timers.set(RoomKey::new(0, 1), Some(start));
+        timers.remove(RoomKey::new(0, 1));
         assert_eq!(due(&mut timers, start), [0_u64; 0]);
     }
 }

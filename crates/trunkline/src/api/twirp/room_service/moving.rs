@@ -56,8 +56,7 @@ impl From<MoveError> for TwirpError {
             MoveError::NoRoom => return no_participant(),
             MoveError::Leave(room::MoveError::NoParticipant) => ErrorCode::NotFound,
             MoveError::Leave(_) => ErrorCode::FailedPrecondition,
-            MoveError::Apart => ErrorCode::Unimplemented,
-            MoveError::Enter(room::JoinError::RoomFull) => ErrorCode::ResourceExhausted,
+            MoveError::Busy | MoveError::Enter(room::JoinError::RoomFull) => ErrorCode::ResourceExhausted,
             MoveError::Enter(_) | MoveError::Stopped => ErrorCode::Unavailable,
         };
         Self::relayed(code, error)
