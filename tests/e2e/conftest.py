@@ -148,6 +148,14 @@ def server(make_server) -> Trunkline:
     return make_server()
 
 
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+def server_of_workers(make_server, request) -> Trunkline:
+    """A server with one media worker, and one with two."""
+    server = make_server(rtc={"workers": request.param, "udp_port": 0})
+    server.workers = request.param
+    return server
+
+
 @pytest.fixture(scope="module")
 def module_server(tmp_path_factory):
     """One server for all tests of a module that get along with each other."""

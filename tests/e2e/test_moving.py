@@ -3,10 +3,8 @@ packet by packet, and a client's connection goes on.
 """
 
 import itertools
-import json
 
 import pytest
-import pytest_asyncio
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
@@ -15,30 +13,14 @@ from harness.ear import Ear
 from harness.room import RATE
 from harness.tones import hears
 from harness.waiting import until
+from harness.workers import make_rooms
 
 PHONE_HERTZ = 700
 
 
-@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
-def server(make_server, request):
-    """Two workers take turns with new rooms while they have nothing to do."""
-    made = make_server(rtc={"workers": request.param, "udp_port": 0})
-    made.workers = request.param
-    return made
-
-
-@pytest_asyncio.fixture
-async def rooms(server, livekit):
-    """Makes rooms, each on a worker of its own while there are any."""
-
-    async def make(*names: str) -> None:
-        for name in names:
-            await livekit.room.create_room(api.CreateRoomRequest(name=name))
-        lines = [json.loads(line) for line in server.log().splitlines() if "a room is made" in line]
-        places = {line["room"]: line["worker"] for line in lines}
-        assert len({places[name] for name in names}) == min(server.workers, len(names)), places
-
-    return make
+@pytest.fixture
+def server(server_of_workers):
+    return server_of_workers
 
 
 @pytest.fixture
@@ -78,20 +60,20 @@ def is_unbroken(packets: list[dict[str, str]]) -> None:
     assert 49 < rate < 51, f"{rate:.2f} frames a second"
 
 
-async def test_a_phone_is_moved_and_its_stream_is_not_broken(livekit, rooms, join, sipp, trunk_to, ear):
-    await rooms("first", "second")
+async def test_a_phone_is_moved_and_its_stream_is_not_broken(server, livekit, join, sipp, trunk_to, ear):
+    await make_rooms(server, livekit, "first", "second")
     phone = sipp("answer_for_an_ear", ear=ear.port)
     first, second = await join("first", "first agent"), await join("second", "second agent")
     await first.speak(1_100)
     await second.speak(1_700)
     await call(livekit, await trunk_to(phone.address), "first")
-    await until(lambda: hears(first.recording("phone"), RATE, PHONE_HERTZ), "the first agent hears the phone", 15)
+    await until(lambda: hears(first.recording("phone"), RATE, PHONE_HERTZ), "the first agent hears the phone", 30)
     await until(lambda: len(ear.packets) > 100, "two seconds of audio", 20)
 
     for room, destination, agent in (("first", "second", second), ("second", "first", first)):
         agent.forget()
         await move(livekit, room, "phone", destination)
-        await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), f"{agent.identity} hears the phone", 15)
+        await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), f"{agent.identity} hears the phone", 30)
         length = len(ear.packets)
         await until(lambda: len(ear.packets) > length + 75, "a second and a half more", 10)
 
@@ -100,15 +82,15 @@ async def test_a_phone_is_moved_and_its_stream_is_not_broken(livekit, rooms, joi
     is_unbroken(ear.rtp())
 
 
-async def test_a_client_is_moved_on_the_connection_that_it_has(livekit, rooms, join, baresip, trunk_to):
-    await rooms("here", "there")
+async def test_a_client_is_moved_on_the_connection_that_it_has(server, livekit, join, baresip, trunk_to):
+    await make_rooms(server, livekit, "here", "there")
     phone = baresip(hertz=PHONE_HERTZ)
     mover, stays = await join("here", "mover"), await join("here", "stays")
     there = await join("there", "there")
     await mover.speak(1_100)
     await there.speak(1_700)
     await call(livekit, await trunk_to(phone.address), "there")
-    await until(lambda: hears(stays.recording("mover"), RATE, 1_100), "it is heard where it is", 15)
+    await until(lambda: hears(stays.recording("mover"), RATE, 1_100), "it is heard where it is", 30)
     moved = []
     mover.room.on("moved", lambda: moved.append(mover.room.name))
 
@@ -116,10 +98,10 @@ async def test_a_client_is_moved_on_the_connection_that_it_has(livekit, rooms, j
 
     await until(lambda: moved == ["there"], f"it is told; so far {moved}")
     assert sorted(mover.room.remote_participants) == ["phone", "there"]
-    await until(lambda: hears(there.recording("mover"), RATE, 1_100), "it is heard where it is now", 15)
-    await until(lambda: {"phone", "there"} <= set(mover.heard), f"it gets their tracks; so far {set(mover.heard)}", 15)
-    await until(lambda: hears(mover.recording("there"), RATE, 1_700), "it hears who is there", 15)
-    await until(lambda: hears(mover.recording("phone"), RATE, PHONE_HERTZ), "and the phone", 15)
+    await until(lambda: hears(there.recording("mover"), RATE, 1_100), "it is heard where it is now", 30)
+    await until(lambda: {"phone", "there"} <= set(mover.heard), f"it gets their tracks; so far {set(mover.heard)}", 30)
+    await until(lambda: hears(mover.recording("there"), RATE, 1_700), "it hears who is there", 30)
+    await until(lambda: hears(mover.recording("phone"), RATE, PHONE_HERTZ), "and the phone", 30)
     await mover.room.local_participant.set_attributes({"mood": "calm"})
     mood = lambda: there.room.remote_participants["mover"].attributes.get("mood")  # noqa: E731
     await until(lambda: mood() == "calm", "what it says reaches the room it is in")

@@ -47,7 +47,7 @@ pub enum PublishError {
     AlreadyPublished,
 }
 
-/// Why a participant cannot be moved to another room.
+/// Why a participant cannot be moved or forwarded to another room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MoveError {
@@ -57,4 +57,10 @@ pub enum MoveError {
     /// The client is still joining, or has lost its signalling connection: it could not be told.
     #[error("participant is not connected")]
     NotConnected,
+    /// It is itself forwarded from another room, where alone it can be moved or forwarded.
+    #[error("participant is forwarded from another room")]
+    Guest,
+    /// It is forwarded to as many rooms as it may be.
+    #[error("participant is forwarded to too many rooms")]
+    TooMany,
 }

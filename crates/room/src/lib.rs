@@ -12,6 +12,7 @@ pub mod signal;
 mod config;
 mod data;
 mod error;
+mod forwarding;
 mod ids;
 mod lifecycle;
 mod moderation;
@@ -25,6 +26,7 @@ mod video;
 
 pub use config::{COMPATIBLE_VERSION, Env, Join, JoinMode, LocalJoin, LocalTrack, Resume, RoomConfig};
 pub use error::{JoinError, MoveError, PublishError, ResumeError};
+pub use forwarding::{Asked, ForwardedPacket, ForwardingId, Likeness, Told};
 pub use ids::{ParticipantId, PeerId, TrackSid};
 pub use lifecycle::{Room, Traveller};
 /// LiveKit's protobuf messages.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use livekit_protocol as proto;
 use str0m::net::Protocol;
 
+use crate::forwarding::{Asked, ForwardingId, Told};
 use crate::grants::Claims;
 use crate::ids::{ParticipantId, PeerId, TrackSid};
 use crate::moderation::{RpcFailure, RpcId};
@@ -135,6 +136,20 @@ pub enum Output {
         to: ParticipantId,
         /// What happened.
         event: LocalEvent,
+    },
+    /// Something for the room that a participant is forwarded to: see [`crate::Room::guest_told`].
+    Told {
+        /// Which of its forwardings.
+        id: ForwardingId,
+        /// What happened.
+        told: Told,
+    },
+    /// Something for the room that a guest is in: see [`crate::Room::forwarding_asked`].
+    Asked {
+        /// The guest's forwarding.
+        id: ForwardingId,
+        /// What is needed.
+        asked: Asked,
     },
     /// What came of [`crate::Room::perform_rpc`]; once per call.
     RpcAnswered {

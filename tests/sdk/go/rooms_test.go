@@ -222,8 +222,32 @@ func TestAPhoneIsMovedToAnotherRoomAndItsCallGoesOn(t *testing.T) {
 	equal(t, "reason", watcher.left("callee"), livekit.DisconnectReason_MIGRATION)
 	_, err := rooms.MoveParticipant(context.Background(), move)
 	wantTwirp(t, err, twirp.NotFound, nobody)
-	forward := &livekit.ForwardParticipantRequest{Room: destination, Identity: who.Identity, DestinationRoom: who.Room}
-	_, err = rooms.ForwardParticipant(context.Background(), forward)
-	wantTwirp(t, err, twirp.Unimplemented, "")
+	deleteRoom(t, destination)
+}
+
+func TestAPhoneIsForwardedToAnotherRoomAndStaysInItsOwn(t *testing.T) {
+	_, watcher, who := talking(t)
+	destination := newRoom()
+	agent := newListener(t, destination)
+	forward := &livekit.ForwardParticipantRequest{Room: who.Room, Identity: who.Identity, DestinationRoom: destination}
+	if _, err := rooms.ForwardParticipant(context.Background(), forward); err != nil {
+		t.Fatal(err)
+	}
+	agent.hears("callee", 700)
+	guest := &livekit.RoomParticipantIdentity{Room: destination, Identity: "callee"}
+	seen, err := rooms.GetParticipant(context.Background(), guest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	details := []livekit.ParticipantInfo_KindDetail{livekit.ParticipantInfo_FORWARDED}
+	equal(t, "what it is", slices.Equal(seen.KindDetails, details), true)
+	onward := &livekit.ForwardParticipantRequest{Room: destination, Identity: "callee", DestinationRoom: newRoom()}
+	_, err = rooms.ForwardParticipant(context.Background(), onward)
+	wantTwirp(t, err, twirp.FailedPrecondition, "twirp error unknown: participant is forwarded from another room")
+	if _, err := rooms.RemoveParticipant(context.Background(), guest); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "reason", agent.left("callee"), livekit.DisconnectReason_PARTICIPANT_REMOVED)
+	equal(t, "its call", watcher.sees("callee", nil)["sip.callStatus"], "active")
 	deleteRoom(t, destination)
 }

@@ -152,6 +152,21 @@ test('a phone is moved to another room and its call goes on', async () => {
   assert.equal(await agent.left('callee'), 4, 'PARTICIPANT_REMOVED');
 });
 
+test('a phone is forwarded to another room and stays in its own', async () => {
+  const { room, watcher } = await talking();
+  const destination = newRoom();
+  const agent = await listener(destination);
+  await rooms.forwardParticipant(room, 'callee', destination);
+  await agent.hears('callee', 700);
+  const { kindDetails } = await rooms.getParticipant(destination, 'callee');
+  assert.deepEqual(kindDetails, [1], 'FORWARDED');
+  const changed = await refused(() => rooms.updateParticipant(destination, 'callee', { metadata: 'x' }));
+  assert.deepEqual(changed.slice(0, 2), ['failed_precondition', 412]);
+  await rooms.removeParticipant(destination, 'callee');
+  assert.equal(await agent.left('callee'), 4, 'PARTICIPANT_REMOVED');
+  assert.equal((await watcher.sees('callee'))['sip.callStatus'], 'active');
+});
+
 test('nobody is found nowhere', async () => {
   const room = newRoom();
   for (const run of [

@@ -241,8 +241,37 @@ async def test_a_participant_is_moved_into_a_room_that_is_made_for_it(livekit, w
     code, status, message = await refused(livekit.room.move_participant(same))
     assert (code, status) == ("invalid_argument", 400)
     assert message.startswith("destination room cannot be the same as source room")
-    forward = api.ForwardParticipantRequest(room=there, identity=mover.identity, destination_room=here)
-    assert (await refused(livekit.room.forward_participant(forward)))[:2] == ("unimplemented", 501)
+    same = api.ForwardParticipantRequest(room=there, identity=mover.identity, destination_room=there)
+    assert (await refused(livekit.room.forward_participant(same)))[:2] == ("invalid_argument", 400)
+
+
+async def test_a_phone_is_forwarded_to_a_room_and_stays_in_its_own(livekit, world, trunk_to):
+    request, _, watcher = await talking(livekit, world, trunk_to)
+    destination = next(rooms)
+    agent = await world.listener(destination)
+    forward = api.ForwardParticipantRequest(**who(request), destination_room=destination)
+    await livekit.room.forward_participant(forward)
+    await livekit.room.forward_participant(forward)
+    await agent.hears("callee", 700)
+    guest = api.RoomParticipantIdentity(room=destination, identity="callee")
+    seen = await livekit.room.get_participant(guest)
+    assert list(seen.kind_details) == [api.ParticipantInfo.KindDetail.FORWARDED]
+    assert seen.attributes["sip.callStatus"] == "active"
+    change = api.UpdateParticipantRequest(room=destination, identity="callee", metadata="x")
+    code, status, message = await refused(livekit.room.update_participant(change))
+    assert (code, status) == ("failed_precondition", 412)
+    assert message.endswith("participant is forwarded from another room: change it there")
+    for again in (livekit.room.move_participant, livekit.room.forward_participant):
+        name = "MoveParticipantRequest" if again == livekit.room.move_participant else "ForwardParticipantRequest"
+        onward = getattr(api, name)(room=destination, identity="callee", destination_room=next(rooms))
+        assert (await refused(again(onward)))[:2] == ("failed_precondition", 412)
+    await livekit.room.remove_participant(guest)
+    assert await agent.left("callee") == api.DisconnectReason.PARTICIPANT_REMOVED
+    assert (await watcher.sees("callee"))["sip.callStatus"] == "active"
+    await livekit.room.forward_participant(forward)
+    await agent.hears("callee", 700)
+    await livekit.room.remove_participant(api.RoomParticipantIdentity(**who(request)))
+    assert await agent.left("callee") == api.DisconnectReason.PARTICIPANT_REMOVED
 
 
 async def test_methods_of_participants_and_of_phones_are_called(livekit, world, trunk_to):
@@ -290,6 +319,7 @@ async def test_nobody_is_found_nowhere_and_a_token_for_another_room_opens_none(l
         ("UpdateParticipant", {"room": room}),
         ("PerformRpc", {"room": room}),
         ("MoveParticipant", {"room": "another", "destination_room": room}),
+        ("ForwardParticipant", {"room": "another", "destination_room": room}),
     ):
         status, answer = await twirp(livekit, method, body, "another")
         assert (status, answer["msg"]) == (401, "permissions denied"), method

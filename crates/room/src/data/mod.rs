@@ -107,6 +107,7 @@ impl Room {
                         self.note_slow_reader(from, to);
                     }
                 }
+                Link::Guest(_) => {}
                 Link::Local(_) => {
                     let packet = decoded.get_or_insert_with(|| proto::DataPacket::decode(&*out).ok());
                     if let Some(packet) = packet.clone().map(Box::new) {

@@ -7,6 +7,7 @@ use proto::DisconnectReason as Why;
 use proto::leave_request::Action;
 
 use super::Room;
+use crate::forwarding::Asked;
 use crate::ids::{ParticipantId, PeerId};
 use crate::output::{LocalEvent, Output};
 use crate::participant::{Link, Participant};
@@ -58,6 +59,7 @@ impl Room {
         if announced {
             self.tell_departure(id, reason);
         }
+        self.end_forwardings(id, reason);
         self.release_tracks(now, id);
         self.rpc_destination_gone(id);
         let Some(participant) = self.participants.remove(&id) else { return };
@@ -108,6 +110,9 @@ impl Room {
         match participant.link {
             Link::Local(_) => {
                 self.out.push_back(Output::Local { to: id, event: LocalEvent::Removed(reason) });
+            }
+            Link::Guest(guest) => {
+                self.out.push_back(Output::Asked { id: guest.forwarding, asked: Asked::Nothing });
             }
             Link::Remote(mut remote) => {
                 if remote.signalling {

@@ -12,7 +12,7 @@ use crate::error::JoinError;
 use crate::grants::VideoGrant;
 use crate::ids::{ParticipantId, PeerId, new_sid};
 use crate::output::Output;
-use crate::participant::{Link, Local, Participant, Remote};
+use crate::participant::{Link, Local, Participant, Remote, is_dependent};
 use crate::peer::Transport;
 use crate::quality::Score;
 use crate::subscription::{Negotiation, Offering, Requirement};
@@ -34,10 +34,8 @@ impl Room {
         wallclock: SystemTime,
         join: Join,
     ) -> Result<ParticipantId, JoinError> {
-        let dependent =
-            matches!(join.kind, Kind::Agent | Kind::Egress) || join.grants.agent || join.grants.recorder;
-        self.check_join(&join.identity, dependent)?;
-        self.clock = Clock::new(now, wallclock);
+        self.check_join(&join.identity, is_dependent(join.kind, &join.grants))?;
+        self.set_clock(now, wallclock);
         let replaced = self.replace(now, &join.identity);
         let remote = self.new_remote(now, &join);
         let mut participant = self.new_participant(now, join.identity, join.kind, join.grants);
@@ -73,8 +71,8 @@ impl Room {
         wallclock: SystemTime,
         join: LocalJoin,
     ) -> Result<ParticipantId, JoinError> {
-        self.check_join(&join.identity, matches!(join.kind, Kind::Agent | Kind::Egress))?;
-        self.clock = Clock::new(now, wallclock);
+        self.check_join(&join.identity, is_dependent(join.kind, &VideoGrant::default()))?;
+        self.set_clock(now, wallclock);
         self.replace(now, &join.identity);
         let mut participant = self.new_participant(now, join.identity, join.kind, VideoGrant::default());
         participant.name = join.name;
@@ -87,7 +85,7 @@ impl Room {
         Ok(id)
     }
 
-    pub(super) fn check_join(&self, identity: &str, dependent: bool) -> Result<(), JoinError> {
+    pub(crate) fn check_join(&self, identity: &str, dependent: bool) -> Result<(), JoinError> {
         let full = self.config.max_participants > 0 && self.counts().0 >= self.config.max_participants;
         match () {
             () if self.closed => Err(JoinError::Closed),
@@ -97,14 +95,19 @@ impl Room {
         }
     }
 
+    /// Tells the room the time of day at `now`.
+    pub(crate) fn set_clock(&mut self, now: Instant, wallclock: SystemTime) {
+        self.clock = Clock::new(now, wallclock);
+    }
+
     /// The newcomer takes the place of whoever has its identity.
-    pub(super) fn replace(&mut self, now: Instant, identity: &str) -> bool {
+    pub(crate) fn replace(&mut self, now: Instant, identity: &str) -> bool {
         let Some(old) = self.by_identity.get(identity).copied() else { return false };
         self.end(now, old, proto::DisconnectReason::DuplicateIdentity, false);
         true
     }
 
-    fn new_participant(
+    pub(crate) fn new_participant(
         &mut self,
         now: Instant,
         identity: String,
@@ -131,11 +134,12 @@ impl Room {
             told_level: 0.0,
             pretends_until: None,
             score: Score::default(),
+            forwardings: Vec::new(),
             link: Link::Local(Local::default()),
         }
     }
 
-    pub(super) fn admit(&mut self, now: Instant, participant: Participant) -> ParticipantId {
+    pub(crate) fn admit(&mut self, now: Instant, participant: Participant) -> ParticipantId {
         let id = ParticipantId(self.next_id);
         self.next_id += 1;
         if !participant.is_dependent() {

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use livekit_protocol as proto;
 use proto::DisconnectReason as Why;
 
-use super::{Clock, Room};
+use super::Room;
 use crate::error::{JoinError, MoveError};
 use crate::ids::{ParticipantId, TrackSid, new_sid};
 use crate::output::{LocalEvent, Output};
@@ -38,12 +38,13 @@ impl Room {
     /// Whether a participant could be taken out of the room now; whether it is a dependent one.
     ///
     /// # Errors
-    /// When there is no such participant, or it is not connected.
+    /// When there is no such participant, or it is not connected, or not here but forwarded from another room.
     pub fn movable(&self, identity: &str) -> Result<bool, MoveError> {
         let id = self.id_of(identity).ok_or(MoveError::NoParticipant)?;
         let participant = self.participants.get(&id).ok_or(MoveError::NoParticipant)?;
-        match participant.remote() {
-            Some(remote) if !remote.connected || !remote.signalling || remote.closed => {
+        match &participant.link {
+            Link::Guest(_) => Err(MoveError::Guest),
+            Link::Remote(remote) if !remote.connected || !remote.signalling || remote.closed => {
                 Err(MoveError::NotConnected)
             }
             _ => Ok(participant.is_dependent()),
@@ -60,6 +61,7 @@ impl Room {
         let id = self.id_of(identity).ok_or(MoveError::NoParticipant)?;
         self.flush(now);
         self.tell_departure(id, Why::Migration);
+        self.end_forwardings(id, Why::Migration);
         self.silence(id);
         self.release_tracks(now, id);
         self.update_demand(id);
@@ -88,7 +90,7 @@ impl Room {
     /// Takes in a participant of another room, in place of whoever has its identity here.
     pub fn adopt(&mut self, now: Instant, wallclock: SystemTime, traveller: Traveller) -> ParticipantId {
         let mut participant = *traveller.0;
-        self.clock = Clock::new(now, wallclock);
+        self.set_clock(now, wallclock);
         self.replace(now, &participant.identity);
         participant.sid = new_sid("PA_", &mut self.rng);
         participant.joined_at_ms = self.clock.ms(now);
@@ -139,6 +141,7 @@ impl Participant {
         }
         match &mut self.link {
             Link::Local(local) => local.unwanted.clear(),
+            Link::Guest(_) => {}
             Link::Remote(remote) => {
                 remote.wishes.clear();
                 remote.quality_told.clear();

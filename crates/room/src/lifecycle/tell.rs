@@ -29,6 +29,7 @@ impl Room {
         participant.version += 1;
         let (info, hidden) = (participant.info(), participant.is_hidden());
         self.publish_info(info, |to| !hidden || to == id);
+        self.reflect(id);
     }
 
     /// Sends a participant's record to those clients `to` chooses.

@@ -34,6 +34,9 @@ pub enum ModerationError {
     /// The participant has no track of this sid.
     #[error("track is not found")]
     NoTrack,
+    /// The participant is forwarded from another room, where alone it can be changed.
+    #[error("participant is forwarded from another room: change it there")]
+    Guest,
     /// A value is too long.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),

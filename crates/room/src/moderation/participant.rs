@@ -8,7 +8,7 @@ use super::ModerationError;
 use crate::ids::ParticipantId;
 use crate::lifecycle::Room;
 use crate::output::{LocalEvent, Output};
-use crate::participant::{Link, check_limits, merge_attributes};
+use crate::participant::{Link, Participant, check_limits, merge_attributes};
 
 impl Room {
     /// Changes a participant as a request says: an empty name or metadata stays as it is, attributes are added, an
@@ -16,13 +16,16 @@ impl Room {
     /// gets a token with the new values.
     ///
     /// # Errors
-    /// When there is no such participant, or a value is too long. Nothing has changed then.
+    /// When there is no such participant or it is a guest, or a value is too long. Nothing has changed then.
     pub fn update_participant(
         &mut self,
         now: Instant,
         request: &proto::UpdateParticipantRequest,
     ) -> Result<proto::ParticipantInfo, ModerationError> {
         let id = self.known(&request.identity)?;
+        if self.participants.get(&id).is_some_and(Participant::is_guest) {
+            return Err(ModerationError::Guest);
+        }
         let changed = self.update_record(id, request)?;
         if changed {
             self.announce(id);

@@ -44,7 +44,7 @@ impl Room {
     }
 
     /// To the others, one who is hidden from now on has left.
-    fn vanish(&mut self, id: ParticipantId) {
+    pub(crate) fn vanish(&mut self, id: ParticipantId) {
         let Some(participant) = self.participants.get(&id) else { return };
         let departure = participant.departure(proto::DisconnectReason::UnknownReason);
         self.publish_info(departure, |to| to != id);

@@ -1,6 +1,7 @@
 //! A participant as others are told of it.
 
 use livekit_protocol as proto;
+use proto::participant_info::KindDetail;
 
 use super::Participant;
 use crate::grants::{Claims, kind_name};
@@ -21,6 +22,7 @@ impl Participant {
             permission: Some(self.permission.clone()),
             is_publisher: self.is_publisher,
             kind: self.kind.into(),
+            kind_details: self.is_guest().then_some(KindDetail::Forwarded.into()).into_iter().collect(),
             attributes: self.attributes.clone(),
             client_protocol: self.client.client_protocol,
             capabilities: self.client.capabilities.clone(),

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use livekit_protocol as proto;
 
 use crate::config::LocalTrack;
+use crate::forwarding::{Forwarding, Guest};
 use crate::grants::VideoGrant;
 use crate::ids::TrackSid;
 use crate::output::Codec;
@@ -49,6 +50,8 @@ pub(crate) struct Participant {
     pub(crate) pretends_until: Option<std::time::Instant>,
     /// How good its connection is.
     pub(crate) score: Score,
+    /// The rooms that it is forwarded to.
+    pub(crate) forwardings: Vec<Forwarding>,
     pub(crate) link: Link,
 }
 
@@ -58,6 +61,8 @@ pub(crate) enum Link {
     Remote(Box<Remote>),
     /// By function call.
     Local(Local),
+    /// To another room, from which it is forwarded to this one.
+    Guest(Guest),
 }
 
 /// A participant inside the server.
@@ -81,14 +86,14 @@ impl Participant {
     pub(crate) fn remote(&self) -> Option<&Remote> {
         match &self.link {
             Link::Remote(remote) => Some(remote),
-            Link::Local(_) => None,
+            Link::Local(_) | Link::Guest(_) => None,
         }
     }
 
     pub(crate) fn remote_mut(&mut self) -> Option<&mut Remote> {
         match &mut self.link {
             Link::Remote(remote) => Some(remote),
-            Link::Local(_) => None,
+            Link::Local(_) | Link::Guest(_) => None,
         }
     }
 
@@ -102,8 +107,7 @@ impl Participant {
 
     /// Agents and recorders neither count as participants nor keep a room open.
     pub(crate) fn is_dependent(&self) -> bool {
-        use proto::participant_info::Kind;
-        matches!(self.kind, Kind::Agent | Kind::Egress) || self.grants.agent || self.grants.recorder
+        is_dependent(self.kind, &self.grants)
     }
 
     pub(crate) fn track(&self, sid: &str) -> Option<&Track> {
@@ -138,19 +142,23 @@ impl Local {
     pub(crate) fn wants(&self, track: &TrackSid) -> bool {
         self.wants_all && !self.unwanted.contains(track)
     }
+}
 
-    /// Takes in who listens in which codec; returns it if it is news.
-    pub(crate) fn set_demand(&mut self, codecs: impl Iterator<Item = Codec>) -> Option<[bool; 3]> {
-        let mut demand = [false; 3];
-        for codec in codecs {
-            match codec {
-                Codec::Pcmu => demand[0] = true,
-                Codec::Pcma => demand[1] = true,
-                Codec::Opus => demand[2] = true,
-            }
+/// Whether a participant of this kind, with these grants, does not count.
+pub(crate) fn is_dependent(kind: proto::participant_info::Kind, grants: &VideoGrant) -> bool {
+    use proto::participant_info::Kind;
+    matches!(kind, Kind::Agent | Kind::Egress) || grants.agent || grants.recorder
+}
+
+/// Which of PCMU, PCMA and Opus are among these.
+pub(crate) fn demand(codecs: impl Iterator<Item = Codec>) -> [bool; 3] {
+    let mut demand = [false; 3];
+    for codec in codecs {
+        match codec {
+            Codec::Pcmu => demand[0] = true,
+            Codec::Pcma => demand[1] = true,
+            Codec::Opus => demand[2] = true,
         }
-        let news = demand != self.demand;
-        self.demand = demand;
-        news.then_some(demand)
     }
+    demand
 }

@@ -82,7 +82,7 @@ pub(crate) enum PeerEvent {
 }
 
 /// An audio packet from a client.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AudioIn {
     pub(crate) mid: Mid,
     pub(crate) codec: Codec,

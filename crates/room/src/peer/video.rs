@@ -11,7 +11,7 @@ use str0m::rtp::{RtpPacket, RtpWrite, Vp8Patch};
 use super::{Peer, PeerEvent, Route};
 
 /// A video packet from a client.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct VideoIn {
     pub(crate) mid: Mid,
     /// The layer it belongs to, where there are several.

@@ -41,7 +41,8 @@ impl Room {
                 Some(Link::Local(_)) => {
                     self.out.push_back(Output::Local { to: id, event: LocalEvent::MeasurePath });
                 }
-                None => {}
+                // A guest is rated where it is.
+                Some(Link::Guest(_)) | None => {}
             }
         }
     }

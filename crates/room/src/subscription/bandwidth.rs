@@ -43,7 +43,8 @@ impl Room {
         let listeners = |track: &crate::track::Track| match self.listeners(&track.sid, &track.listeners) {
             _ if track.kind() != Kind::Audio => None,
             Listeners::Nobody => None,
-            heard => Some((track.mid?, heard == Listeners::Phones)),
+            // Who listens in other rooms may hear more.
+            heard => Some((track.mid?, heard == Listeners::Phones && !participant.is_forwarded())),
         };
         let wanted: Vec<_> = participant.tracks.iter().filter_map(listeners).collect();
         let Some(remote) = self.remote_mut(publisher) else { return };

@@ -15,10 +15,11 @@ use std::time::Instant;
 use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
 
+use crate::forwarding::{Asked, Forwarding};
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::output::{Codec, LocalEvent, Output};
-use crate::participant::{Link, Participant, Subscription};
+use crate::participant::{Link, Participant, Subscription, demand};
 use crate::peer::{Count, Kind};
 use crate::quality::Heard;
 use crate::track::Track;
@@ -108,6 +109,8 @@ impl Room {
         let Some(published) = from.track(track.as_str()) else { return };
         let may = to.permission.can_subscribe && from.allows(track, to) && !from.is_hidden();
         match &to.link {
+            // It hears who is where it is.
+            Link::Guest(_) => {}
             // A phone is never given video.
             Link::Local(_) if published.kind() == Kind::Video => {}
             Link::Local(local) => {
@@ -221,20 +224,30 @@ impl Room {
         }
     }
 
-    /// Tells a local publisher in which codecs somebody listens, when that changed.
+    /// Tells a publisher that has the choice in which codecs somebody listens, when that changed.
     pub(crate) fn update_demand(&mut self, publisher: ParticipantId) {
-        let Some(Participant { link: Link::Local(local), tracks, .. }) =
-            self.participants.get_mut(&publisher)
+        let Some(Participant { link, tracks, forwardings, .. }) = self.participants.get_mut(&publisher)
         else {
             return;
+        };
+        let told = match link {
+            Link::Local(local) => &mut local.demand,
+            Link::Guest(guest) => &mut guest.demand,
+            Link::Remote(_) => return,
         };
         let heard = |track: &Track| -> Vec<Codec> {
             let local = (!track.listeners.is_empty()).then_some(track.codec);
             track.downlinks.iter().map(|downlink| downlink.codec).chain(local).collect()
         };
-        if let Some([pcmu, pcma, opus]) = local.set_demand(tracks.iter().flat_map(heard)) {
-            self.out
-                .push_back(Output::Local { to: publisher, event: LocalEvent::Demand { pcmu, pcma, opus } });
+        let elsewhere = forwardings.iter().flat_map(Forwarding::codecs);
+        let demand = demand(tracks.iter().flat_map(heard).chain(elsewhere));
+        if std::mem::replace(told, demand) == demand {
+            return;
         }
+        let [pcmu, pcma, opus] = demand;
+        self.out.push_back(match link {
+            Link::Guest(guest) => Output::Asked { id: guest.forwarding, asked: Asked::Codecs(demand) },
+            _ => Output::Local { to: publisher, event: LocalEvent::Demand { pcmu, pcma, opus } },
+        });
     }
 }

@@ -7,10 +7,11 @@ use proto::signal_response::Message as Response;
 use rand::Rng;
 use str0m::media::Mid;
 
+use crate::forwarding::Asked;
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
-use crate::output::Codec;
-use crate::participant::Participant;
+use crate::output::{Codec, Output};
+use crate::participant::{Link, Participant};
 use crate::peer::{Kind, Placed, Rebase, Wanted};
 use crate::subscription::Negotiation;
 use crate::track::Downlink;
@@ -103,12 +104,18 @@ impl Room {
     }
 
     /// Tells a publisher, once, that somebody listens: agents wait for it before they speak.
-    pub(super) fn tell_subscribed(&mut self, publisher: ParticipantId, track: &TrackSid) {
-        let published = self.participants.get_mut(&publisher).and_then(|p| p.track_mut(track.as_str()));
-        if published.is_some_and(|published| !std::mem::replace(&mut published.subscribed_told, true)) {
-            let track_sid = track.to_string();
-            self.send(publisher, Response::TrackSubscribed(proto::TrackSubscribed { track_sid }));
+    pub(crate) fn tell_subscribed(&mut self, publisher: ParticipantId, track: &TrackSid) {
+        let Some(participant) = self.participants.get_mut(&publisher) else { return };
+        let Some(published) = participant.track_mut(track.as_str()) else { return };
+        if std::mem::replace(&mut published.subscribed_told, true) {
+            return;
         }
+        if let Link::Guest(guest) = &participant.link {
+            let asked = Asked::Subscribed(track.clone());
+            return self.out.push_back(Output::Asked { id: guest.forwarding, asked });
+        }
+        let track_sid = track.to_string();
+        self.send(publisher, Response::TrackSubscribed(proto::TrackSubscribed { track_sid }));
     }
 
     /// The client cannot decode this track.

@@ -84,6 +84,7 @@ impl Room {
                 }
             }
         }
+        self.reflect(from);
     }
 
     /// Whether a local participant wants every audio track of the others.
@@ -115,6 +116,7 @@ impl Participant {
                     remote.wishes.insert(track.clone(), wanted);
                 }
             }
+            Link::Guest(_) => {}
             Link::Local(local) if wanted => drop(local.unwanted.remove(track)),
             Link::Local(local) => {
                 if local.unwanted.len() < MAX_SUBSCRIPTIONS {
@@ -129,6 +131,7 @@ impl Participant {
         match &mut self.link {
             Link::Remote(remote) => drop(remote.wishes.remove(track)),
             Link::Local(local) => drop(local.unwanted.remove(track)),
+            Link::Guest(_) => {}
         }
     }
 }

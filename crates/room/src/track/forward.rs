@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::forwarding::Content;
 use crate::ids::{ParticipantId, PeerId};
 use crate::lifecycle::Room;
 use crate::output::{AudioPacket, Codec, LocalEvent, Output};
@@ -30,23 +31,49 @@ struct Packet<'a> {
 impl Room {
     /// Sends a packet of a local participant's track to those who listen in this codec.
     pub fn write_audio(&mut self, now: Instant, id: ParticipantId, codec: Codec, packet: &AudioPacket) {
-        let AudioPacket { seq, timestamp, marker, ref payload } = *packet;
-        if self.participants.get(&id).is_some_and(|participant| matches!(participant.link, Link::Local(_))) {
-            let level = speaker::g711_level(codec, payload);
-            let redundant = None;
-            self.forward(now, id, 0, &Packet { codec, seq, timestamp, marker, payload, redundant, level });
-            self.flush(now);
+        let Some(participant) = self.participants.get(&id) else { return };
+        if !matches!(participant.link, Link::Local(_)) {
+            return;
         }
+        if participant.is_forwarded() {
+            self.send_along(id, 0, &Content::Written(codec, packet.clone()));
+        }
+        self.take_written(now, id, 0, codec, packet);
+        self.flush(now);
+    }
+
+    /// A packet of a track that is written in the codecs of those who listen.
+    pub(crate) fn take_written(
+        &mut self,
+        now: Instant,
+        from: ParticipantId,
+        track: usize,
+        codec: Codec,
+        packet: &AudioPacket,
+    ) {
+        let AudioPacket { seq, timestamp, marker, ref payload } = *packet;
+        let level = speaker::g711_level(codec, payload);
+        let redundant = None;
+        self.forward(now, from, track, &Packet { codec, seq, timestamp, marker, payload, redundant, level });
     }
 
     /// A packet from a client. Without a track for its section it is dropped.
     pub(crate) fn forward_from_client(&mut self, now: Instant, from: PeerId, packet: &AudioIn) {
         let PeerId { participant: from, role: Role::Publisher } = from else { return };
-        let AudioIn { mid, codec, red, seq, timestamp, marker, ref payload, level } = *packet;
+        let Some(participant) = self.participants.get(&from) else { return };
+        let is_it = |track: &Track| track.mid == Some(packet.mid);
+        let Some(track) = participant.tracks.iter().position(is_it) else { return };
+        if participant.is_forwarded() {
+            self.send_along(from, track, &Content::Audio(packet.clone()));
+        }
+        self.take_audio(now, from, track, packet);
+    }
+
+    /// A packet of a client's track, of this room or another one.
+    pub(crate) fn take_audio(&mut self, now: Instant, from: ParticipantId, track: usize, packet: &AudioIn) {
+        let AudioIn { codec, red, seq, timestamp, marker, ref payload, level, .. } = *packet;
         // Some clients send no level; that of G.711 can be seen.
         let level = level.or_else(|| speaker::g711_level(codec, payload));
-        let Some(participant) = self.participants.get(&from) else { return };
-        let Some(track) = participant.tracks.iter().position(|track| track.mid == Some(mid)) else { return };
         let redundant = None;
         let packet = Packet { codec, seq, timestamp, marker, payload, redundant, level };
         if red {
@@ -108,6 +135,10 @@ impl Room {
 
 /// To the participants inside the server.
 fn hand_over(out: &mut VecDeque<Output>, track: &Track, from: ParticipantId, packet: &Packet<'_>) {
+    // Of one that is written in several codecs they listen to the first.
+    if track.written && packet.codec != track.codec {
+        return;
+    }
     for listener in &track.listeners {
         let event = LocalEvent::Audio {
             track: track.sid.clone(),

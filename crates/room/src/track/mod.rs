@@ -14,14 +14,16 @@ use crate::output::Codec;
 use crate::peer::{Kind, Rebase};
 use crate::speaker::Meter;
 use crate::video::{Video, VideoCodec};
-use red::Gaps;
+pub(crate) use red::Gaps;
 
 /// A published track.
 pub(crate) struct Track {
     pub(crate) sid: TrackSid,
     pub(crate) info: proto::TrackInfo,
-    /// The publisher's section; `None` for a local track.
+    /// The publisher's section; `None` for a track that no client of this room publishes.
     pub(crate) mid: Option<Mid>,
+    /// Its publisher writes it in whatever codecs its subscribers take.
+    pub(crate) written: bool,
     /// What a video is; `None`: it is audio.
     pub(crate) video: Option<Box<Video>>,
     /// The codec audio is published in, and first choice of its subscribers.
@@ -66,6 +68,7 @@ impl Track {
             sid: TrackSid::from(info.sid.as_str()),
             info,
             mid,
+            written: mid.is_none(),
             video: None,
             codec,
             downlinks: Vec::new(),
@@ -89,10 +92,10 @@ impl Track {
         }
     }
 
-    /// The codecs a subscriber is given, best first. A local track is written in whatever its subscribers take; a
+    /// The codecs a subscriber is given, best first. A phone's track is written in whatever its subscribers take; a
     /// client's is passed on as it comes.
     pub(crate) fn codecs_for_subscribers(&self) -> Vec<Codec> {
-        if self.mid.is_some() {
+        if !self.written {
             return vec![self.codec];
         }
         let mut codecs = vec![self.codec];

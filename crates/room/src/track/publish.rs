@@ -224,20 +224,29 @@ impl Room {
             pending.info.muted = muted;
             return Some(pending.info.clone());
         }
-        let track = participant.track_mut(sid)?;
-        let changed = std::mem::replace(&mut track.info.muted, muted) != muted;
-        if let Some(video) = track.video.as_mut().filter(|_| changed) {
-            video.interrupted();
-        }
-        let (info, listeners) = (track.info.clone(), track.listeners.clone());
-        if changed {
-            for to in listeners {
-                let event = LocalEvent::TrackMuted { track: TrackSid::from(sid), muted };
-                self.out.push_back(Output::Local { to, event });
-            }
+        participant.track(sid)?;
+        let guest = participant.guest_mut();
+        let muted = guest.map_or(muted, |guest| !guest.silence(&TrackSid::from(sid), muted));
+        if self.mute(of, sid, muted) {
             self.announce(of);
         }
-        Some(info)
+        self.participants.get(&of)?.track(sid).map(|track| track.info.clone())
+    }
+
+    /// Mutes or unmutes a published track, for those who listen inside the server too; whether that is news.
+    pub(crate) fn mute(&mut self, of: ParticipantId, sid: &str, muted: bool) -> bool {
+        let track = self.participants.get_mut(&of).and_then(|participant| participant.track_mut(sid));
+        let Some(track) = track.filter(|track| track.info.muted != muted) else { return false };
+        track.info.muted = muted;
+        if let Some(video) = &mut track.video {
+            video.interrupted();
+        }
+        track.downlinks.iter_mut().for_each(|downlink| downlink.rebase.resume());
+        for to in &track.listeners {
+            let event = LocalEvent::TrackMuted { track: track.sid.clone(), muted };
+            self.out.push_back(Output::Local { to: *to, event });
+        }
+        true
     }
 
     /// A client says how it makes its audio.

@@ -11,8 +11,11 @@ use proto::VideoQuality as Quality;
 use proto::signal_response::Message as Response;
 
 use super::Video;
+use crate::forwarding::Asked;
 use crate::ids::ParticipantId;
 use crate::lifecycle::Room;
+use crate::output::Output;
+use crate::participant::{Link, Participant};
 
 /// How long nobody has to have watched a layer (LiveKit's `dynacast_pause_delay`).
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,24 +74,38 @@ impl Video {
 impl Room {
     /// Tells a client which layers of its videos are watched, as far as it does not know.
     pub(crate) fn tell_layers_sought(&mut self, now: Instant, publisher: ParticipantId) {
-        self.tell_layers(publisher, |video| {
-            let watched = video.watched();
+        self.tell_layers(publisher, |video, elsewhere| {
+            let watched = video.watched().max(elsewhere.min(video.sought.all));
             video.sought.look(now, watched).is_some()
         });
     }
 
     /// What a client was told meanwhile did not reach it.
     pub(crate) fn tell_layers_sought_again(&mut self, publisher: ParticipantId) {
-        self.tell_layers(publisher, |video| video.sought.told < video.sought.all);
+        self.tell_layers(publisher, |video, _| video.sought.told < video.sought.all);
     }
 
-    fn tell_layers(&mut self, publisher: ParticipantId, mut is_told: impl FnMut(&mut Video) -> bool) {
-        let Some(participant) = self.participants.get_mut(&publisher) else { return };
-        let told = participant.tracks.iter_mut().filter_map(|track| {
-            let video = track.video.as_deref_mut()?;
-            is_told(video).then(|| update(track.sid.to_string(), video))
-        });
-        for update in told.collect::<Vec<_>>() {
+    /// `is_told` is given each video, and how many layers are watched of it in other rooms.
+    fn tell_layers(&mut self, publisher: ParticipantId, mut is_told: impl FnMut(&mut Video, usize) -> bool) {
+        let Some(Participant { tracks, forwardings, link, .. }) = self.participants.get_mut(&publisher)
+        else {
+            return;
+        };
+        let mut updates = Vec::new();
+        for track in tracks {
+            let elsewhere = forwardings.iter().map(|forwarding| forwarding.watched(&track.sid)).max();
+            let Some(video) = track.video.as_deref_mut() else { continue };
+            if !is_told(video, elsewhere.unwrap_or(0)) {
+                continue;
+            }
+            if let Link::Guest(guest) = &link {
+                let asked = Asked::Layers(track.sid.clone(), video.sought.told);
+                self.out.push_back(Output::Asked { id: guest.forwarding, asked });
+            } else {
+                updates.push(update(track.sid.to_string(), video));
+            }
+        }
+        for update in updates {
             self.send(publisher, Response::SubscribedQualityUpdate(update));
         }
     }

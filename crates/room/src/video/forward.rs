@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use crate::forwarding::{Asked, Content};
 use crate::ids::{ParticipantId, PeerId};
 use crate::lifecycle::Room;
+use crate::output::Output;
 use crate::participant::{Link, Participant, Participants};
 use crate::peer::{Role, VideoIn, VideoOut};
 use crate::track::Track;
@@ -13,9 +15,18 @@ impl Room {
     /// A packet from a client. Without a track for its section it is dropped.
     pub(crate) fn forward_video(&mut self, now: Instant, from: PeerId, packet: &VideoIn) {
         let PeerId { participant: from, role: Role::Publisher } = from else { return };
-        let Some(participant) = self.participants.get_mut(&from) else { return };
+        let Some(participant) = self.participants.get(&from) else { return };
         let mut tracks = participant.tracks.iter();
         let Some(at) = tracks.position(|track| track.mid == Some(packet.mid)) else { return };
+        if participant.is_forwarded() {
+            self.send_along(from, at, &Content::Video(packet.clone()));
+        }
+        self.take_video(now, from, at, packet);
+    }
+
+    /// A packet of a client's track, of this room or another one.
+    pub(crate) fn take_video(&mut self, now: Instant, from: ParticipantId, at: usize, packet: &VideoIn) {
+        let Some(participant) = self.participants.get_mut(&from) else { return };
         let Some((layer, described)) =
             participant.tracks.get_mut(at).and_then(|track| take_in(now, track, packet))
         else {
@@ -52,10 +63,14 @@ impl Room {
     pub(crate) fn ask_key_frame(&mut self, now: Instant, publisher: ParticipantId, track: usize) {
         let Some(participant) = self.participants.get_mut(&publisher) else { return };
         let Some(track) = participant.tracks.get_mut(track).filter(|track| !track.info.muted) else { return };
-        let (Some(mid), Some(video)) = (track.mid, track.video.as_mut()) else { return };
-        let Some(rid) = video.ask_key_frame(now) else { return };
-        if let Link::Remote(remote) = &mut participant.link {
-            remote.transport.publisher().ask_key_frame(mid, rid);
+        let Some(rid) = track.video.as_mut().and_then(|video| video.ask_key_frame(now)) else { return };
+        match (&mut participant.link, track.mid) {
+            (Link::Remote(remote), Some(mid)) => remote.transport.publisher().ask_key_frame(mid, rid),
+            (Link::Guest(guest), _) => {
+                let asked = Asked::KeyFrame(track.sid.clone(), rid);
+                self.out.push_back(Output::Asked { id: guest.forwarding, asked });
+            }
+            _ => {}
         }
         self.touch(publisher);
     }

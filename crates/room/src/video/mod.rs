@@ -72,6 +72,23 @@ impl Video {
         self.layers.set_sizes(told, info.width, info.height);
     }
 
+    /// All formats that its publisher may change to, the one it began with first.
+    pub(crate) fn formats(&self) -> &[VideoFormat] {
+        &self.formats
+    }
+
+    /// The RIDs of its layers, where there are several.
+    pub(crate) fn rids(&self) -> Vec<Rid> {
+        (0..self.layers.count()).filter_map(|index| self.layers.rid(index)).collect()
+    }
+
+    /// Somebody in another room needs a key frame of a layer.
+    pub(crate) fn layer_wanted(&mut self, rid: Option<Rid>) {
+        if let Some(index) = self.layers.find(rid) {
+            self.layers.want_key_frame(index);
+        }
+    }
+
     /// How many layers it was published with.
     pub(crate) fn layer_count(&self) -> usize {
         self.layers.count()

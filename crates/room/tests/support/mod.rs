@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) closed: bool,
     /// What came of method calls.
     pub(crate) rpcs: Vec<(RpcId, Result<String, RpcFailure>)>,
+    /// What is told of those who are forwarded, and asked for guests.
+    pub(crate) forwarded: Vec<Output>,
     in_flight: VecDeque<(Instant, Travelling)>,
     /// How long signals take; zero: they are there at once.
     pub(crate) signal_latency: Duration,
@@ -95,6 +97,7 @@ impl World {
             routes: HashMap::new(),
             closed: false,
             rpcs: Vec::new(),
+            forwarded: Vec::new(),
             in_flight: VecDeque::new(),
             signal_latency: Duration::ZERO,
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
@@ -303,6 +306,7 @@ impl World {
                 client.signal(Response::RoomMoved(*moved));
             }
             Output::RpcAnswered { id, result } => self.rpcs.push((id, result)),
+            Output::Told { .. } | Output::Asked { .. } => self.forwarded.push(output),
             Output::CloseSignal { to } => self.client(to).signal_closed = true,
             Output::Transmit { peer, dst, data, .. } => {
                 if let Some(to) = self.nat.inside(dst) {

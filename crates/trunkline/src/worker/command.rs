@@ -4,7 +4,7 @@ use std::fmt;
 
 use call::bridge::BridgeCommand;
 use media::sdp::LocalAudio;
-use room::{ParticipantId, Room, proto};
+use room::{Asked, ForwardingId, ParticipantId, Room, Told, proto};
 use tokio::sync::{mpsc, oneshot};
 
 use super::call_media::{CallOpen, MediaEvent, OpenError};
@@ -85,6 +85,12 @@ pub(super) enum Command {
     PerformRpc { request: Box<proto::PerformRpcRequest>, reply: Reply<Option<RpcAnswer>> },
     /// Move somebody to another room, on this worker or another, which is made when there is none.
     Move { room: String, identity: String, placed: Placed, reply: Reply<Result<(), MoveError>> },
+    /// Forward somebody to another room, on this worker or another, which is made when there is none.
+    Forward { room: String, identity: String, placed: Placed, reply: Reply<Result<(), MoveError>> },
+    /// Another worker tells something of a guest.
+    Told { id: ForwardingId, told: Told },
+    /// Another worker asks something of somebody who is forwarded.
+    Asked { id: ForwardingId, asked: Asked },
     /// A phone joins; the room is made when there is none.
     OpenCall {
         placed: Placed,

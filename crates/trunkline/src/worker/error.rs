@@ -65,7 +65,7 @@ pub(crate) enum RoomError {
 #[error("the session is over")]
 pub(crate) struct SessionClosed;
 
-/// Why a participant was not moved to another room.
+/// Why a participant was not moved or forwarded to another room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum MoveError {
     /// There is no such room.
@@ -77,7 +77,7 @@ pub(crate) enum MoveError {
     /// Too many are on the way to the other room's worker: try later. The participant stayed where it was.
     #[error("the server is busy")]
     Busy,
-    /// The participant cannot leave its room.
+    /// The participant cannot be moved or forwarded.
     #[error(transparent)]
     Leave(#[from] room::MoveError),
     /// The other room does not take it in.

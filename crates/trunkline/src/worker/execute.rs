@@ -65,6 +65,11 @@ impl Worker {
             Command::Move { room, identity, placed, reply } => {
                 self.move_participant(now, &room, &identity, placed, reply);
             }
+            Command::Forward { room, identity, placed, reply } => {
+                self.forward_participant(now, &room, &identity, placed, reply);
+            }
+            Command::Told { id, told } => self.guest_told(now, id, &told),
+            Command::Asked { id, asked } => self.forwarding_asked(now, id, asked),
             Command::OpenCall { placed, open, events, reply } => {
                 self.open_call(now, &placed, *open, events, reply);
             }

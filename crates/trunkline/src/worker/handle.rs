@@ -236,7 +236,8 @@ mod tests {
         let (commands, queue) = crossbeam_channel::bounded(QUEUE);
         let poll = mio::Poll::new().unwrap();
         let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
-        (Lane { commands, waker, refused: Refused::default() }, queue, poll)
+        let (parcels, packets) = (crate::worker::post::parcels().0, Packets::new());
+        (Lane { commands, parcels, packets, waker, refused: Refused::default() }, queue, poll)
     }
 
     fn command() -> Command {

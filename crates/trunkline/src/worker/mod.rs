@@ -14,6 +14,7 @@ mod elsewhere;
 mod error;
 mod execute;
 mod farewell;
+mod forwarding;
 mod handle;
 mod ice_tcp;
 mod load;

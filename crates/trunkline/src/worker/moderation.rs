@@ -92,6 +92,22 @@ impl Workers {
         ask(&self.lanes[worker], |reply| Command::Move { room, identity, placed, reply }).await
     }
 
+    /// Forwards a participant to another room as well. One that does not exist yet is made where the participant is.
+    ///
+    /// # Errors
+    /// When the server is busy or stopping; inside, when that is not possible.
+    pub(crate) async fn forward_participant(
+        &self,
+        room: &str,
+        identity: &str,
+        destination: &str,
+    ) -> Result<Result<(), MoveError>, RoomError> {
+        let Some(worker) = self.directory.find(room) else { return Ok(Err(MoveError::NoRoom)) };
+        let placed = self.directory.place_beside(destination, worker).ok_or(RoomError::Busy)?;
+        let (room, identity) = (room.to_owned(), identity.to_owned());
+        ask(&self.lanes[worker], |reply| Command::Forward { room, identity, placed, reply }).await
+    }
+
     /// Whether somebody could leave a room, and a room on another worker take him in: one that is still to be made does.
     async fn admits(
         &self,

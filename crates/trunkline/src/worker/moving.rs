@@ -65,10 +65,14 @@ impl Moved {
         }
     }
 
-    /// Somebody has gone from a place of this worker to another one.
-    fn departed(&mut self, place: Place) {
-        if let Some(known_at) = self.known_at.remove(&place) {
-            self.here.remove(&known_at);
+    /// Somebody who is known at a place has gone from one of this worker. It may have been known at yet another place before its
+    /// client came back to it.
+    fn departed(&mut self, known_at: Place, place: Place) {
+        if let Some(before) = self.known_at.remove(&place) {
+            self.here.remove(&before);
+            if before != known_at {
+                self.elsewhere.forget_place(before, self.me);
+            }
         }
     }
 
@@ -203,7 +207,7 @@ impl Worker {
             connections
                 .extend(self.ice_tcp.take((room, peer)).into_iter().map(|connection| (peer, connection)));
         }
-        self.moved.departed((room, id));
+        self.moved.departed(known_at, (room, id));
         Ok(Luggage { known_at, traveller, session, phone, peers, connections })
     }
 
@@ -262,7 +266,7 @@ mod tests {
         let (first, second, third) = (place(0, 1, 1), place(0, 2, 5), place(0, 3, 9));
         assert_eq!(moved.whereabouts(first), Whereabouts::Here(first));
         moved.arrived(first, second);
-        moved.departed(second);
+        moved.departed(first, second);
         moved.arrived(first, third);
         assert_eq!(moved.whereabouts(first), Whereabouts::Here(third));
         moved.forget(third);
@@ -284,16 +288,25 @@ mod tests {
         );
         second.arrived(home, away);
         assert_eq!(second.whereabouts(home), Whereabouts::Here(away));
-        second.departed(away);
+        second.departed(home, away);
         second.sent_to(0, home);
         assert_eq!(second.whereabouts(home), Whereabouts::With(0));
         first.arrived(home, back);
         assert_eq!(first.whereabouts(home), Whereabouts::Here(back));
         assert_eq!(table.len(), 0, "who is home again is in no table");
-        first.departed(back);
+        first.departed(home, back);
         first.sent_to(1, home);
         second.arrived(home, away);
         second.forget_room(away.0);
         assert_eq!((first.whereabouts(home), table.len()), (Whereabouts::Here(home), 0), "forgotten");
+
+        // Its client comes back to it there, and is known there from then on.
+        first.sent_to(1, home);
+        second.arrived(home, away);
+        second.departed(away, away);
+        second.sent_to(0, away);
+        first.arrived(away, back);
+        first.forget(back);
+        assert_eq!(table.len(), 0);
     }
 }

@@ -1,4 +1,5 @@
-//! What workers send one another: participants that move, what is still said to them where they were, and their packets.
+//! What workers send one another: participants that move and what is still said to them where they were, guests and what is told
+//! of them, and packets of both.
 //!
 //! Whoever moves takes a reserved place, so nobody gets lost on the way. Commands that find a full queue wait here, so many and
 //! no more; of packets the oldest make way, as in any router. Nothing here waits for anybody.
@@ -8,12 +9,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use room::Protocol;
+use room::{ForwardedPacket, ForwardingId};
 use tokio::sync::mpsc::error::TrySendError as Refusal;
 use tokio::sync::mpsc::{self, OwnedPermit};
 
 use super::MoveError;
 use super::command::Command;
+use super::forwarding::Visit;
 use super::handle::Lane;
 use super::ice_tcp::Connection;
 use super::moving::Arrival;
@@ -31,6 +33,8 @@ const BACKLOG: usize = 4_096;
 pub(super) enum Parcel {
     /// A participant.
     Arrival(Box<Arrival>),
+    /// A guest.
+    Visit(Box<Visit>),
     /// A connection of a client that was moved before.
     Connection(Connection),
 }
@@ -38,8 +42,10 @@ pub(super) enum Parcel {
 /// A packet that another worker has to do with.
 #[derive(Debug)]
 pub(super) enum Packet {
-    /// It came to the sockets of this worker.
-    Datagram { via: usize, from: SocketAddr, to: SocketAddr, proto: Protocol, data: Vec<u8> },
+    /// It came to the UDP sockets of this worker.
+    Datagram { via: usize, from: SocketAddr, to: SocketAddr, data: Vec<u8> },
+    /// It is a guest's.
+    Forwarded { id: ForwardingId, packet: ForwardedPacket },
 }
 
 /// The way of packets to a worker. When it is full the oldest make way.

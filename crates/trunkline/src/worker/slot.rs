@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
 use room::proto::DisconnectReason;
-use room::{LocalEvent, Output, ParticipantId, Protocol, Room, RpcId};
+use room::{Asked, ForwardingId, LocalEvent, Output, ParticipantId, Protocol, Room, RpcId, Told};
 use tokio::sync::mpsc;
 
 use super::command::{CallCommand, Place, Reply, RoomKey, RpcAnswer};
@@ -63,6 +63,9 @@ pub(super) struct Drained {
     pub(super) phones: Vec<Phone>,
     /// Who has left.
     pub(super) left: Vec<ParticipantId>,
+    /// What is told of those who are forwarded, and asked for guests.
+    pub(super) told: Vec<(ForwardingId, Told)>,
+    pub(super) asked: Vec<(ForwardingId, Asked)>,
 }
 
 impl RoomSlot {
@@ -153,6 +156,8 @@ impl RoomSlot {
                 Output::PeerUfrag { peer, ufrag } => demux.add((self.key, peer), ufrag),
                 Output::PeerGone { peer } => demux.remove((self.key, peer)),
                 Output::Moved { to, moved, claims } => self.signal(now, to, SignalOut::Moved(moved, claims)),
+                Output::Told { id, told } => drained.told.push((id, told)),
+                Output::Asked { id, asked } => drained.asked.push((id, asked)),
                 Output::RpcAnswered { id, result } => self.rpc_answered(id, result),
                 Output::Left { participant, reason, .. } => {
                     drained.left.push(participant);

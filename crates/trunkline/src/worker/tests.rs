@@ -235,6 +235,7 @@ async fn talking(workers: &Workers, room: &str, identity: &str) -> (CallMedia, U
     let (answer, _) = sdp::answer(&offer, &theirs).unwrap();
     let terms = sdp::accept_answer(&offer, &answer).unwrap();
     call.commands.bridge(BridgeCommand::Connect(terms)).await.unwrap();
+    call.commands.bridge(BridgeCommand::Open).await.unwrap();
     (call, far)
 }
 
@@ -344,4 +345,76 @@ async fn a_full_room_on_another_worker_takes_nobody_in() {
     let refused = workers.move_participant("here", "second", "small").await.unwrap();
     assert_eq!(refused, Err(MoveError::Enter(room::JoinError::RoomFull)));
     assert_eq!(who_is_in(&workers, "here").await, ["second"]);
+}
+
+/// A phone's packet of this number, all of one loud sample.
+fn loud(seq: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(seq.to_be_bytes());
+    packet.extend((u32::from(seq) * 160).to_be_bytes());
+    packet.extend(7u32.to_be_bytes());
+    packet.extend([0x00; 160]);
+    packet
+}
+
+/// Whether a phone hears another one that talks loudly, within so many frames.
+async fn hears(listener: &UdpSocket, talker: &UdpSocket, to: std::net::SocketAddr, frames: u16) -> bool {
+    let (listener, talker) = (listener.try_clone().unwrap(), talker.try_clone().unwrap());
+    let talk = move || {
+        (0..frames).any(|seq| {
+            let mut packet = [0; 2048];
+            talker.send_to(&loud(seq), to).unwrap();
+            let (length, _) = listener.recv_from(&mut packet).unwrap();
+            // Silence is 0xff in PCMU, and a loud sample is far from it.
+            packet[12..length].iter().filter(|byte| **byte & 0x7f < 0x20).count() > 100
+        })
+    };
+    tokio::task::spawn_blocking(talk).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_phone_is_forwarded_to_a_room_of_another_worker_until_it_leaves() {
+    let (workers, _threads) = two_rooms(43_400..=43_499).await;
+    let (call, far) = talking(&workers, "here", "phone").await;
+    let (_other, listener) = talking(&workers, "there", "other").await;
+    let to = call.local.rtp;
+    for _ in 0..2 {
+        assert_eq!(workers.forward_participant("here", "phone", "there").await.unwrap(), Ok(()));
+        assert_eq!(who_is_in(&workers, "there").await, ["other", "phone"], "once is enough");
+    }
+    assert!(hears(&listener, &far, to, 400).await);
+    let guest = workers.get_participant("there", "phone").await.unwrap().unwrap();
+    assert_eq!(guest.kind_details, [i32::from(room::proto::participant_info::KindDetail::Forwarded)]);
+    call.commands.attributes(vec![("mood".into(), "calm".into())]).await.unwrap();
+    let changed = async {
+        while !workers
+            .get_participant("there", "phone")
+            .await
+            .unwrap()
+            .unwrap()
+            .attributes
+            .contains_key("mood")
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, changed).await.expect("what changes is seen there");
+
+    // It is taken out there, and forwarded anew.
+    assert!(workers.remove_participant("there", "phone").await.unwrap());
+    assert_eq!(who_is_in(&workers, "here").await, ["phone"]);
+    let forwarded = async {
+        while who_is_in(&workers, "there").await != ["other", "phone"] {
+            assert_eq!(workers.forward_participant("here", "phone", "there").await.unwrap(), Ok(()));
+        }
+    };
+    timeout(PATIENCE, forwarded).await.expect("it is forwarded anew");
+    assert!(hears(&listener, &far, to, 400).await);
+    call.commands.leave(DisconnectReason::UserRejected).await.unwrap();
+    let left = async {
+        while who_is_in(&workers, "there").await != ["other"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, left).await.expect("who has left is no guest any more");
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry, Token};
 use rand::rngs::StdRng;
-use room::{Env, ParticipantId, Receive};
+use room::{Env, ParticipantId, Receive, Told};
 
 use super::command::{Command, RoomKey};
 use super::config::WorkersConfig;
@@ -20,6 +20,7 @@ use super::demux::{Demux, Found, Peer};
 use super::directory::Directory;
 use super::elsewhere::Elsewhere;
 use super::farewell::Farewells;
+use super::forwarding::Forwardings;
 use super::handle::Lane;
 use super::ice_tcp::{CONNECTIONS, Frame, IceTcp, LISTENERS};
 use super::load::{Load, LoadMeter};
@@ -75,6 +76,8 @@ pub(super) struct Worker {
     pub(super) phones: HashMap<Token, PhoneAt>,
     /// Participants that were moved to other rooms.
     pub(super) moved: Moved,
+    /// Participants that are forwarded to other rooms, and guests.
+    pub(super) forwardings: Forwardings,
     timers: Timers,
     farewells: Farewells,
     /// Rooms to be drained in this turn.
@@ -128,6 +131,7 @@ impl Worker {
             names: HashMap::new(),
             phones: HashMap::new(),
             moved: Moved::new(me, elsewhere),
+            forwardings: Forwardings::new(me),
             timers: Timers::default(),
             farewells: Farewells::default(),
             touched: Vec::new(),
@@ -169,10 +173,12 @@ impl Worker {
 
     /// Rests, until there is a command: packets may be a little late, but whoever asks for something is waiting.
     fn rest(&mut self, rest: Duration) {
-        if let Ok(command) = self.commands.recv_timeout(rest) {
+        if let Ok(command) = self.inbox.commands.recv_timeout(rest) {
             let now = Now::take();
+            self.take_parcels(now);
             self.execute_or_drop(now, command);
             self.drain(now);
+            self.post.flush();
         }
     }
 
@@ -238,10 +244,11 @@ impl Worker {
         {
             count += 1;
             match packet {
-                Packet::Datagram { via, from, to, proto, data } => {
-                    let packet = Receive { proto, src: from, dst: to, data: &data };
+                Packet::Datagram { via, from, to, data } => {
+                    let packet = Receive { proto: room::Protocol::Udp, src: from, dst: to, data: &data };
                     self.receive(now, via, packet);
                 }
+                Packet::Forwarded { id, packet } => self.guest_told(now, id, &Told::Packet(packet)),
             }
         }
         count
@@ -251,6 +258,7 @@ impl Worker {
         while let Ok(parcel) = self.inbox.parcels.try_recv() {
             match parcel {
                 Parcel::Arrival(arrival) => self.take_in(now, *arrival),
+                Parcel::Visit(visit) => self.welcome(now, *visit),
                 Parcel::Connection(connection) if !self.ice_tcp.is_full() => {
                     if let Some(token) = self.ice_tcp.give(connection) {
                         self.read_ice_tcp(now, token);
@@ -282,9 +290,9 @@ impl Worker {
                 peer
             }
             Found::Elsewhere(worker) if via == self.me => {
-                let Receive { proto, src: from, dst: to, data } = packet;
+                let Receive { src: from, dst: to, data, .. } = packet;
                 let data = data.to_vec();
-                return self.post.packet(worker, Packet::Datagram { via, from, to, proto, data });
+                return self.post.packet(worker, Packet::Datagram { via, from, to, data });
             }
             Found::Claimed(_) | Found::Elsewhere(_) | Found::Nobody => return,
         };
@@ -389,13 +397,19 @@ impl Worker {
                 for participant in drained.left {
                     self.moved.forget((key, participant));
                 }
+                for (id, told) in drained.told {
+                    self.carry(now, id, told);
+                }
+                for (id, asked) in drained.asked {
+                    self.ask_back(now, id, asked);
+                }
                 if drained.closed {
-                    self.remove_room(key);
+                    self.remove_room(now, key);
                 } else {
                     self.timers.set(key, next_timeout);
                 }
             }
-            Err(_) => self.crashed(key),
+            Err(_) => self.crashed(now, key),
         }
     }
 
@@ -423,25 +437,26 @@ impl Worker {
         match catch_unwind(AssertUnwindSafe(|| act(slot))) {
             Ok(value) => Some(value),
             Err(_) => {
-                self.crashed(key);
+                self.crashed(Now::take(), key);
                 None
             }
         }
     }
 
     /// A room whose code panicked is not trusted any more: its sessions end when their queues do, its calls likewise.
-    fn crashed(&mut self, key: RoomKey) {
+    fn crashed(&mut self, now: Now, key: RoomKey) {
         let name = self.rooms.get(&key).map(|slot| slot.name.clone()).unwrap_or_default();
         tracing::error!(room = %name, "a room failed inside and was closed");
-        self.remove_room(key);
+        self.remove_room(now, key);
     }
 
-    fn remove_room(&mut self, key: RoomKey) {
+    fn remove_room(&mut self, now: Now, key: RoomKey) {
         let Some(slot) = self.rooms.remove(&key) else { return };
         for phone in slot.phones.values() {
             self.phones.remove(&phone.sockets.token);
         }
         self.moved.forget_room(key);
+        self.end_forwardings(now, key);
         self.demux.remove_room(key);
         self.timers.remove(key);
         if self.names.get(&slot.name) == Some(&key) {

@@ -105,6 +105,7 @@ impl From<ModerationError> for TwirpError {
     fn from(error: ModerationError) -> Self {
         match error {
             ModerationError::Limit(limit) => limit.into(),
+            ModerationError::Guest => Self::relayed(ErrorCode::FailedPrecondition, error),
             _ => Self::relayed(ErrorCode::NotFound, error),
         }
     }

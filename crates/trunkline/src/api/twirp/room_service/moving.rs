@@ -1,4 +1,4 @@
-//! Participants on their way to other rooms.
+//! Participants on their way to other rooms, and those that are seen and heard in several.
 
 use call::ErrorCode;
 use livekit_protocol::{
@@ -16,36 +16,33 @@ pub(super) async fn move_participant(
     request: MoveParticipantRequest,
 ) -> Result<MoveParticipantResponse, TwirpError> {
     let MoveParticipantRequest { room, identity, destination_room } = request;
-    check(&context, &room, &destination_room)?;
-    let (config, workers) = (&context.state.config, &context.state.workers);
-    if !config.room.auto_create && workers.list_rooms(vec![destination_room.clone()]).await?.is_empty() {
-        return Err(no_room());
-    }
-    workers.move_participant(&room, &identity, &destination_room).await??;
+    check(&context, &room, &destination_room).await?;
+    context.state.workers.move_participant(&room, &identity, &destination_room).await??;
     Ok(MoveParticipantResponse {})
 }
 
-/// As livekit-server answers: a participant in two rooms at once exists in LiveKit's cloud only.
 pub(super) async fn forward(
     context: Context,
     request: ForwardParticipantRequest,
 ) -> Result<ForwardParticipantResponse, TwirpError> {
     let ForwardParticipantRequest { room, identity, destination_room } = request;
-    check(&context, &room, &destination_room)?;
-    if context.state.workers.get_participant(&room, &identity).await?.is_none() {
-        return Err(no_participant());
-    }
-    let text = "unimplemented: livekit.RoomService/ForwardParticipant is not part of trunkline yet";
-    Err(TwirpError::new(ErrorCode::Unimplemented, text))
+    check(&context, &room, &destination_room).await?;
+    context.state.workers.forward_participant(&room, &identity, &destination_room).await??;
+    Ok(ForwardParticipantResponse {})
 }
 
-fn check(context: &Context, room: &str, destination: &str) -> Result<(), TwirpError> {
+/// What both need: a token for the two rooms, and a room to go to, which is made unless the configuration says otherwise.
+async fn check(context: &Context, room: &str, destination: &str) -> Result<(), TwirpError> {
     require(context.claims.room_move(room, destination))?;
     if destination.is_empty() {
         return Err(TwirpError::new(ErrorCode::InvalidArgument, "no room name"));
     }
     if room == destination {
         return Err(TwirpError::argument("destination room cannot be the same as source room", ""));
+    }
+    let (config, workers) = (&context.state.config, &context.state.workers);
+    if !config.room.auto_create && workers.list_rooms(vec![destination.to_owned()]).await?.is_empty() {
+        return Err(no_room());
     }
     Ok(())
 }
@@ -55,6 +52,7 @@ impl From<MoveError> for TwirpError {
         let code = match error {
             MoveError::NoRoom => return no_participant(),
             MoveError::Leave(room::MoveError::NoParticipant) => ErrorCode::NotFound,
+            MoveError::Leave(room::MoveError::TooMany) => ErrorCode::ResourceExhausted,
             MoveError::Leave(_) => ErrorCode::FailedPrecondition,
             MoveError::Busy | MoveError::Enter(room::JoinError::RoomFull) => ErrorCode::ResourceExhausted,
             MoveError::Enter(_) | MoveError::Stopped => ErrorCode::Unavailable,
