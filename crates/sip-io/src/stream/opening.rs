@@ -105,3 +105,27 @@ pub(super) fn failure(destination: Destination, error: &io::Error) -> TransportE
         _ => TransportError::Io { destination, detail: error.to_string() },
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use sip::Transport;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_peers_machine_does_not_acknowledge_is_given_up_soon_on_connections_of_both_kinds() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let to = Destination::new(Transport::Tcp, listener.local_addr().expect("bound"));
+        let limit = Duration::from_secs(5);
+        let dial = Setup::Dial { limit, ping_every: limit, peer: None };
+        let (dialled, accepted) = tokio::join!(open(dial, to), async {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            open(Setup::Accepted { stream, tls: None }, to).await
+        });
+        for stream in [dialled, accepted] {
+            let Ok(Stream::Plain(stream)) = stream else { panic!("not opened") };
+            let set = socket2::SockRef::from(&stream).tcp_user_timeout().expect("it can be asked");
+            assert_eq!(set, Some(UNACKNOWLEDGED_LIMIT));
+        }
+    }
+}

@@ -1,4 +1,6 @@
-//! The clock of the frames to the phone: on hold.
+//! The clock of the frames to the phone: on hold, and when its wake-ups come late.
+
+use rand::Rng;
 
 use super::*;
 
@@ -20,4 +22,17 @@ fn a_held_phone_s_clock_all_but_stands_still_and_goes_on_at_once() {
     line.command(BridgeCommand::Connect(line.terms.clone()));
     line.pass(Duration::from_millis(100));
     assert!(line.heard.rtp.len() >= 4, "{} frames", line.heard.rtp.len());
+}
+
+#[test]
+fn wake_ups_that_come_late_cost_not_one_packet_in_ten_minutes() {
+    let mut line = Line::open(AudioCodec::Pcmu);
+    let mut rng = StdRng::seed_from_u64(11);
+    let end = line.now + Duration::from_secs(600);
+    while let Some(due) = line.bridge.next_timeout().filter(|due| *due <= end) {
+        line.now = due.max(line.now) + Duration::from_micros(rng.random_range(0..15_000));
+        line.bridge.handle_timeout(line.now, SystemTime::UNIX_EPOCH, &mut line.heard);
+    }
+    let sent = line.heard.rtp.len();
+    assert!((29_999..=30_001).contains(&sent), "{sent} packets in ten minutes");
 }

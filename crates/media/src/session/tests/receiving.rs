@@ -61,6 +61,20 @@ fn gaps_stay_gaps_and_overtaken_packets_keep_their_place() {
 }
 
 #[test]
+fn numbers_that_wrap_are_no_gap_and_no_new_beginning() {
+    let (mut session, now) = session();
+    let wrapping = |n: u16| {
+        let timestamp = (u32::MAX - 3_000).wrapping_add(u32::from(n) * 160);
+        packet(0, 65_520_u16.wrapping_add(n), timestamp, 77, &SILENCE)
+    };
+    let packets: Vec<_> = (0..40).map(wrapping).collect();
+    let heard = feed(&mut session, now, &packets);
+    assert_eq!(sequences(&heard), (0..40).map(Some).collect::<Vec<_>>());
+    assert_eq!(timestamps(&heard), (0..40).map(|n| n * 160).collect::<Vec<_>>());
+    assert_eq!((session.stats().lost, session.stats().dropped.total()), (0, 0));
+}
+
+#[test]
 fn silence_suppression_moves_the_timestamp_and_leaves_the_sequence_whole() {
     let (mut session, now) = session();
     let first = heard(session.handle_rtp(now, phone_addr(), &voice(0))).unwrap();
