@@ -1,12 +1,14 @@
 """A server on IPv6: signalling and audio, with phones we did not write."""
 
+import asyncio
+
 import pytest
 from livekit import api
 from livekit.protocol.models import DisconnectReason
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
-from harness.room import RATE
+from harness.room import RATE, Participant
 from harness.tones import hears
 from harness.waiting import until
 
@@ -87,3 +89,60 @@ async def test_a_trunk_on_ipv4_is_told_apart_from_one_that_does_not_exist(liveki
     with pytest.raises(api.ServerError) as raised:
         await livekit.sip.create_sip_participant(request(await trunk_to("127.0.0.1:5060")))
     assert "no address for host 127.0.0.1" in raised.value.message, raised.value.message
+
+
+# --- both families on one server ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(make_server, dnsmasq):
+    return make_server(sip={"listen_ip_v6": "::1", "name_servers": [dnsmasq.address]})
+
+
+def inline(address: str, identity: str) -> CreateSIPParticipantRequest:
+    return CreateSIPParticipantRequest(
+        trunk=api.SIPOutboundConfig(hostname=address),
+        sip_number="+15105550199",
+        sip_call_to="+15105550123",
+        room_name="both",
+        participant_identity=identity,
+        wait_until_answered=True,
+    )
+
+
+async def test_trunks_of_both_families_are_called_at_once_and_ended_after_a_kill(both, dnsmasq, sipp):
+    phones = {host: sipp("until_the_end", host=host, calls=2, ring=1) for host in ("127.0.0.1", "::1")}
+    four, six = phones.values()
+    dnsmasq.tell("host-record=six.test,::1", "host-record=both.test,127.0.0.1,::1")
+    addresses = [four.address, six.address, f"six.test:{six.port}", f"both.test:{four.port}"]
+    async with api.LiveKitAPI(both.url, *both.credentials) as livekit:
+        await asyncio.gather(
+            *(livekit.sip.create_sip_participant(inline(address, address)) for address in addresses)
+        )
+    for phone, own, other in ((four, "127.0.0.1", "::1"), (six, "[::1]", "127.0.0.1")):
+        for invite in phone.received("INVITE"):
+            assert f" {own}:" in digest.header(invite, "Via")[0], invite
+            assert digest.header(invite, "Contact")[0].startswith(f"<sip:{own}:")
+            assert f"c=IN IP{'6' if phone is six else '4'} {own.strip('[]')}" in invite
+            assert other not in invite.partition("\n\n")[2], "nothing of the other family in the description"
+        assert len(phone.received("INVITE")) == 2
+    both.kill()
+    both.start()
+    for phone in (four, six):
+        await until(lambda phone=phone: len(phone.received("BYE")) == 2, "both calls of each are ended by the next run", 5)
+
+
+async def test_phones_of_both_families_hear_one_room(both, baresip):
+    phones = {"four": baresip(hertz=700), "six": baresip(hertz=900, host="::1")}
+    agent = await Participant(both, "both", "agent").join()
+    try:
+        await agent.speak(1_100)
+        async with api.LiveKitAPI(both.url, *both.credentials) as livekit:
+            for name, phone in phones.items():
+                await livekit.sip.create_sip_participant(inline(phone.address, name))
+        for name, hertz in (("four", 700), ("six", 900)):
+            await until(lambda n=name, h=hertz: hears(agent.recording(n), RATE, h), f"the agent hears {name}", 15)
+            heard = lambda n=name: hears(*phones[n].recording(), 1_100, least_share=0.3)  # noqa: E731
+            await until(heard, f"{name} hears the agent, and the other phone", 15)
+    finally:
+        await agent.leave()

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import subprocess
 import threading
 import time
 
@@ -16,7 +17,7 @@ from harness.ports import free_port
 from harness.room import RATE
 from harness.server import Trunkline
 from harness.tones import hears
-from harness.waiting import until
+from harness.waiting import until, wait_until
 
 TLS = api.SIPTransport.SIP_TRANSPORT_TLS
 
@@ -218,3 +219,76 @@ async def test_files_that_cannot_be_used_end_the_start_with_their_place(make_ser
     with pytest.raises(RuntimeError) as raised:
         make_server(sip={"tls": {"ca_file": str(tmp_path / "nothing.pem")}})
     assert "sip.tls: ca_file" in str(raised.value) and "nothing.pem" in str(raised.value)
+
+
+# --- what is spoken ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def openssl_server(authority, tmp_path):
+    """A TLS server that says which version and cipher suite each client agreed to, and no SIP."""
+    started: list[subprocess.Popen] = []
+
+    def start(*options: str):
+        identity, port = authority.identity("localhost"), free_port()
+        screen = tmp_path / f"openssl-{port}.log"
+        command = ["openssl", "s_server", "-accept", str(port), "-cert", identity.certificate, "-key", identity.key, *options]
+        with screen.open("wb") as output:
+            started.append(subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.PIPE))
+        wait_until(lambda: "ACCEPT" in screen.read_text(errors="replace"), "openssl listens")
+        return port, lambda: screen.read_text(errors="replace")
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+SUITE = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "theirs", "agreed"),
+    [
+        ({"max_version": "tls1.2", "cipher_suites": [SUITE]}, (), "CIPHER is ECDHE-ECDSA-AES128-GCM-SHA256"),
+        ({"min_version": "tls1.3"}, (), "CIPHER is TLS_"),
+        ({"min_version": "tls1.3"}, ("-tls1_2",), None),
+        ({"cipher_suites": [SUITE]}, ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"), None),
+    ],
+    ids=["the-suite", "the-version", "an-older-version", "another-suite"],
+)
+async def test_versions_and_cipher_suites_are_those_of_the_configuration(
+    make_server, authority, openssl_server, spoken, theirs, agreed
+):
+    port, says = openssl_server(*theirs)
+    tls = {"ca_file": str(authority.certificate), **spoken}
+    server = make_server(sip={"tls": tls, "no_response_timeout": "1s"})
+    async with api.LiveKitAPI(server.url, *server.credentials) as livekit:
+        trunk = api.SIPOutboundConfig(hostname=f"localhost:{port}", transport=TLS)
+        with pytest.raises(api.ServerError) as raised:
+            await livekit.sip.create_sip_participant(
+                CreateSIPParticipantRequest(
+                    trunk=trunk, sip_number="+15105550199", sip_call_to="+15105550123", room_name="r", wait_until_answered=True
+                )
+            )
+    if agreed:
+        await until(lambda: agreed in says(), lambda: f"they agree: {says()[-2000:]}")
+    else:
+        assert "CIPHER is" not in says() and "no secure connection" in raised.value.message, raised.value.message
+
+
+async def test_the_servers_name_stands_in_contact_and_from_over_tls_alone(make_server, authority, kamailio, sipp):
+    server = make_server(sip={"sip_hostname": "sip-${IP}.example.test", "tls": {"ca_file": str(authority.certificate)}})
+    phone = sipp("answer_until_bye", calls=2)
+    proxy = kamailio([f"sip:+15105550123@{phone.address}"], identity=authority.identity("localhost"))
+    async with api.LiveKitAPI(server.url, *server.credentials) as livekit:
+        for address, transport in ((f"localhost:{proxy.tls_port}", TLS), (phone.address, 0)):
+            trunk = api.SIPOutboundTrunkInfo(name="t", address=address, transport=transport, numbers=["+15105550100"])
+            made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
+            await livekit.sip.create_sip_participant(request(made.sip_trunk_id))
+            await hang_up(livekit)
+    await phone.ends_well()
+    secured, plain = phone.received("INVITE")
+    assert digest.header(secured, "Contact")[0].startswith("<sip:sip-127-0-0-1.example.test:")
+    assert "@sip-127-0-0-1.example.test" in digest.header(secured, "From")[0]
+    assert digest.header(plain, "Contact")[0].startswith("<sip:127.0.0.1:") and "@127.0.0.1" in digest.header(plain, "From")[0]

@@ -18,6 +18,8 @@ pub struct StackConfig {
     pub announced: Option<Host>,
     /// The port that is announced, where a NAT makes another one of the one that is listened on.
     pub announced_port: Option<u16>,
+    /// Another host for Via and Contact over TLS: a name, where certificates are for names.
+    pub announced_over_tls: Option<Host>,
     /// The agent. Its `contacts` are replaced by `announced` and the port.
     pub agent: AgentConfig,
     /// Where TLS connections are taken, if they are. Calls go out over TLS either way.
@@ -42,6 +44,7 @@ impl StackConfig {
             listen,
             announced: None,
             announced_port: None,
+            announced_over_tls: None,
             agent,
             tls: None,
             max_connections: 1024,

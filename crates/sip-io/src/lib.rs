@@ -30,5 +30,5 @@ pub use options::{CallOptions, LostCall, LostState};
 pub use stack::Stack;
 pub use stats::StackStats;
 pub use target::Target;
-pub use tls::{TlsError, TlsListen, TlsOptions};
+pub use tls::{TlsError, TlsListen, TlsOptions, TlsPolicy, TlsVersion};
 pub use trace::{Direction, Traced};

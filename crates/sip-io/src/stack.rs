@@ -65,6 +65,7 @@ impl Stack {
         let port = config.announced_port.unwrap_or(local.port());
         let announced = Announced { host: host.clone(), port };
         // Without a listener peers have the connection that we dialled, and nothing else to call back by.
+        let host = config.announced_over_tls.clone().unwrap_or(host);
         let over_tls = Announced { host, port: tls_port.unwrap_or(port) };
         config.agent.contacts = Contacts {
             udp: Some(announced.clone()),
@@ -122,6 +123,11 @@ impl Stack {
         let command = Command::Call { invite: Box::new(invite), targets, options, reply };
         self.commands.send(command).await.map_err(|_| PlaceError::Closed)?;
         answer.await.map_err(|_| PlaceError::Closed)?.map_err(Into::into)
+    }
+
+    /// Whether `target` has an address that can be called from here.
+    pub async fn reaches(&self, target: &Target, options: &CallOptions) -> bool {
+        self.resolver.resolve(target, options.discover_transport).await.is_ok()
     }
 
     /// Ends a call that an earlier run of the program left behind, with BYE or CANCEL. The handle's events end with

@@ -25,6 +25,24 @@ pub struct StackStats {
     pub legs_overrun: u64,
 }
 
+impl std::ops::Add for StackStats {
+    type Output = Self;
+
+    /// What two stacks have together.
+    fn add(self, other: Self) -> Self {
+        Self {
+            agent: self.agent + other.agent,
+            received: self.received + other.received,
+            sent: self.sent + other.sent,
+            send_failures: self.send_failures + other.send_failures,
+            framing_lost: self.framing_lost + other.framing_lost,
+            connections: self.connections + other.connections,
+            connections_shed: self.connections_shed + other.connections_shed,
+            legs_overrun: self.legs_overrun + other.legs_overrun,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) received: AtomicU64,

@@ -75,7 +75,9 @@ fn from(
         let name = rules::display_name(&dest.display_name)?;
         return Ok(NamedUri { display_name: Some(name).filter(|name| !name.is_empty()), uri });
     }
-    let host = if line.from_host.is_empty() { &defaults.from_host } else { line.from_host };
+    let over_tls = defaults.from_host_over_tls.as_ref().filter(|_| line.transport == Some(Transport::Tls));
+    let host =
+        if line.from_host.is_empty() { over_tls.unwrap_or(&defaults.from_host) } else { line.from_host };
     let number = twilio_number(number, line.host);
     let uri = SipUri::from_parts(&number, &with_brackets(host), line.transport)
         .map_err(PlanError::FromHeader)?

@@ -16,7 +16,6 @@ mod tests;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-pub(crate) use address::check_host;
 pub use address::{NamedUri, NextHop, Transport};
 pub use error::PlanError;
 pub use media::{Codec, Encryption, MediaPlan};
@@ -31,6 +30,8 @@ pub const MAX_CALL_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct PlanDefaults {
     /// Host of the From address when neither trunk nor request names one: the announced signalling address.
     pub from_host: String,
+    /// The same over TLS, where there is another: this server's name.
+    pub from_host_over_tls: Option<String>,
     /// The codecs this server offers when a call does not list any, best first.
     pub codecs: Vec<Codec>,
     /// What the network plays before the answer goes into the room.
@@ -39,7 +40,8 @@ pub struct PlanDefaults {
 
 impl Default for PlanDefaults {
     fn default() -> Self {
-        Self { from_host: "127.0.0.1".to_owned(), codecs: vec![Codec::Pcmu, Codec::Pcma], early_media: true }
+        let codecs = vec![Codec::Pcmu, Codec::Pcma];
+        Self { from_host: "127.0.0.1".to_owned(), from_host_over_tls: None, codecs, early_media: true }
     }
 }
 

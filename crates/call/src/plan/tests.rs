@@ -29,7 +29,11 @@ fn trunk() -> SipOutboundTrunkInfo {
 }
 
 fn plan_with(request: &CreateSipParticipantRequest, trunk: &SipOutboundTrunkInfo) -> Result<Plan, PlanError> {
-    let defaults = PlanDefaults { from_host: "sip.default.test".to_owned(), ..PlanDefaults::default() };
+    let defaults = PlanDefaults {
+        from_host: "sip.default.test".to_owned(),
+        from_host_over_tls: Some("secured.default.test".to_owned()),
+        ..PlanDefaults::default()
+    };
     let stored = if request.sip_trunk_id.is_empty() { None } else { Some(trunk) };
     Plan::new(request, stored, &defaults, &mut StdRng::seed_from_u64(1))
 }
@@ -235,7 +239,7 @@ fn addresses_are_what_the_incumbent_sends() {
     assert_eq!(plan.dial.next_hop.transport, Some(Transport::Tcp));
     let plan = plan_secured("222");
     assert_eq!(plan.dial.request_uri, "sip:222@sip.test.com;transport=tls");
-    assert_eq!(plan.dial.from.to_string(), "\"111\" <sip:111@sip.default.test;transport=tls>");
+    assert_eq!(plan.dial.from.to_string(), "\"111\" <sip:111@secured.default.test;transport=tls>");
     assert_eq!(plan.dial.to.to_string(), "<sip:222@sip.test.com;transport=tls>");
     assert_eq!(plan.dial.next_hop.transport, Some(Transport::Tls));
 }

@@ -2,6 +2,7 @@
 
 mod duration;
 mod headers;
+mod host;
 mod text;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 pub(crate) use duration::positive;
 pub(crate) use headers::{header_map, header_names};
+pub(crate) use host::{Flaw, split_host_port};
 pub(crate) use text::{country, display_name, user_override};
 
 /// The longest media timeout that can be asked for.
@@ -70,7 +72,7 @@ pub(crate) fn host(field: &'static str, value: &str) -> Result<(), RuleError> {
     if value.is_empty() {
         return Ok(());
     }
-    crate::plan::check_host(value).map_err(|flaw| RuleError::Host(field, flaw))
+    host::check_host(value).map_err(|flaw| RuleError::Host(field, flaw))
 }
 
 /// Codec names and the media timeout.

@@ -3,9 +3,11 @@
 //! A peer proves to be the host that the call was meant for, as its URI names it, whatever SRV records made of the
 //! name. It does so before a connection is used, and a connection serves only calls that ask for the same proof.
 
+mod policy;
 mod profiles;
 mod reason;
 
+pub use policy::{TlsPolicy, TlsVersion};
 pub(crate) use profiles::{Profile, Profiles};
 pub(crate) use reason::{is_tls, reason};
 
@@ -14,7 +16,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -33,6 +34,8 @@ pub struct TlsOptions {
     pub server_name: Option<String>,
     /// Protocols offered (RFC 7301), best first: `sip`, say.
     pub alpn: Vec<String>,
+    /// Versions and cipher suites.
+    pub policy: TlsPolicy,
 }
 
 impl TlsOptions {
@@ -52,6 +55,7 @@ impl fmt::Debug for TlsOptions {
             .field("own_certificate", &self.certificate_pem.is_some())
             .field("server_name", &self.server_name)
             .field("alpn", &self.alpn)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
@@ -69,6 +73,8 @@ pub struct TlsListen {
     pub key_pem: String,
     /// Protocols taken (RFC 7301); empty takes all.
     pub alpn: Vec<String>,
+    /// Versions and cipher suites.
+    pub policy: TlsPolicy,
 }
 
 impl fmt::Debug for TlsListen {
@@ -90,6 +96,9 @@ pub enum TlsError {
     /// The key cannot be read, or does not belong to the certificate.
     #[error("certificate or private key not usable: {0}")]
     Identity(String),
+    /// Nothing is left to be spoken.
+    #[error("no connection can be made with these TLS versions and cipher suites: {0}")]
+    Policy(String),
     /// No certificate can be issued for such a name.
     #[error("not a name that a certificate can hold: {0}")]
     Name(String),
@@ -99,10 +108,6 @@ pub enum TlsError {
     /// As many secured peers as are kept are in use at once.
     #[error("too many TLS peers at once")]
     Full,
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 fn certificates(pem: &str, whose: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -124,9 +129,10 @@ fn protocols(alpn: &[String]) -> Vec<Vec<u8>> {
 /// The side that takes connections.
 pub(crate) fn server(listen: &TlsListen) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(&listen.certificate_pem, "the listener")?;
-    let builder = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Identity(error.to_string()))?;
+    let policy = &listen.policy;
+    let builder = ServerConfig::builder_with_provider(policy.provider())
+        .with_protocol_versions(&policy.versions())
+        .map_err(|error| TlsError::Policy(error.to_string()))?;
     let mut config = builder
         .with_no_client_auth()
         .with_single_cert(chain, key(&listen.key_pem)?)

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustls::client::WantsClientCert;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::Verifier;
 use sip::TlsPeer;
 use sip::msg::Host;
 
-use super::{TlsError, TlsOptions, certificates, key, protocols, provider};
+use super::{TlsError, TlsOptions, TlsPolicy, certificates, key, protocols};
 
 /// Peers remembered; beyond it the longest unused one makes room.
 const MAX_PROFILES: usize = 4096;
@@ -74,9 +74,7 @@ impl Profiles {
 
     fn profile(&self, name: &str, options: &TlsOptions) -> Result<Profile, TlsError> {
         let server = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name(name.to_owned()))?;
-        let builder = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::Identity(error.to_string()))?;
+        let builder = client(&options.policy)?;
         let builder = match &options.ca_pem {
             Some(pem) => builder.with_root_certificates(own_roots(pem)?),
             None => builder.dangerous().with_custom_certificate_verifier(self.system_roots()?),
@@ -89,7 +87,9 @@ impl Profiles {
     /// The system's verifier, chain and name, as every other program of this machine has it.
     fn system_roots(&self) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
         let verifier = self.system.get_or_init(|| {
-            Verifier::new(provider()).map(Arc::new).map_err(|error| TlsError::Roots(error.to_string()))
+            Verifier::new(TlsPolicy::default().provider())
+                .map(Arc::new)
+                .map_err(|error| TlsError::Roots(error.to_string()))
         });
         verifier.clone().map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
     }
@@ -128,6 +128,12 @@ impl Table {
     }
 }
 
+fn client(policy: &TlsPolicy) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(policy.provider())
+        .with_protocol_versions(&policy.versions())
+        .map_err(|error| TlsError::Policy(error.to_string()))
+}
+
 /// With our certificate, if there is one.
 fn identified(
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
@@ -145,9 +151,7 @@ fn identified(
 /// Whether everything in `options` can be read.
 pub(super) fn check(options: &TlsOptions) -> Result<(), TlsError> {
     let roots = options.ca_pem.as_deref().map_or(Ok(RootCertStore::empty()), own_roots)?;
-    let builder = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Identity(error.to_string()))?;
+    let builder = client(&options.policy)?;
     identified(builder.with_root_certificates(roots), options).map(drop)
 }
 
@@ -167,6 +171,7 @@ fn own_roots(pem: &str) -> Result<RootCertStore, TlsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::TlsVersion;
 
     fn host(text: &str) -> Host {
         text.parse().expect("a host")
@@ -203,6 +208,12 @@ mod tests {
         assert_eq!(empty.check(), Err(TlsError::NoCertificate("the certificate authority")));
         assert_eq!(half.check(), Err(TlsError::HalfIdentity));
         assert_eq!(options().check(), Ok(()));
+        let policy = TlsPolicy {
+            oldest: Some(TlsVersion::V1_3),
+            newest: Some(TlsVersion::V1_2),
+            ..TlsPolicy::default()
+        };
+        assert!(matches!(TlsOptions { policy, ..options() }.check(), Err(TlsError::Policy(_))));
         let bad_name = TlsOptions { server_name: Some("a b".into()), ..options() };
         assert_eq!(profiles.number(&host("a"), &bad_name), Err(TlsError::Name("a b".into())));
     }

@@ -59,6 +59,7 @@ async fn secured_callee(identity: &Identity) -> (Stack, Incoming) {
         certificate_pem: identity.certificate.clone(),
         key_pem: identity.key.clone(),
         alpn: Vec::new(),
+        policy: sip_io::TlsPolicy::default(),
     });
     Stack::bind(config).await.unwrap()
 }
@@ -223,6 +224,7 @@ async fn who_begins_no_handshake_holds_no_place_beyond_the_limit_and_calls_go_on
         certificate_pem: identity.certificate.clone(),
         key_pem: identity.key.clone(),
         alpn: Vec::new(),
+        policy: sip_io::TlsPolicy::default(),
         announced_port: None,
     });
     let (phone, mut incoming) = Stack::bind(small).await.unwrap();
@@ -250,6 +252,7 @@ async fn a_listener_without_a_usable_certificate_says_so() {
         certificate_pem: "nothing".into(),
         key_pem: identity.key,
         alpn: Vec::new(),
+        policy: sip_io::TlsPolicy::default(),
     });
     let error = Stack::bind(config).await.err().unwrap();
     assert!(error.to_string().contains("no certificate"), "{error}");

@@ -44,6 +44,23 @@ pub struct AgentStats {
     pub refused: u64,
 }
 
+impl std::ops::Add for AgentStats {
+    type Output = AgentStats;
+
+    fn add(self, other: AgentStats) -> AgentStats {
+        AgentStats {
+            legs: self.legs + other.legs,
+            client_transactions: self.client_transactions + other.client_transactions,
+            server_transactions: self.server_transactions + other.server_transactions,
+            malformed: self.malformed + other.malformed,
+            stray: self.stray + other.stray,
+            stateless: self.stateless + other.stateless,
+            dropped: self.dropped + other.dropped,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
 /// A SIP user agent without IO. Drain [`Agent::poll_output`] after every call that takes `&mut self`.
 #[derive(Debug)]
 pub struct Agent {

@@ -34,6 +34,7 @@ pub(super) fn open(call: &Call) -> CallOpen {
         encryption: plan.media.encryption,
         voice_isolation: plan.voice_isolation,
         media_timeout: plan.media.timeout,
+        over_ipv6: false,
     }
 }
 

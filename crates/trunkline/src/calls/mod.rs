@@ -8,6 +8,7 @@ mod admission;
 mod dial;
 mod guard;
 mod recovery;
+mod stacks;
 mod summary;
 mod task;
 mod trunks;
@@ -19,6 +20,7 @@ use call::{CallError, DialogIdentity, ErrorCode, Plan, Waiting};
 use room::proto;
 use tokio::sync::{oneshot, watch};
 
+pub(crate) use stacks::Stacks;
 pub(crate) use trunks::{TrunkSettings, Trunks};
 
 use crate::metrics::{Bound, Metrics, Refused};
@@ -43,7 +45,7 @@ pub(crate) struct Request {
 /// What calls need of the rest of the program.
 pub(crate) struct Parts {
     pub(crate) workers: Workers,
-    pub(crate) stack: sip_io::Stack,
+    pub(crate) stacks: Stacks,
     pub(crate) store: Store,
     pub(crate) metrics: Metrics,
     /// More calls at once are refused; 0 is no limit.

@@ -55,17 +55,17 @@ impl Calls {
 
     /// Sends BYE or CANCEL and waits until the phone has taken it.
     async fn tell(&self, call: OpenCall) -> Result<(), PlaceError> {
-        let over_tls = destination(&call.state).transport == Transport::Tls;
+        let destination = destination(&call.state);
         let mut lost = LostCall::of(call.state);
         lost.headers = vec![("Reason".to_owned(), REASON.to_owned())];
         lost.credentials =
             call.credentials.map(|credentials| Credentials::new(credentials.username, credentials.password));
         let parts = &self.0.parts;
-        if over_tls {
+        if destination.transport == Transport::Tls {
             let host = call.host.parse::<Host>().map_err(|_| PlaceError::NotSip)?;
             lost.tls = Some((host, parts.trunks.of(&call.trunk_id, &call.host).tls.clone()));
         }
-        let mut leg = parts.stack.end_lost_call(lost).await?;
+        let mut leg = parts.stacks.of(destination.addr.ip()).end_lost_call(lost).await?;
         while leg.next_event().await.is_some() {}
         Ok(())
     }

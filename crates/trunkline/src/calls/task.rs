@@ -250,9 +250,15 @@ impl Task {
     }
 
     fn join(&mut self) {
-        let open = dial::open(&self.call);
-        let workers = self.inner.parts.workers.clone();
+        let mut open = dial::open(&self.call);
+        // What is no address is told when it is called.
+        let target = dial::target(self.call.plan()).ok();
+        let options = dial::options(self.call.plan(), &self.inner.parts.trunks);
+        let (workers, stacks) = (self.inner.parts.workers.clone(), self.inner.parts.stacks.clone());
         self.joining = Some(Box::pin(async move {
+            if let Some(target) = target {
+                open.over_ipv6 = stacks.is_for_v6(&target, &options).await;
+            }
             workers.open_call(open).await.map_err(|error| dial::join_failure(&error))
         }));
     }
@@ -263,7 +269,9 @@ impl Task {
             Err(why) => return self.call.handle(Instant::now(), CallInput::Unreachable(why)),
         };
         self.inner.parts.metrics.sdp_size("offer", invite.body.as_ref().map_or(0, String::len));
-        let stack = self.inner.parts.stack.clone();
+        // Signalling goes the way of the audio that the offer names.
+        let Some(media) = &self.media else { return };
+        let stack = self.inner.parts.stacks.of(media.local.rtp.ip()).clone();
         let options = dial::options(self.call.plan(), &self.inner.parts.trunks);
         self.dialing = Some(Box::pin(async move { stack.call_with(*invite, &target, &options).await }));
     }

@@ -24,7 +24,18 @@ async fn calls(max_active: u32) -> (Calls, TempDir) {
     let metrics = Metrics::new("NE_test").unwrap();
     let trunks = Trunks::default();
     let max_cpu_utilization = 1.0;
-    (Calls::new(Parts { workers, stack, store, metrics, max_active, trunks, max_cpu_utilization }), directory)
+    (
+        Calls::new(Parts {
+            workers,
+            stacks: stack.into(),
+            store,
+            metrics,
+            max_active,
+            trunks,
+            max_cpu_utilization,
+        }),
+        directory,
+    )
 }
 
 fn plan() -> Plan {

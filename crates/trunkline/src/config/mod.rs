@@ -136,6 +136,10 @@ pub(crate) struct Sip {
     pub(crate) sip_port_listen: Option<u16>,
     /// Where SIP and RTP listen.
     pub(crate) listen_ip: IpAddr,
+    /// The same for trunks that have an address of IPv6, beside a `listen_ip` of IPv4.
+    pub(crate) listen_ip_v6: Option<IpAddr>,
+    /// This server's name, for Contact and From over TLS. `${IP}` in it is the announced address with dashes.
+    pub(crate) sip_hostname: String,
     /// RTP takes the even ports, RTCP the odd ones.
     pub(crate) rtp_port: PortRange,
     /// The address that carriers are told.
@@ -259,6 +263,8 @@ impl Default for Sip {
             sip_port: 5060,
             sip_port_listen: None,
             listen_ip: Ipv4Addr::UNSPECIFIED.into(),
+            listen_ip_v6: None,
+            sip_hostname: String::new(),
             rtp_port: PortRange::new(10_000, 20_000),
             nat_1_to_1_ip: None,
             media_nat_1_to_1_ip: None,

@@ -134,6 +134,11 @@ fn sip(mut section: Section<'_>, sip: &mut Sip) {
     section.port("sip_port", &mut sip.sip_port);
     section.optional_port("sip_port_listen", &mut sip.sip_port_listen);
     section.address("listen_ip", &mut sip.listen_ip);
+    section.optional_address("listen_ip_v6", &mut sip.listen_ip_v6);
+    let expected = "a host name, which may hold ${IP}";
+    if let Some(name) = section.checked_text("sip_hostname", expected, is_hostname) {
+        sip.sip_hostname = name;
+    }
     section.ports("rtp_port", &mut sip.rtp_port);
     section.optional_address("nat_1_to_1_ip", &mut sip.nat_1_to_1_ip);
     section.optional_address("media_nat_1_to_1_ip", &mut sip.media_nat_1_to_1_ip);
@@ -157,6 +162,10 @@ fn sip(mut section: Section<'_>, sip: &mut Sip) {
     codecs(&mut section, sip);
     check_sip(&section, sip);
     section.finish();
+}
+
+fn is_hostname(name: &str) -> bool {
+    tls::is_host(&name.replace("${IP}", "1-2-3-4")) && name.parse::<IpAddr>().is_err()
 }
 
 /// An address, with port 53 where it names none.
@@ -197,6 +206,10 @@ fn check_sip(section: &Section<'_>, sip: &Sip) {
     for (key, _) in announced.into_iter().filter(|(_, ip)| ip.as_ref().is_some_and(other_family)) {
         let expected = "of the same family, IPv4 or IPv6, as sip.listen_ip";
         section.notes().secret_problem(format!("sip.{key}"), expected);
+    }
+    if sip.listen_ip_v6.is_some_and(|ip| ip.is_ipv4() || sip.listen_ip.is_ipv6()) {
+        let expected = "an address of IPv6, beside a sip.listen_ip of IPv4";
+        section.notes().secret_problem("sip.listen_ip_v6".to_owned(), expected);
     }
     let waits = [("no_response_timeout", sip.no_response_timeout), ("keep_alive", sip.keep_alive)];
     for (key, _) in waits.into_iter().filter(|(_, wait)| *wait < Duration::from_secs(1)) {

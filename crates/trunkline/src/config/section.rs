@@ -72,7 +72,12 @@ impl<'n> Section<'n> {
     }
 
     /// Reads a key with `parse`; a value that it refuses is noted.
-    fn read<T>(&mut self, key: &str, expected: &str, parse: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    pub(super) fn read<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
         let value = self.take(key)?;
         let parsed = parse(&value);
         if parsed.is_none() {

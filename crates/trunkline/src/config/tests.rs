@@ -140,6 +140,38 @@ fn what_is_different_for_some_trunks_is_read_with_its_place() {
 }
 
 #[test]
+fn tls_versions_suites_and_the_servers_name_are_read_as_livekit_sip_has_them() {
+    let (config, warnings, problems) = read(
+        "sip: {sip_hostname: 'sip-${IP}.example.com', listen_ip_v6: '::1', tls: {min_version: tls1.1, max_version: tls1.2, \
+         cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_RSA_WITH_AES_128_CBC_SHA]}}",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(
+        warnings,
+        [
+            "sip.tls.min_version: tls1.1 is not spoken; the oldest is tls1.2",
+            "sip.tls.cipher_suites: TLS_RSA_WITH_AES_128_CBC_SHA cannot be chosen, or is not spoken; left out",
+        ]
+    );
+    let policy = config.sip.tls.policy;
+    assert_eq!((policy.oldest, policy.newest), (None, Some(sip_io::TlsVersion::V1_2)));
+    assert_eq!(policy.suites, ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]);
+    let (_, _, problems) = read(
+        "sip: {sip_hostname: 'a b', listen_ip_v6: 127.0.0.1, tls: {max_version: tls1.2, min_version: ssl3, \
+         cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]}}",
+    );
+    assert_eq!(
+        problems,
+        [
+            "sip.sip_hostname: should be a host name, which may hold ${IP}, not \"a b\"",
+            "sip.tls.min_version: should be tls1.2 or tls1.3, not \"ssl3\"",
+            "sip.tls.cipher_suites: should be a list with a suite of TLS 1.2 that is spoken",
+            "sip.listen_ip_v6: should be an address of IPv6, beside a sip.listen_ip of IPv4",
+        ]
+    );
+}
+
+#[test]
 fn a_codec_of_the_incumbent_that_is_not_built_is_warned_about() {
     let (config, warnings, problems) = read("sip: {codecs: {G729/8000: true, PCMA/8000: false}}");
     assert_eq!(problems, Vec::<String>::new());

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use sip_io::{TlsPolicy, TlsVersion};
+
 use super::section::Section;
 
 /// `sip.tls`.
@@ -11,13 +13,15 @@ pub(crate) struct SipTls {
     pub(crate) port: u16,
     /// The port that is bound, when another than the announced one.
     pub(crate) port_listen: Option<u16>,
+    /// Versions and cipher suites, for every connection.
+    pub(crate) policy: TlsPolicy,
     /// What counts for trunks that have nothing of their own. Its certificate is the listener's, too.
     pub(crate) usual: TlsFiles,
 }
 
 impl Default for SipTls {
     fn default() -> Self {
-        Self { port: 5061, port_listen: None, usual: TlsFiles::default() }
+        Self { port: 5061, port_listen: None, policy: TlsPolicy::default(), usual: TlsFiles::default() }
     }
 }
 
@@ -47,7 +51,47 @@ pub(super) fn read(mut section: Section<'_>, tls: &mut SipTls) {
     tls.usual.certificate = certificates(&mut section);
     tls.usual.ca_file = path(&mut section, "ca_file");
     tls.usual.alpn = protocols(&mut section).filter(|names| !names.is_empty());
+    tls.policy.oldest = oldest(&mut section);
+    tls.policy.newest = section.read("max_version", "tls1.2 or tls1.3", |value| version(value.as_str()?));
+    suites(&mut section, &mut tls.policy);
     section.finish();
+}
+
+/// livekit-sip also speaks older ones, which are not safe.
+fn oldest(section: &mut Section<'_>) -> Option<TlsVersion> {
+    let named = section.checked_text("min_version", "tls1.2 or tls1.3", |text| {
+        version(text).is_some() || matches!(text, "tls1.0" | "tls1.1")
+    })?;
+    if version(&named).is_none() {
+        let path = format!("{}.min_version", section.path());
+        section.notes().warn(format!("{path}: {named} is not spoken; the oldest is tls1.2"));
+    }
+    version(&named)
+}
+
+fn version(text: &str) -> Option<TlsVersion> {
+    match text {
+        "tls1.2" => Some(TlsVersion::V1_2),
+        "tls1.3" => Some(TlsVersion::V1_3),
+        _ => None,
+    }
+}
+
+/// Those that are not spoken are left out; some must be left where TLS 1.2 is all there is.
+fn suites(section: &mut Section<'_>, policy: &mut TlsPolicy) {
+    let path = format!("{}.cipher_suites", section.path());
+    let expected = "a cipher suite's name, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 for one";
+    let Some(named) = section.texts("cipher_suites", expected, |name| name.starts_with("TLS_")) else {
+        return;
+    };
+    let (known, unknown): (Vec<_>, Vec<_>) = named.into_iter().partition(|name| TlsPolicy::knows(name));
+    for name in &unknown {
+        section.notes().warn(format!("{path}: {name} cannot be chosen, or is not spoken; left out"));
+    }
+    if known.is_empty() && !unknown.is_empty() && policy.newest == Some(TlsVersion::V1_2) {
+        section.notes().secret_problem(path, "a list with a suite of TLS 1.2 that is spoken");
+    }
+    policy.suites = known;
 }
 
 /// `sip.trunks[].tls`.

@@ -14,7 +14,12 @@ use super::{
     Bound, Metrics,
     sampled::{Population, Process},
 };
-use crate::{api::Connections, calls::Calls, store::Store, worker::Workers};
+use crate::{
+    api::Connections,
+    calls::{Calls, Stacks},
+    store::Store,
+    worker::Workers,
+};
 
 /// Text format 0.0.4.
 const TEXT: &str = "text/plain; version=0.0.4";
@@ -24,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The parts that are asked for figures when the page is read.
 #[derive(Clone)]
 pub(crate) struct Sources {
-    pub(crate) stack: sip_io::Stack,
+    pub(crate) stacks: Stacks,
     pub(crate) workers: Workers,
     pub(crate) calls: Calls,
     pub(crate) store: Store,
@@ -43,10 +48,10 @@ async fn page(State((metrics, sources)): State<(Metrics, Sources)>) -> Response 
 
 async fn sample(metrics: &Metrics, sources: &Sources) {
     let sampled = &metrics.0.sampled;
-    let (stack, population) = tokio::join!(soon(sources.stack.stats()), soon(population(&sources.workers)));
+    let (stack, population) = tokio::join!(soon(sources.stacks.stats()), soon(population(&sources.workers)));
     if let Some(stats) = stack {
         sampled.stack(stats);
-        sip_bounds(&sources.stack, &stats).into_iter().for_each(|bound| metrics.0.bounds.sample(bound));
+        sip_bounds(&sources.stacks, &stats).into_iter().for_each(|bound| metrics.0.bounds.sample(bound));
     }
     let [queue, trunks] = sources.store.bounds();
     let own = [queue, trunks, sources.calls.bound(), sources.connections.bound()];
@@ -57,8 +62,14 @@ async fn sample(metrics: &Metrics, sources: &Sources) {
     sampled.process(&Process::look());
 }
 
-fn sip_bounds(stack: &sip_io::Stack, stats: &sip_io::StackStats) -> [Bound; 3] {
-    let (limits, connections) = stack.limits();
+fn sip_bounds(stacks: &Stacks, stats: &sip_io::StackStats) -> [Bound; 3] {
+    let (mut limits, mut connections) =
+        (sip::Limits { legs: 0, transactions: 0, ..sip::Limits::default() }, 0);
+    for (own, most) in stacks.all().map(sip_io::Stack::limits) {
+        limits.legs += own.legs;
+        limits.transactions += own.transactions;
+        connections += most;
+    }
     let agent = stats.agent;
     let transactions = agent.client_transactions + agent.server_transactions;
     let held = usize::try_from(stats.connections).unwrap_or(usize::MAX);

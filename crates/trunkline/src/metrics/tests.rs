@@ -73,20 +73,21 @@ async fn a_page() -> (axum::Router, Sources, tempfile::TempDir) {
     };
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let (stack, _incoming) = sip_io::Stack::bind(sip_io::StackConfig::new(listen, agent)).await.unwrap();
+    let stacks = crate::calls::Stacks::from(stack);
     let (workers, _) = Workers::start(WorkersConfig::loopback()).unwrap();
     let metrics = Metrics::new("NE_test").unwrap();
     let directory = tempfile::TempDir::new().unwrap();
     let store = crate::store::Store::open(directory.path(), None).unwrap();
     let calls = crate::calls::Calls::new(crate::calls::Parts {
         workers: workers.clone(),
-        stack: stack.clone(),
+        stacks: stacks.clone(),
         store: store.clone(),
         metrics: metrics.clone(),
         max_active: 7,
         trunks: crate::calls::Trunks::default(),
         max_cpu_utilization: 1.0,
     });
-    let sources = Sources { stack, workers, calls, store, connections: crate::api::Connections::new() };
+    let sources = Sources { stacks, workers, calls, store, connections: crate::api::Connections::new() };
     (router(metrics, sources.clone()), sources, directory)
 }
 
@@ -116,7 +117,7 @@ async fn every_limited_table_and_queue_is_on_the_page() {
 
 #[tokio::test]
 async fn whoever_reads_the_page_sees_rubbish_rooms_and_memory_of_this_moment() {
-    let (router, Sources { stack, workers, .. }, _directory) = a_page().await;
+    let (router, Sources { stacks, workers, .. }, _directory) = a_page().await;
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let before = page(&router).await;
     assert!(before.contains("trunkline_rooms 0"), "{before}");
@@ -131,13 +132,13 @@ async fn whoever_reads_the_page_sees_rubbish_rooms_and_memory_of_this_moment() {
     workers.create_room(request).await.unwrap();
     let gun = tokio::net::UdpSocket::bind(listen).await.unwrap();
     for _ in 0..2 {
-        gun.send_to(b"this is no SIP message\r\n\r\n", stack.local_addr()).await.unwrap();
+        gun.send_to(b"this is no SIP message\r\n\r\n", stacks.of(listen.ip()).local_addr()).await.unwrap();
     }
     let counted = r#"trunkline_sip_discarded{reason="malformed"} 2"#;
     eventually("the rubbish is counted", async || page(&router).await.contains(counted)).await;
     let seen = page(&router).await;
     assert!(seen.contains("trunkline_rooms 1"), "{seen}");
-    stack.shutdown(Duration::ZERO).await;
+    stacks.shutdown(Duration::ZERO).await;
     let after = page(&router).await;
     assert!(after.contains(counted), "counters never fall: {after}");
 }

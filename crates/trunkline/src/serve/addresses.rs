@@ -1,7 +1,8 @@
 //! Which of the machine's addresses are used for what.
 //!
 //! WebRTC sockets are bound to single addresses: loopback always, so that clients on the same machine connect without a
-//! setting, and the addresses by which the machine reaches the world, of IPv4 and of IPv6. Phones are told one address, for signalling and media.
+//! setting, and the addresses by which the machine reaches the world, of IPv4 and of IPv6. Phones are told one address, for
+//! signalling and media; those behind trunks of IPv6 another, where `sip.listen_ip_v6` is given.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
@@ -18,38 +19,59 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(super) struct Addresses {
     /// Of the WebRTC sockets.
     pub(super) rtc: Vec<RtcAddress>,
-    /// Where SIP and RTP listen.
-    pub(super) sip_listen: IpAddr,
+    /// Of the phones' side.
+    pub(super) sip: SipAddress,
+    /// The same for trunks of IPv6, where there is another one for them.
+    pub(super) sip_v6: Option<SipAddress>,
+}
+
+/// Where SIP and RTP are, in one family of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SipAddress {
+    /// Where both listen.
+    pub(super) listen: IpAddr,
     /// What Via and Contact say.
-    pub(super) sip_announced: IpAddr,
+    pub(super) announced: IpAddr,
     /// What our SDP says.
-    pub(super) media_announced: IpAddr,
+    pub(super) media: IpAddr,
 }
 
 impl Addresses {
     pub(super) async fn find(config: &Config) -> anyhow::Result<Self> {
         let outward = outward();
         let external = external(config).await;
-        let sip_listen = config.sip.listen_ip;
-        let local = match config.sip.local_net {
+        let sip = SipAddress::find(config, outward, external)?;
+        let sip_v6 = config.sip.listen_ip_v6.map(|listen| {
+            let own = if listen.is_unspecified() { outward_v6() } else { Some(listen) };
+            let own = own.unwrap_or(Ipv6Addr::LOCALHOST.into());
+            SipAddress { listen, announced: own, media: own }
+        });
+        let node_ip = config.rtc.node_ip.or(external.filter(|_| config.rtc.use_external_ip));
+        Ok(Self { rtc: rtc(node_ip, outward, outward_v6()), sip, sip_v6 })
+    }
+}
+
+impl SipAddress {
+    fn find(config: &Config, outward: Option<IpAddr>, external: Option<IpAddr>) -> anyhow::Result<Self> {
+        let sip = &config.sip;
+        let listen = sip.listen_ip;
+        let local = match sip.local_net {
             Some(net) => Some(own_address_in(net).with_context(|| {
                 format!(
                     "sip.local_net: this machine has no address in {net}; name one of its networks, or none"
                 )
             })?),
-            None if sip_listen.is_ipv4() && sip_listen.is_unspecified() => outward,
-            None if sip_listen.is_unspecified() => outward_v6(),
-            None => Some(sip_listen),
+            None if listen.is_ipv4() && listen.is_unspecified() => outward,
+            None if listen.is_unspecified() => outward_v6(),
+            None => Some(listen),
         };
-        let sip = &config.sip;
         // STUN is asked over IPv4.
-        let public = external.filter(|_| sip.use_external_ip && sip_listen.is_ipv4());
-        let loopback = if sip_listen.is_ipv4() { LOOPBACK } else { Ipv6Addr::LOCALHOST.into() };
+        let public = external.filter(|_| sip.use_external_ip && listen.is_ipv4());
+        let loopback = if listen.is_ipv4() { LOOPBACK } else { Ipv6Addr::LOCALHOST.into() };
         let seen = public.or(local).unwrap_or(loopback);
-        let sip_announced = sip.nat_1_to_1_ip.unwrap_or(seen);
-        let media_announced = sip.media_nat_1_to_1_ip.unwrap_or(sip_announced);
-        let node_ip = config.rtc.node_ip.or(external.filter(|_| config.rtc.use_external_ip));
-        Ok(Self { rtc: rtc(node_ip, outward, outward_v6()), sip_listen, sip_announced, media_announced })
+        let announced = sip.nat_1_to_1_ip.unwrap_or(seen);
+        let media = sip.media_nat_1_to_1_ip.unwrap_or(announced);
+        Ok(Self { listen, announced, media })
     }
 }
 
@@ -163,7 +185,7 @@ mod tests {
     async fn the_address_in_the_named_network_is_announced() {
         let mut config = Config::default();
         config.sip.local_net = Network::parse("127.0.0.0/8");
-        assert_eq!(Addresses::find(&config).await.unwrap().sip_announced, LOOPBACK);
+        assert_eq!(Addresses::find(&config).await.unwrap().sip.announced, LOOPBACK);
         // TEST-NET-3 (RFC 5737): nobody has it.
         config.sip.local_net = Network::parse("203.0.113.0/24");
         let error = Addresses::find(&config).await.unwrap_err().to_string();
@@ -176,12 +198,21 @@ mod tests {
         for listen in ["::1", "::"] {
             config.sip.listen_ip = listen.parse().unwrap();
             let addresses = Addresses::find(&config).await.unwrap();
-            assert!(
-                addresses.sip_announced.is_ipv6() && addresses.media_announced.is_ipv6(),
-                "{addresses:?}"
-            );
-            assert!(!addresses.sip_announced.is_unspecified());
+            assert!(addresses.sip.announced.is_ipv6() && addresses.sip.media.is_ipv6(), "{addresses:?}");
+            assert!(!addresses.sip.announced.is_unspecified());
         }
+    }
+
+    #[tokio::test]
+    async fn a_second_address_of_ipv6_changes_nothing_of_the_first() {
+        let mut config = Config::default();
+        let first = Addresses::find(&config).await.unwrap();
+        assert_eq!(first.sip_v6, None);
+        config.sip.listen_ip_v6 = Some("::1".parse().unwrap());
+        let both = Addresses::find(&config).await.unwrap();
+        assert_eq!(both.sip, first.sip);
+        let own = Ipv6Addr::LOCALHOST.into();
+        assert_eq!(both.sip_v6, Some(SipAddress { listen: own, announced: own, media: own }));
     }
 
     #[tokio::test]
@@ -192,6 +223,6 @@ mod tests {
         config.sip.use_external_ip = true;
         config.rtc.stun_servers = Vec::new();
         let addresses = Addresses::find(&config).await.unwrap();
-        assert_eq!((addresses.rtc, addresses.sip_announced), (own.rtc, own.sip_announced));
+        assert_eq!((addresses.rtc, addresses.sip), (own.rtc, own.sip));
     }
 }

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::calls::Calls;
+use crate::calls::{Calls, Stacks};
 use crate::config::Config;
 use crate::worker::{Threads, Workers};
 use crate::{api, metrics};
@@ -62,7 +62,7 @@ struct Server {
     calls: Calls,
     workers: Workers,
     threads: Threads,
-    stack: sip_io::Stack,
+    stacks: Stacks,
     http: JoinSet<()>,
     stop_http: watch::Sender<bool>,
     /// The built-in phone of development; it rings while this is held.
@@ -81,12 +81,12 @@ impl Server {
         let node_id = parts::node_id();
         let metrics = metrics::Metrics::new(&node_id).context("cannot set up the metrics")?;
         let places = addresses::Addresses::find(&config).await?;
-        let stack = parts::sip(&config, &places).await?;
+        let stacks = parts::sip(&config, &places).await?;
         let certificate = certificate.await.context("cannot make a certificate")?;
         let (workers, threads) = Workers::start(parts::workers(&config, &places, node_id, certificate))?;
         let calls = Calls::new(crate::calls::Parts {
             workers: workers.clone(),
-            stack: stack.clone(),
+            stacks: stacks.clone(),
             store: store.clone(),
             metrics: metrics.clone(),
             max_active: config.sip.max_active_calls,
@@ -116,7 +116,7 @@ impl Server {
         }
         if let Some(listener) = metrics_listener {
             let sources = metrics::Sources {
-                stack: stack.clone(),
+                stacks: stacks.clone(),
                 workers: workers.clone(),
                 calls: calls.clone(),
                 store: store.clone(),
@@ -124,7 +124,7 @@ impl Server {
             };
             http.spawn(serve_metrics(listener, metrics::router(metrics, sources), until(stopped)));
         }
-        let server = Self { config, calls, workers, threads, stack, http, stop_http, phone };
+        let server = Self { config, calls, workers, threads, stacks, http, stop_http, phone };
         server.announce(bound, &store).await?;
         Ok(server)
     }
@@ -134,7 +134,7 @@ impl Server {
         let Some(http) = http else { return Ok(()) };
         tracing::info!(
             http = %http,
-            sip = %self.stack.local_addr(),
+            sip = %self.stacks.all().map(|stack| stack.local_addr().to_string()).collect::<Vec<_>>().join(" and "),
             rtp = %self.config.sip.rtp_port,
             rtc = %self.config.rtc.udp_port,
             "serving"
@@ -187,7 +187,7 @@ impl Server {
         let _ = self.stop_http.send(true);
         self.calls.hangup_all().await;
         self.workers.stop().await;
-        self.stack.shutdown(SIP_END).await;
+        self.stacks.shutdown(SIP_END).await;
         while self.http.join_next().await.is_some() {}
         drop(self.phone.take());
         self.threads.all_ended().await;

@@ -1,6 +1,6 @@
 //! Each part's own settings, made from the configuration.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use call::PlanDefaults;
@@ -9,11 +9,12 @@ use rand::Rng;
 use sip::{AgentConfig, Contacts, Inbound, Limits, Timers};
 use sip_io::{Stack, StackConfig};
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, SipAddress};
 use super::trunks;
+use crate::calls::Stacks;
 use crate::config::{Config, PortRange};
 use crate::store::Store;
-use crate::worker::WorkersConfig;
+use crate::worker::{RtpAddress, WorkersConfig};
 
 /// Where the store's key may come from instead of its file.
 const STORE_KEY: &str = "TRUNKLINE_STORE_KEY";
@@ -61,8 +62,8 @@ pub(super) fn workers(
         rtc_addresses: addresses.rtc.clone(),
         rtc_ports: ports.first..=ports.last,
         rtc_tcp_ports: config.rtc.tcp_port.map(|ports| tcp_ports(ports, workers)),
-        rtp_bind: addresses.sip_listen,
-        rtp_announced: addresses.media_announced,
+        rtp: rtp(&addresses.sip),
+        rtp_v6: addresses.sip_v6.as_ref().map(rtp),
         rtp_ports: config.sip.rtp_port.first..=config.sip.rtp_port.last,
         symmetric_rtp: config.sip.symmetric_rtp,
         media_timeout_initial: config.sip.media_timeout_initial,
@@ -77,6 +78,10 @@ pub(super) fn workers(
         narrowband_for_phones: config.rtc.narrowband_for_phones,
         seed: rand::rng().random(),
     }
+}
+
+fn rtp(address: &SipAddress) -> RtpAddress {
+    RtpAddress { bind: address.listen, announced: address.media }
 }
 
 /// A single port, as LiveKit has it, is the first of as many as there are workers.
@@ -101,7 +106,17 @@ fn ice_servers(config: &Config) -> Vec<room::proto::IceServer> {
     turn.collect()
 }
 
-pub(super) async fn sip(config: &Config, addresses: &Addresses) -> anyhow::Result<Stack> {
+/// A stack for each family of addresses.
+pub(super) async fn sip(config: &Config, addresses: &Addresses) -> anyhow::Result<Stacks> {
+    let usual = stack(config, &addresses.sip).await?;
+    let v6 = match &addresses.sip_v6 {
+        Some(address) => Some(stack(config, address).await?),
+        None => None,
+    };
+    Ok(Stacks::new(usual, v6))
+}
+
+async fn stack(config: &Config, address: &SipAddress) -> anyhow::Result<Stack> {
     let port = config.sip.sip_port_listen.unwrap_or(config.sip.sip_port);
     let agent = AgentConfig {
         contacts: Contacts::default(),
@@ -111,15 +126,22 @@ pub(super) async fn sip(config: &Config, addresses: &Addresses) -> anyhow::Resul
         // This server places calls; it takes none.
         inbound: Inbound::Refuse(403),
     };
-    let mut stack = StackConfig::new(SocketAddr::new(addresses.sip_listen, port), agent);
-    stack.announced = Some(addresses.sip_announced.into());
+    let mut stack = StackConfig::new(SocketAddr::new(address.listen, port), agent);
+    stack.announced = Some(address.announced.into());
     let other_port = config.sip.sip_port_listen.map(|_| config.sip.sip_port);
     stack.announced_port = other_port.filter(|port| *port != 0);
-    stack.tls = trunks::listen(&config.sip.tls, addresses.sip_listen)?;
+    stack.announced_over_tls = hostname(config, address.announced).map(|name| name.parse()).transpose()?;
+    stack.tls = trunks::listen(&config.sip.tls, address.listen)?;
     stack.ping_every = config.sip.keep_alive;
     stack.name_servers.clone_from(&config.sip.name_servers);
     let (stack, _incoming) = Stack::bind(stack).await?;
     Ok(stack)
+}
+
+/// This server's name over TLS, where it has one.
+fn hostname(config: &Config, announced: IpAddr) -> Option<String> {
+    let name = config.sip.sip_hostname.replace("${IP}", &announced.to_string().replace(['.', ':'], "-"));
+    Some(name).filter(|name| !name.is_empty())
 }
 
 pub(super) fn plan_defaults(config: &Config, addresses: &Addresses) -> PlanDefaults {
@@ -133,6 +155,22 @@ pub(super) fn plan_defaults(config: &Config, addresses: &Addresses) -> PlanDefau
     let enabled = |name: &str, default| *config.sip.codecs.get(name).unwrap_or(&default);
     let enabled = all.into_iter().filter(|(name, _, default)| enabled(name, *default));
     let codecs = enabled.map(|(_, codec, _)| codec).collect();
-    let from_host = addresses.sip_announced.to_string();
-    PlanDefaults { from_host, codecs, early_media: config.sip.early_media }
+    let announced = addresses.sip.announced;
+    let from_host_over_tls = hostname(config, announced);
+    let early_media = config.sip.early_media;
+    PlanDefaults { from_host: announced.to_string(), from_host_over_tls, codecs, early_media }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_name_may_hold_its_address() {
+        let mut config = Config::default();
+        let address = IpAddr::from([203, 0, 113, 9]);
+        assert_eq!(hostname(&config, address), None);
+        config.sip.sip_hostname = "sip-${IP}.example.com".to_owned();
+        assert_eq!(hostname(&config, address).as_deref(), Some("sip-203-0-113-9.example.com"));
+    }
 }

@@ -25,13 +25,20 @@ pub(super) fn trunks(sip: &Sip) -> anyhow::Result<Trunks> {
     let mut trunks = Trunks::new(TrunkSettings {
         early_media: sip.early_media,
         redirects: redirects(sip.follow_redirects),
-        tls: Arc::new(options(USUAL, &sip.tls.usual, &TlsOptions::default())?),
+        tls: Arc::new(options(USUAL, &sip.tls.usual, &spoken(&sip.tls))?),
     });
     for profile in &sip.trunks {
         let settings = settings(profile, trunks.usual())?;
         trunks.add(&profile.ids, &profile.hosts, settings);
     }
     Ok(trunks)
+}
+
+/// What counts for every trunk.
+fn spoken(tls: &SipTls) -> TlsOptions {
+    let mut options = TlsOptions::default();
+    options.policy.clone_from(&tls.policy);
+    options
 }
 
 fn settings(profile: &TrunkProfile, usual: &TrunkSettings) -> anyhow::Result<TrunkSettings> {
@@ -57,6 +64,7 @@ pub(super) fn listen(tls: &SipTls, ip: IpAddr) -> anyhow::Result<Option<TlsListe
         certificate_pem: chain,
         key_pem: key,
         alpn: tls.usual.alpn.clone().unwrap_or_default(),
+        policy: tls.policy.clone(),
     }))
 }
 

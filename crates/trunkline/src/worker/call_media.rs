@@ -31,6 +31,8 @@ pub(crate) struct CallOpen {
     pub(crate) voice_isolation: bool,
     /// Another media timeout than the server's.
     pub(crate) media_timeout: Option<Duration>,
+    /// The phone is behind a trunk of IPv6, where the server has another address for those.
+    pub(crate) over_ipv6: bool,
 }
 
 /// Why a phone could not join.

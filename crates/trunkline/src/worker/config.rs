@@ -13,6 +13,15 @@ pub(crate) struct RtcAddress {
     pub(crate) announced: IpAddr,
 }
 
+/// Where phones send their audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RtpAddress {
+    /// The local address of the RTP sockets.
+    pub(crate) bind: IpAddr,
+    /// The address that our SDP tells phones.
+    pub(crate) announced: IpAddr,
+}
+
 /// What the workers are made from.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkersConfig {
@@ -24,10 +33,10 @@ pub(crate) struct WorkersConfig {
     pub(crate) rtc_ports: RangeInclusive<u16>,
     /// The same of ICE over TCP; `None`: UDP only.
     pub(crate) rtc_tcp_ports: Option<RangeInclusive<u16>>,
-    /// The local address of the phones' RTP sockets.
-    pub(crate) rtp_bind: IpAddr,
-    /// The address that our SDP tells phones.
-    pub(crate) rtp_announced: IpAddr,
+    /// Of the phones' audio.
+    pub(crate) rtp: RtpAddress,
+    /// The same for phones behind trunks of IPv6, where there is another one.
+    pub(crate) rtp_v6: Option<RtpAddress>,
     /// The ports for phones: even ones for RTP, the odd one above for RTCP.
     pub(crate) rtp_ports: RangeInclusive<u16>,
     /// Follow the address from which the phone really sends.
@@ -66,8 +75,8 @@ impl WorkersConfig {
             rtc_addresses: vec![RtcAddress { bind: loopback, announced: loopback }],
             rtc_ports: 0..=0,
             rtc_tcp_ports: None,
-            rtp_bind: loopback,
-            rtp_announced: loopback,
+            rtp: RtpAddress { bind: loopback, announced: loopback },
+            rtp_v6: None,
             rtp_ports: 10_000..=20_000,
             symmetric_rtp: true,
             media_timeout_initial: Duration::from_secs(30),

@@ -207,8 +207,10 @@ impl Worker {
         if self.stop_by.is_some() {
             return Err(OpenError::Stopped);
         }
-        let ports = self.ports.lease(&mut self.rng, now.at).ok_or(OpenError::NoPort)?;
-        let local = self.local_audio(ports.port, open.codecs.clone(), open.encryption);
+        let address = self.config.rtp_v6.filter(|_| open.over_ipv6).unwrap_or(self.config.rtp);
+        let ports = self.ports.lease(address.bind, &mut self.rng, now.at).ok_or(OpenError::NoPort)?;
+        let rtp = SocketAddr::new(address.announced, ports.port);
+        let local = self.local_audio(rtp, open.codecs.clone(), open.encryption);
         let token = self.phone_token();
         let sockets = PhoneSockets::new(ports, self.registry(), token).map_err(|_| OpenError::NoPort)?;
         let key = self.ensure_room(now, room, None).ok_or(OpenError::Stopped)?;
@@ -241,11 +243,16 @@ impl Worker {
         Ok(opened)
     }
 
-    fn local_audio(&mut self, port: u16, codecs: Vec<AudioCodec>, encryption: Encryption) -> LocalAudio {
+    fn local_audio(
+        &mut self,
+        rtp: SocketAddr,
+        codecs: Vec<AudioCodec>,
+        encryption: Encryption,
+    ) -> LocalAudio {
         // Some phones read these as signed 32-bit numbers.
         let session_id = u64::from(self.rng.random::<u32>() >> 1);
         LocalAudio {
-            rtp: SocketAddr::new(self.config.rtp_announced, port),
+            rtp,
             session_id,
             version: session_id,
             codecs,

@@ -32,7 +32,7 @@ mod thread;
 mod timers;
 
 pub(crate) use call_media::{CallMedia, CallOpen, MediaEvent, OpenError};
-pub(crate) use config::{RtcAddress, WorkersConfig};
+pub(crate) use config::{RtcAddress, RtpAddress, WorkersConfig};
 pub(crate) use error::{JoinError, MoveError, RoomError, RpcError, SessionClosed, StartError};
 pub(crate) use handle::Workers;
 pub(crate) use load::{Utilization, process_time};

@@ -33,7 +33,6 @@ struct State {
 pub(super) struct PortPool {
     first: u16,
     pairs: u16,
-    bind: IpAddr,
     state: Arc<Mutex<State>>,
 }
 
@@ -47,16 +46,16 @@ pub(super) struct PortPair {
 }
 
 impl PortPool {
-    pub(super) fn new(bind: IpAddr, ports: &RangeInclusive<u16>) -> Self {
+    pub(super) fn new(ports: &RangeInclusive<u16>) -> Self {
         let first = ports.start().saturating_add(ports.start() % 2);
         let pairs = (u32::from(*ports.end()) + 1).saturating_sub(u32::from(first)) / 2;
         let state = State { leased: HashSet::new(), resting: HashMap::new(), refused: 0 };
-        Self { first, pairs: u16::try_from(pairs).unwrap_or(0), bind, state: Arc::new(Mutex::new(state)) }
+        Self { first, pairs: u16::try_from(pairs).unwrap_or(0), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Binds a free pair of ports; `None` when there is none.
-    pub(super) fn lease(&self, rng: &mut impl Rng, now: Instant) -> Option<PortPair> {
-        let found = self.search(rng, now, REST).or_else(|| self.search(rng, now, SHORT_REST));
+    /// Binds a free pair of ports of this address; `None` when there is none.
+    pub(super) fn lease(&self, bind: IpAddr, rng: &mut impl Rng, now: Instant) -> Option<PortPair> {
+        let found = self.search(bind, rng, now, REST).or_else(|| self.search(bind, rng, now, SHORT_REST));
         if found.is_none() {
             self.state().refused += 1;
         }
@@ -70,14 +69,14 @@ impl PortPool {
         Bound { what: "rtp_ports", held, most, refused: state.refused }
     }
 
-    fn search(&self, rng: &mut impl Rng, now: Instant, rest: Duration) -> Option<PortPair> {
+    fn search(&self, bind: IpAddr, rng: &mut impl Rng, now: Instant, rest: Duration) -> Option<PortPair> {
         let start = rng.random_range(0..self.pairs.max(1));
         for step in 0..self.pairs {
             let index = (u32::from(start) + u32::from(step)) % u32::from(self.pairs);
             let port = self.first + 2 * u16::try_from(index).ok()?;
             if self.reserve(port, now, rest) {
                 let mut pair = PortPair { rtp: None, rtcp: None, port, pool: self.clone() };
-                if pair.bind().is_ok() {
+                if pair.bind(bind).is_ok() {
                     return Some(pair);
                 }
                 // Somebody else has the port: dropping the pair lets it rest.
@@ -103,9 +102,9 @@ impl PortPool {
 }
 
 impl PortPair {
-    fn bind(&mut self) -> std::io::Result<()> {
+    fn bind(&mut self, address: IpAddr) -> std::io::Result<()> {
         let open = |port| {
-            let socket = UdpSocket::bind(SocketAddr::new(self.pool.bind, port))?;
+            let socket = UdpSocket::bind(SocketAddr::new(address, port))?;
             socket.set_nonblocking(true)?;
             Ok::<_, std::io::Error>(socket)
         };
@@ -130,8 +129,10 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     fn pool(ports: RangeInclusive<u16>) -> PortPool {
-        PortPool::new(IpAddr::from([127, 0, 0, 1]), &ports)
+        PortPool::new(&ports)
     }
 
     #[test]
@@ -139,7 +140,7 @@ mod tests {
         let pool = pool(42_001..=42_009);
         let mut rng = StdRng::seed_from_u64(1);
         let now = Instant::now();
-        let pairs: Vec<_> = std::iter::from_fn(|| pool.lease(&mut rng, now)).collect();
+        let pairs: Vec<_> = std::iter::from_fn(|| pool.lease(LOOPBACK, &mut rng, now)).collect();
         assert!(pairs.len() <= 4);
         assert!(pairs.iter().all(|pair| pair.port % 2 == 0 && (42_002..=42_008).contains(&pair.port)));
     }
@@ -149,20 +150,30 @@ mod tests {
         let pool = pool(42_020..=42_021);
         let mut rng = StdRng::seed_from_u64(1);
         let now = Instant::now();
-        let pair = pool.lease(&mut rng, now).unwrap();
-        assert!(pool.lease(&mut rng, now).is_none(), "in use");
+        let pair = pool.lease(LOOPBACK, &mut rng, now).unwrap();
+        assert!(pool.lease(LOOPBACK, &mut rng, now).is_none(), "in use");
         drop(pair);
-        assert!(pool.lease(&mut rng, now + Duration::from_secs(4)).is_none(), "at rest");
-        let _pair = pool.lease(&mut rng, now + Duration::from_secs(31)).unwrap();
+        assert!(pool.lease(LOOPBACK, &mut rng, now + Duration::from_secs(4)).is_none(), "at rest");
+        let _pair = pool.lease(LOOPBACK, &mut rng, now + Duration::from_secs(31)).unwrap();
         assert_eq!(pool.bound(), Bound { what: "rtp_ports", held: 1, most: 1, refused: 2 });
+    }
+
+    #[test]
+    fn a_port_is_in_use_whatever_the_family() {
+        let pool = pool(42_040..=42_041);
+        let mut rng = StdRng::seed_from_u64(1);
+        let v6 = IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
+        let pair = pool.lease(v6, &mut rng, Instant::now()).unwrap();
+        assert!(pair.rtp.as_ref().unwrap().local_addr().unwrap().is_ipv6());
+        assert!(pool.lease(LOOPBACK, &mut rng, Instant::now()).is_none());
     }
 
     #[test]
     fn a_range_without_a_whole_pair_gives_none() {
         let mut rng = StdRng::seed_from_u64(1);
-        assert!(pool(42_031..=42_032).lease(&mut rng, Instant::now()).is_none());
+        assert!(pool(42_031..=42_032).lease(LOOPBACK, &mut rng, Instant::now()).is_none());
         #[allow(clippy::reversed_empty_ranges, reason = "a range that a wrong configuration could give")]
         let empty = pool(9..=3);
-        assert!(empty.lease(&mut rng, Instant::now()).is_none());
+        assert!(empty.lease(LOOPBACK, &mut rng, Instant::now()).is_none());
     }
 }

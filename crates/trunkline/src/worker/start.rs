@@ -66,7 +66,7 @@ impl Workers {
         let count = config.workers.max(1);
         let loads: Vec<_> = (0..count).map(|_| Arc::new(Load::default())).collect();
         let directory = Directory::new(loads.clone());
-        let ports = PortPool::new(config.rtp_bind, &config.rtp_ports);
+        let ports = PortPool::new(&config.rtp_ports);
         let config = Arc::new(config);
         let (mut taken, mut bound, mut lanes, mut inboxes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {

@@ -34,6 +34,7 @@ fn phone(room: &str, identity: &str) -> CallOpen {
         encryption: call::plan::Encryption::Disable,
         voice_isolation: false,
         media_timeout: None,
+        over_ipv6: false,
     }
 }
 

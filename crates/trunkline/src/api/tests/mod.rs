@@ -78,7 +78,7 @@ impl Bench {
         let (stack, _) = sip_io::Stack::bind(sip_io::StackConfig::new(loopback(), agent)).await.unwrap();
         let calls = Calls::new(calls::Parts {
             workers: workers.clone(),
-            stack,
+            stacks: stack.into(),
             store: store.clone(),
             metrics: metrics.clone(),
             max_active: 0,
