@@ -121,7 +121,9 @@ impl Room {
             self.withdraw(now, id, sid);
             if let Some(participant) = self.participants.get_mut(&id) {
                 participant.tracks.retain(|track| track.sid != *sid);
-                participant.guest_mut().map(|guest| guest.forget(sid));
+                if let Some(guest) = participant.guest_mut() {
+                    guest.forget(sid);
+                }
             }
         }
     }
