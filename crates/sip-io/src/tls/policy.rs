@@ -69,8 +69,8 @@ mod tests {
     fn suites_of_tls_1_2_are_chosen_by_name_and_those_of_1_3_stay() {
         let policy = TlsPolicy { suites: vec![SUITE.to_owned()], ..TlsPolicy::default() };
         let provider = policy.provider();
-        let (new, old): (Vec<_>, Vec<_>) =
-            provider.cipher_suites.iter().partition(|suite| suite.tls13().is_some());
+        let suites = provider.cipher_suites.iter().copied();
+        let (new, old): (Vec<_>, Vec<_>) = suites.partition(|suite| suite.tls13().is_some());
         assert_eq!(old.len(), 1);
         assert_eq!(old[0].suite().as_str(), Some(SUITE));
         assert_eq!(new.len(), 3);
