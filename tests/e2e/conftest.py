@@ -30,6 +30,16 @@ def pytest_sessionstart(session):
         pytest.exit(f"{BINARY} is missing: cargo build --release", returncode=2)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what takes long, unless it is asked for."""
+    if os.environ.get("LONG") == "1":
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

@@ -1,7 +1,7 @@
 """A phone and clients of every kind in one room: who hears whom, by tone, before and after the network fails.
 
-All stories but the last two are of one room, in this order. `OUTAGES=all` also runs those that take minutes more; `CLIENTS=go,node`
-has only these join.
+All stories but the last two are of one room, in this order. `LONG=1` also runs those that take minutes more; `CLIENTS=go,node` has
+only these join.
 """
 
 import asyncio
@@ -33,7 +33,6 @@ CHROMIUM = ("chromium", "chromium again")
 # Who goes on with its session after the outage: the Rust core (Python, Node) gives up after one attempt without an answer, Go after 5 s,
 # Firefox without both.
 RESUMES = {"media": ("python", "node", "firefox", *CHROMIUM), "media and signalling": CHROMIUM}
-OUTAGES = list(RESUMES) if os.environ.get("OUTAGES") == "all" else ["media and signalling"]
 
 
 def chosen(names=EVERYBODY) -> list[str]:
@@ -175,7 +174,7 @@ async def test_no_packet_is_lost_over_a_short_outage(world, proves):
     world.phone_is_up()
 
 
-@pytest.mark.parametrize("what", OUTAGES)
+@pytest.mark.parametrize("what", ["media and signalling", pytest.param("media", marks=pytest.mark.long)])
 async def test_an_outage_is_survived_by_everybody(world, proves, what):
     await world.everybody_hears_everybody(30)
     before = await world.sessions()
@@ -197,6 +196,7 @@ async def test_an_outage_is_survived_by_everybody(world, proves, what):
         assert not lost, "these go on with their sessions"
 
 
+@pytest.mark.long
 async def test_a_large_stream_comes_whole_through_a_narrow_path(module_server, clients, proves):
     """The sender could send ten times as fast as the recipients can receive, and far more than the server keeps for them."""
     kinds = chosen(["node", "chromium"])

@@ -10,18 +10,19 @@ from harness.camera import PATIENCE, Camera, page_sees
 from harness.tones import hears
 from harness.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(300)]
 
 PHONE_HERTZ, PYTHON_HERTZ = 700, 1_100
 SMALL, LARGE = (320, 180), (640, 360)
 RED, BLUE = (220, 30, 30), (30, 30, 220)
+SHOWS, SEES = "shows {}, which others see", "sees what others show in {}"
 
 
 def close_to(seen, colour) -> bool:
     return all(abs(a - b) < 40 for a, b in zip(seen, colour, strict=True))
 
 
-async def test_two_browsers_and_python_see_each_other_while_a_phone_talks(livekit, join, enter, baresip, trunk_to):
+async def test_two_browsers_and_python_see_each_other_while_a_phone_talks(livekit, join, enter, baresip, trunk_to, proves):
     phone = baresip(hertz=PHONE_HERTZ)
     python = await join("cameras", "python")
     eyes = Camera(python)
@@ -41,11 +42,12 @@ async def test_two_browsers_and_python_see_each_other_while_a_phone_talks(liveki
     bob = await enter("chromium", "cameras", "bob")  # comes late: two cameras are on already
     await bob.do("camera", width=LARGE[0], height=LARGE[1])
 
-    for viewer, identity in ((alice, "bob"), (bob, "alice"), (alice, "python"), (bob, "python")):
-        colour = await page_sees(viewer, identity, LARGE)
-        assert identity != "python" or close_to(colour, RED), colour
-    for identity in ("alice", "bob"):
-        await eyes.sees(identity, LARGE)
+    with proves(SHOWS.format("VP8"), "python", "chromium"), proves(SEES.format("VP8"), "python", "chromium"):
+        for viewer, identity in ((alice, "bob"), (bob, "alice"), (alice, "python"), (bob, "python")):
+            colour = await page_sees(viewer, identity, LARGE)
+            assert identity != "python" or close_to(colour, RED), colour
+        for identity in ("alice", "bob"):
+            await eyes.sees(identity, LARGE)
     told = await bob.do("cameraOf", identity="alice")
     assert (told["mimeType"], told["simulcasted"]) == ("video/VP8", True)
     assert told["dimensions"] == {"width": 640, "height": 360}
@@ -75,27 +77,55 @@ async def test_two_browsers_and_python_see_each_other_while_a_phone_talks(liveki
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-async def test_what_python_shows_is_seen_by_python_the_browser_and_go(join, enter, codec):
+async def test_what_python_shows_is_seen_by_python_the_browser_and_go(join, enter, proves, codec):
     shows = Camera(await join("codec", "shows"))
     await shows.show(BLUE, video_codec=rtc.VideoCodec.Value(codec), simulcast=codec == "VP8")
     eyes = Camera(await join("codec", "eyes"))
     page = await enter("chromium", "codec", "page")
     gopher = await enter("go", "codec", "gopher")
-    await eyes.sees("shows", LARGE)
-    assert close_to(eyes.colours["shows"], BLUE), eyes.colours
-    assert close_to(await page_sees(page, "shows", LARGE), BLUE)
+    with proves(SHOWS.format(codec), "python"), proves(SEES.format(codec), "python", "chromium"):
+        await eyes.sees("shows", LARGE)
+        assert close_to(eyes.colours["shows"], BLUE), eyes.colours
+        assert close_to(await page_sees(page, "shows", LARGE), BLUE)
     assert (await page.do("cameraOf", identity="shows"))["mimeType"] == f"video/{codec}"
     await gopher.tells("subscribed", identity="shows", seconds=PATIENCE)
 
 
-async def test_a_browser_publishes_h264(join, enter):
+async def test_a_browser_publishes_h264(join, enter, proves):
     alice = await enter("chromium", "h264", "alice")
     await alice.do("camera", width=LARGE[0], height=LARGE[1], options={"videoCodec": "h264"})
     eyes = Camera(await join("h264", "eyes"))
     bob = await enter("chromium", "h264", "bob")
-    await page_sees(bob, "alice", LARGE)
-    await eyes.sees("alice", LARGE)
+    with proves(SHOWS.format("H264"), "chromium"):
+        await page_sees(bob, "alice", LARGE)
+        await eyes.sees("alice", LARGE)
     assert (await bob.do("cameraOf", identity="alice"))["mimeType"] == "video/H264"
+
+
+@pytest.mark.parametrize("kind", ["node", "firefox", "go", "go-single"])
+async def test_other_clients_show_and_see(join, enter, proves, kind):
+    """Go has neither encoder nor decoder: it puts together what it sees, and shows that."""
+    python = Camera(await join("others", "python"))
+    page = await enter("chromium", "others", "page")
+    client = await enter(kind, "others", "client")
+    for codec in ["VP8"] if kind == "firefox" else ["VP8", "H264"]:
+        await python.show(BLUE, video_codec=rtc.VideoCodec.Value(codec), simulcast=False)
+        with proves(SEES.format(codec), kind):
+            if kind in ("go", "go-single"):
+                await client.tells("saw", identity="python", codec=f"video/{codec}", seconds=PATIENCE)
+            else:
+                assert close_to(await page_sees(client, "python", LARGE), BLUE)
+        with proves(SHOWS.format(codec), kind):
+            await client.do("camera", width=LARGE[0], height=LARGE[1], colour=RED, codec=codec)
+            await python.sees("client", LARGE)
+            await page_sees(page, "client", LARGE)
+            assert (await page.do("cameraOf", identity="client"))["mimeType"] == f"video/{codec}"
+        if kind == "node":
+            assert close_to(python.colours["client"], RED), python.colours
+        await client.do("unpublish")
+        await python.hide()
+        await page.tells("unpublished", identity="client")
+        await client.tells("unpublished", identity="python")
 
 
 async def test_a_browser_stops_the_layers_that_nobody_watches(enter):

@@ -80,20 +80,10 @@ fn build(root: &Path) -> Result<Finished> {
     run_counted("build", cargo.current_dir(root), |_, _| ())
 }
 
-/// The release binary against software we did not write. The soak and the outages of a whole room take minutes and are not steady
-/// yet: they are run by hand.
+/// The release binary against software we did not write.
 fn e2e(root: &Path) -> Result<Finished> {
     let mut pytest = pytest(root)?;
-    let finished = run_counted(
-        "e2e",
-        pytest.args([
-            "--durations=10",
-            "--ignore=tests/e2e/test_soak.py",
-            "--ignore=tests/e2e/test_rooms.py",
-            "tests/e2e",
-        ]),
-        count_pytest,
-    )?;
+    let finished = run_counted("e2e", pytest.args(["--durations=10", "tests/e2e"]), count_pytest)?;
     if let Err(error) = matrix::check(root) {
         eprintln!("{error:#}");
     }
@@ -125,7 +115,8 @@ pub(crate) fn matrix(root: &Path) -> Result<()> {
     let mut finished = vec![build(root)?];
     if finished.iter().all(|stage| stage.succeeded) {
         let mut pytest = pytest(root)?;
-        finished.push(run_counted("matrix", pytest.args(["-m", "matrix", "tests/e2e"]), count_pytest)?);
+        pytest.args(["-m", "matrix", "tests/e2e"]).env("LONG", "1");
+        finished.push(run_counted("matrix", &mut pytest, count_pytest)?);
         matrix::write(root)?;
     }
     summarise(&finished)

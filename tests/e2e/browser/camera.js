@@ -23,7 +23,7 @@ Object.assign(deeds, {
     await (muted ? publication.mute() : publication.unmute());
   },
   /** How large the picture is, how many were decoded so far, and the colour in its middle. */
-  sees({ identity }) {
+  async sees({ identity }) {
     const screen = screenOf(identity);
     if (!screen?.videoWidth) return { size: [0, 0], frames: 0, colour: [0, 0, 0] };
     const pixel = document.createElement('canvas');
@@ -31,7 +31,8 @@ Object.assign(deeds, {
     const brush = pixel.getContext('2d');
     brush.drawImage(screen, screen.videoWidth / 2, screen.videoHeight / 2, 1, 1, 0, 0, 1, 1);
     const colour = [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    const frames = screen.getVideoPlaybackQuality().totalVideoFrames;
+    const stats = [...(await cameraOf(identity).track.receiver.getStats()).values()];
+    const frames = stats.find((found) => found.type === 'inbound-rtp')?.framesDecoded ?? 0;
     return { size: [screen.videoWidth, screen.videoHeight], frames, colour };
   },
   /** What it is told of somebody's camera. */

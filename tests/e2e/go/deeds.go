@@ -20,8 +20,9 @@ import (
 
 // deeds is what the participant can be told to do.
 type deeds struct {
-	room *lksdk.Room
-	echo <-chan media.Sample
+	room     *lksdk.Room
+	echo     <-chan media.Sample
+	pictures <-chan media.Sample
 }
 
 // order is one line of standard input; every deed reads the fields it needs.
@@ -31,6 +32,8 @@ type order struct {
 	Hertz      float64           `json:"hertz"`
 	Codec      string            `json:"codec"`
 	Packets    [][]byte          `json:"packets"`
+	Width      int               `json:"width"`
+	Height     int               `json:"height"`
 	Muted      bool              `json:"muted"`
 	Identity   string            `json:"identity"`
 	Identities []string          `json:"identities"`
@@ -83,6 +86,8 @@ func (d *deeds) do(order order) (map[string]any, error) {
 	switch order.Deed {
 	case "speak":
 		return d.speak(order)
+	case "camera":
+		return d.camera(order)
 	case "mute":
 		for _, publication := range me.TrackPublications() {
 			publication.(*lksdk.LocalTrackPublication).SetMuted(order.Muted)

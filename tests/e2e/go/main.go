@@ -50,14 +50,14 @@ func tell(event string, fields map[string]any) {
 func main() {
 	flag.Parse()
 	events.out = json.NewEncoder(os.Stdout)
-	echo := make(chan media.Sample, 50)
-	room, err := lksdk.ConnectToRoomWithToken(*url, *token, callbacks(echo), options()...)
+	echo, pictures := make(chan media.Sample, 50), make(chan media.Sample, 50)
+	room, err := lksdk.ConnectToRoomWithToken(*url, *token, callbacks(echo, pictures), options()...)
 	if err != nil {
 		tell("failed", map[string]any{"error": err.Error()})
 		os.Exit(1)
 	}
 	tell("connected", map[string]any{"sid": room.LocalParticipant.SID(), "server": room.ServerInfo().GetVersion()})
-	obey(&deeds{room: room, echo: echo})
+	obey(&deeds{room: room, echo: echo, pictures: pictures})
 	room.Disconnect()
 	tell("over", nil)
 }
@@ -70,7 +70,7 @@ func options() []lksdk.ConnectOption {
 	return options
 }
 
-func callbacks(echo chan<- media.Sample) *lksdk.RoomCallback {
+func callbacks(echo, pictures chan<- media.Sample) *lksdk.RoomCallback {
 	return &lksdk.RoomCallback{
 		ParticipantCallback: lksdk.ParticipantCallback{
 			OnTrackSubscribed: func(track *webrtc.TrackRemote, _ *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
@@ -79,6 +79,8 @@ func callbacks(echo chan<- media.Sample) *lksdk.RoomCallback {
 				})
 				if track.Kind() == webrtc.RTPCodecTypeAudio {
 					go listen(track, from.Identity(), echo)
+				} else {
+					go watch(track, from, pictures)
 				}
 			},
 			OnTrackUnsubscribed: func(_ *webrtc.TrackRemote, _ *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {

@@ -38,6 +38,8 @@ CHROMIUM_FLAGS = [
 FIREFOX_PREFERENCES = {
     "media.peerconnection.ice.loopback": True,
     "media.peerconnection.ice.obfuscate_host_addresses": False,
+    "media.navigator.streams.fake": True,
+    "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
     "media.autoplay.block-webaudio": False,

@@ -56,8 +56,12 @@ class Camera:
         source = rtc.VideoSource(width, height)
         track = rtc.LocalVideoTrack.create_video_track("camera", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, **options)
-        await self.participant.room.local_participant.publish_track(track, options)
+        self.shown = await self.participant.room.local_participant.publish_track(track, options)
         self.participant.tasks.append(asyncio.ensure_future(self._shoot(source, colour, width, height)))
+
+    async def hide(self) -> None:
+        """Shows nothing any more."""
+        await self.participant.room.local_participant.unpublish_track(self.shown.sid)
 
     @staticmethod
     async def _shoot(source: rtc.VideoSource, colour: tuple[int, int, int], width: int, height: int) -> None:

@@ -147,7 +147,8 @@ class Participant:
         with contextlib.suppress(Exception):
             if self.connecting is not None:
                 await asyncio.wait_for(asyncio.shield(self.connecting), 30)
-            await asyncio.wait_for(asyncio.shield(self.room.disconnect()), 5)
+            # One that is about to resume takes a while.
+            await asyncio.wait_for(asyncio.shield(self.room.disconnect()), 30)
 
 
 def now() -> float:

@@ -15,11 +15,17 @@ import {
   AudioSource,
   AudioStream,
   LocalAudioTrack,
+  LocalVideoTrack,
   Room,
   RoomEvent,
   TrackKind,
   TrackPublishOptions,
   TrackSource,
+  VideoBufferType,
+  VideoCodec,
+  VideoFrame,
+  VideoSource,
+  VideoStream,
   dispose,
 } from '@livekit/rtc-node';
 
@@ -58,12 +64,37 @@ room
     const audio = track.kind === TrackKind.KIND_AUDIO;
     say('subscribed', { identity: who.identity, kind: audio ? 'audio' : 'video', sid: track.sid });
     if (audio) record(track, who.identity);
+    else watch(track, who.identity);
   });
 
 async function record(track, identity) {
   for await (const frame of new AudioStream(track, RATE, 1)) {
     appendFileSync(join(folder, `${identity}.s16`), Buffer.from(frame.data.buffer, frame.data.byteOffset, frame.data.byteLength));
   }
+}
+
+/** What was seen of each participant: how large the last picture is, how many there were, the colour in its middle. */
+const seen = new Map();
+
+async function watch(track, identity) {
+  let frames = 0;
+  for await (const { frame } of new VideoStream(track)) {
+    const { data, width, height } = frame.convert(VideoBufferType.RGBA);
+    const middle = (Math.floor(height / 2) * width + Math.floor(width / 2)) * 4;
+    frames += 1;
+    seen.set(identity, { size: [width, height], frames, colour: [...data.subarray(middle, middle + 3)] });
+  }
+}
+
+/** Shows a colour; a corner changes, for an encoder sends next to nothing of a picture that stands still. */
+function shoot(source, colour, width, height) {
+  const picture = new Uint8Array(width * height * 4);
+  for (let i = 0; i < picture.length; i += 4) picture.set([...colour, 255], i);
+  const shot = () => {
+    for (let y = 0; y < height / 4; y += 1) picture.set(randomBytes(width), y * width * 4);
+    source.captureFrame(new VideoFrame(picture, width, height, VideoBufferType.RGBA));
+  };
+  setInterval(shot, 1000 / 15).unref();
 }
 
 async function hum(source, hertz) {
@@ -85,6 +116,20 @@ const deeds = {
     const publication = await room.localParticipant.publishTrack(track, options);
     hum(source, hertz).catch(() => {});
     return { sid: publication.sid };
+  },
+  async camera({ width, height, colour, codec }) {
+    const source = new VideoSource(width, height);
+    const options = new TrackPublishOptions();
+    options.source = TrackSource.SOURCE_CAMERA;
+    options.videoCodec = VideoCodec[codec];
+    options.simulcast = false;
+    const track = LocalVideoTrack.createVideoTrack('camera', source);
+    const publication = await room.localParticipant.publishTrack(track, options);
+    shoot(source, colour, width, height);
+    return { sid: publication.sid };
+  },
+  async sees({ identity }) {
+    return seen.get(identity) ?? { size: [0, 0], frames: 0, colour: [0, 0, 0] };
   },
   async unpublish() {
     for (const sid of [...room.localParticipant.trackPublications.keys()]) await room.localParticipant.unpublishTrack(sid);
