@@ -174,7 +174,8 @@ async def test_no_packet_is_lost_over_a_short_outage(world, proves):
     world.phone_is_up()
 
 
-@pytest.mark.parametrize("what", ["media and signalling", pytest.param("media", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["media and signalling", "media"])
 async def test_an_outage_is_survived_by_everybody(world, proves, what):
     await world.everybody_hears_everybody(30)
     before = await world.sessions()
