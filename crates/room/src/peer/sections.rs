@@ -12,9 +12,7 @@ use crate::ids::TrackSid;
 use crate::output::Codec;
 use crate::video::{VideoCodec, VideoFormat};
 
-/// Tracks that a section remembers having carried.
-const MAX_CARRIED: usize = 16;
-/// With so many sections of ours, a track that comes again takes one it had.
+/// With so many sections of ours, those that are free are used again.
 const MAX_FRESH: usize = 64;
 
 /// What a section sends to the client.
@@ -71,8 +69,6 @@ struct Section {
     mid: Mid,
     kind: Kind,
     down: Down,
-    /// Tracks it carried before, the last ones last.
-    carried: Vec<TrackSid>,
     /// The client takes what we send.
     receives: bool,
     up: Option<Publishing>,
@@ -208,15 +204,15 @@ impl Sections {
         self.all.iter().filter(receiving).map(|section| section.kind).collect()
     }
 
-    /// Puts a track on the first free section of its kind. As offerer not on one that carried this very track before: with
-    /// two connections the Rust SDK (Python, Node) shows a track once on a section, and never again.
+    /// Puts a track on the first free section of its kind. As offerer only when there are many: with two connections the
+    /// Rust SDK (Python, Node) shows a track once on a section and never again, and Go was seen to miss tracks on sections
+    /// that had been free for more than one round.
     pub(crate) fn assign(&mut self, kind: Kind, stream: &str, track: &TrackSid) -> Option<Mid> {
         let offering = self.offering;
-        let any = !offering || self.all.len() >= MAX_FRESH;
-        let suits = |section: &&mut Section| {
-            section.is_free(kind, offering) && (any || !section.carried.contains(track))
-        };
-        let section = self.all.iter_mut().find(suits)?;
+        if offering && self.all.len() < MAX_FRESH {
+            return None;
+        }
+        let section = self.all.iter_mut().find(|section| section.is_free(kind, offering))?;
         section.down = Down::Carries { stream: stream.to_owned(), track: track.clone() };
         Some(section.mid)
     }
@@ -250,12 +246,7 @@ impl Sections {
     /// Frees the section of a track.
     pub(crate) fn free(&mut self, mid: Mid) {
         if let Some(section) = self.get_mut(mid) {
-            let before = std::mem::replace(&mut section.down, Down::Freed { shown: false });
-            if let Down::Carries { track, .. } = before {
-                let forgotten = (section.carried.len() + 1).saturating_sub(MAX_CARRIED);
-                section.carried.drain(..forgotten);
-                section.carried.push(track);
-            }
+            section.down = Down::Freed { shown: false };
         }
     }
 
@@ -371,10 +362,10 @@ impl Sections {
 
 impl Section {
     fn empty(mid: Mid, kind: Kind) -> Self {
-        let (carried, codecs, formats) = (Vec::new(), Vec::new(), Vec::new());
+        let (codecs, formats) = (Vec::new(), Vec::new());
         let (receives, rejected) = (false, false);
         let (down, up, red) = (Down::Never, None, None);
-        Self { mid, kind, down, carried, receives, up, rejected, codecs, red, formats }
+        Self { mid, kind, down, receives, up, rejected, codecs, red, formats }
     }
 
     /// A section that was made to receive on may be sent on; any other only publishes.
