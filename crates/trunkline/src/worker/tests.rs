@@ -53,7 +53,7 @@ async fn wait_for(call: &mut CallMedia, wanted: impl Fn(&MediaEvent) -> bool) ->
 
 #[tokio::test]
 async fn a_phone_joins_its_room_is_sent_audio_and_leaves() {
-    let (workers, threads) = start(42_100..=42_199);
+    let (workers, threads) = start(22_100..=22_199);
     let mut call = workers.open_call(phone("room", "phone")).await.unwrap();
     assert!(call.participant_sid.starts_with("PA_"));
     let seen = workers.get_participant("room", "phone").await.unwrap().unwrap();
@@ -90,7 +90,7 @@ async fn a_phone_joins_its_room_is_sent_audio_and_leaves() {
 
 #[tokio::test]
 async fn a_deleted_room_takes_its_phone_along() {
-    let (workers, _threads) = start(42_200..=42_299);
+    let (workers, _threads) = start(22_200..=22_299);
     let mut call = workers.open_call(phone("gone", "phone")).await.unwrap();
     assert!(workers.delete_room("gone").await.unwrap());
     let removed = wait_for(&mut call, |event| matches!(event, MediaEvent::Removed(_))).await;
@@ -101,7 +101,7 @@ async fn a_deleted_room_takes_its_phone_along() {
 
 #[tokio::test]
 async fn the_same_identity_again_displaces_the_first_call() {
-    let (workers, _threads) = start(42_300..=42_399);
+    let (workers, _threads) = start(22_300..=22_399);
     let mut first = workers.open_call(phone("room", "phone")).await.unwrap();
     let _second = workers.open_call(phone("room", "phone")).await.unwrap();
     let removed = wait_for(&mut first, |event| matches!(event, MediaEvent::Removed(_))).await;
@@ -111,7 +111,7 @@ async fn the_same_identity_again_displaces_the_first_call() {
 
 #[tokio::test]
 async fn a_call_whose_task_is_gone_leaves_the_room() {
-    let (workers, _threads) = start(42_400..=42_499);
+    let (workers, _threads) = start(22_400..=22_499);
     drop(workers.open_call(phone("room", "phone")).await.unwrap());
     let left = async {
         while !workers.list_participants("room").await.unwrap().unwrap_or_default().is_empty() {
@@ -123,7 +123,7 @@ async fn a_call_whose_task_is_gone_leaves_the_room() {
 
 #[tokio::test]
 async fn the_port_pool_is_exhausted_clearly_and_nobody_is_left_in_the_room() {
-    let (workers, _threads) = start(42_500..=42_501);
+    let (workers, _threads) = start(22_500..=22_501);
     let _first = workers.open_call(phone("room", "one")).await.unwrap();
     let refused = workers.open_call(phone("room", "two")).await.unwrap_err();
     assert!(matches!(refused, OpenError::NoPort), "{refused}");
@@ -132,7 +132,7 @@ async fn the_port_pool_is_exhausted_clearly_and_nobody_is_left_in_the_room() {
 
 #[tokio::test]
 async fn rooms_are_made_told_of_and_ended() {
-    let (workers, _threads) = start(42_600..=42_699);
+    let (workers, _threads) = start(22_600..=22_699);
     let request =
         CreateRoomRequest { name: "a".into(), metadata: "m".into(), ..CreateRoomRequest::default() };
     let made = workers.create_room(request.clone()).await.unwrap();
@@ -178,7 +178,7 @@ async fn the_end_of_a_call_arrives_however_much_waits() {
 
 #[tokio::test]
 async fn a_room_deleted_a_moment_ago_is_not_handed_out_again() {
-    let (workers, _threads) = start(42_700..=42_799);
+    let (workers, _threads) = start(22_700..=22_799);
     let request = CreateRoomRequest { name: "a".into(), ..CreateRoomRequest::default() };
     let mut before = workers.create_room(request.clone()).await.unwrap().sid;
     for _ in 0..50 {
@@ -195,7 +195,7 @@ async fn a_room_deleted_a_moment_ago_is_not_handed_out_again() {
 
 #[tokio::test]
 async fn a_worker_that_stops_tells_its_calls_and_says_when_it_has_ended() {
-    let (workers, threads) = start(42_800..=42_899);
+    let (workers, threads) = start(22_800..=22_899);
     let mut call = workers.open_call(phone("room", "phone")).await.unwrap();
     workers.stop().await;
     let removed = wait_for(&mut call, |event| matches!(event, MediaEvent::Removed(_))).await;
