@@ -4,6 +4,7 @@ Chromium speaks its DevTools protocol, one socket per page; Firefox speaks WebDr
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -206,8 +207,10 @@ class Chromium(Browser):
 
     async def close(self, page: ChromiumPage) -> None:
         await page.wire.close()
-        async with self.session.get(f"{self.devtools}/json/close/{page.target}"):
-            pass
+        # A page that does not go by itself, seen now and then with cameras on, goes with its browser.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10), self.session.get(f"{self.devtools}/json/close/{page.target}"):
+                pass
 
     crash = close
 
