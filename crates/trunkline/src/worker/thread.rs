@@ -165,21 +165,10 @@ impl Worker {
             let rest = self.pacing.rest(woke, Instant::now());
             rested = rest.is_some();
             if let Some(rest) = rest {
-                self.rest(rest);
+                std::thread::sleep(rest);
             }
         }
         Ok(())
-    }
-
-    /// Rests, until there is a command: packets may be a little late, but whoever asks for something is waiting.
-    fn rest(&mut self, rest: Duration) {
-        if let Ok(command) = self.inbox.commands.recv_timeout(rest) {
-            let now = Now::take();
-            self.take_parcels(now);
-            self.execute_or_drop(now, command);
-            self.drain(now);
-            self.post.flush();
-        }
     }
 
     fn is_done(&self) -> bool {
