@@ -4,6 +4,7 @@ A test that needs a program which is not installed is skipped loudly; under CI=t
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -109,10 +110,10 @@ class Clients:
         return self.browsers[kind]
 
     async def stop(self) -> None:
-        for client in self.joined:
-            await client.leave()
-        for browser in self.browsers.values():
-            await browser.stop()
+        # Whatever goes wrong with one, the others end as well; the browsers last.
+        async with contextlib.AsyncExitStack() as ending:
+            for ends in [browser.stop for browser in self.browsers.values()] + [client.leave for client in self.joined]:
+                ending.push_async_callback(ends)
 
 
 @pytest_asyncio.fixture
