@@ -2,8 +2,8 @@
 //!
 //! All times in microseconds since the buffer began, places in the stream likewise in microseconds of audio.
 
-/// The least a buffer waits, and the most.
-pub(super) const MIN_TARGET: i64 = 5_000;
+/// The least a buffer waits, and the most. Less than 8 ms, and each hiccup of a sender or of a busy worker is a frame made up.
+pub(super) const MIN_TARGET: i64 = 8_000;
 pub(super) const MAX_TARGET: i64 = 200_000;
 
 const BUCKET: i64 = 5_000;

@@ -7,7 +7,7 @@ use crate::jitter::{FRAME, stretch};
 
 /// Microseconds in one frame.
 const FRAME_TIME: i64 = FRAME as i64 * SAMPLE;
-/// So far from where it should be is the level left alone, or half the target where that is less.
+/// So far from where it should be is the level left alone, or a third of the target where that is less.
 const SLACK: i64 = 5_000;
 /// Above this surplus every frame is shortened, below only now and then.
 const HURRY: i64 = 100_000;
@@ -41,7 +41,7 @@ impl PlayoutBuffer {
         if self.rested < REST && (surplus < HURRY || self.aperiodic) {
             return;
         }
-        let slack = SLACK.min(self.delays.target() / 2);
+        let slack = SLACK.min(self.delays.target() / 3);
         if surplus < -slack {
             let added = stretch::lengthen(&mut self.ready, self.width);
             self.stats.lengthened += added as u64;
