@@ -55,7 +55,7 @@ fn within_the_world(root: &Path, python: &PathBuf) -> Command {
 
 fn pytest(root: &Path, python: &PathBuf, name: &'static str, folder: &str) -> Suite {
     let mut command = within_the_world(root, python);
-    command.arg(python).args(["-m", "pytest", "-rs", "-c", "tests/sdk/pytest.ini", folder]);
+    command.arg(python).args(["-m", "pytest", "-rsfE", "-c", "tests/sdk/pytest.ini", folder]);
     Suite { name, runner: Runner::Pytest, command }
 }
 

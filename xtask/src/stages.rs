@@ -1,7 +1,7 @@
 //! The stages of `cargo xtask test`: what is run, in which order, and how the result is summed up.
 //!
-//! Every stage prints the command it runs, streams its output, and is timed. The last line is the sum of all stages in the
-//! form `N passed, N failed`.
+//! Every stage prints the command it runs, streams its output, and is timed. At the end stands what failed, by name, and the
+//! sum of all stages in the form `N passed, N failed`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -14,15 +14,19 @@ use crate::matrix;
 use crate::sdk::{self, Runner};
 use crate::tools;
 
+/// How much of a line that names a failure is worth to be repeated at the end, in characters.
+const MOST_OF_A_FAILURE: usize = 300;
+
 /// The stages, in the order in which they run.
 const STAGES: [&str; 3] = ["rust", "e2e", "sdk"];
 
-/// What a stage counted.
-#[derive(Default, Clone, Copy)]
+/// What a stage counted, and the lines in which its runner names what failed.
+#[derive(Default)]
 struct Tally {
     passed: u64,
     failed: u64,
     skipped: u64,
+    failures: Vec<String>,
 }
 
 struct Finished {
@@ -95,7 +99,7 @@ fn pytest(root: &Path) -> Result<Command> {
     let python = tools::prepare(root)?;
     tools::node_packages(root, "tests/e2e/node")?;
     let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest", "-rs"]).current_dir(root);
+    pytest.args(["-m", "pytest", "-rsfE"]).current_dir(root);
     Ok(pytest)
 }
 
@@ -134,6 +138,9 @@ fn run_counted(name: &'static str, command: &mut Command, count: fn(&str, &mut T
         let line = line.context("reading the child's output")?;
         println!("{line}");
         count(&line, &mut tally);
+        if names_a_failure(&line) {
+            tally.failures.push(line.chars().take(MOST_OF_A_FAILURE).collect());
+        }
     }
     let succeeded = child.wait().context("waiting for the child")?.success();
     let took = started.elapsed();
@@ -142,6 +149,14 @@ fn run_counted(name: &'static str, command: &mut Command, count: fn(&str, &mut T
         tally.failed = 1; // it broke before it could count: a build error, a crash
     }
     Ok(Finished { name, took, tally, succeeded })
+}
+
+/// pytest's and Go's lines, TAP's, and cargo's.
+fn names_a_failure(line: &str) -> bool {
+    let starts = ["FAILED ", "ERROR ", "--- FAIL: ", "not ok "]
+        .iter()
+        .any(|start| line.trim_start().starts_with(start));
+    starts || (line.starts_with("test ") && line.ends_with(" ... FAILED"))
 }
 
 fn shown(command: &Command) -> String {
@@ -202,16 +217,18 @@ fn number_before(text: &str, marker: &str) -> u64 {
 }
 
 fn summarise(finished: &[Finished]) -> Result<()> {
+    for stage in finished.iter().filter(|stage| !stage.tally.failures.is_empty()) {
+        println!("\nfailed in {}:", stage.name);
+        stage.tally.failures.iter().for_each(|failure| println!("  {failure}"));
+    }
     println!("\nstage      seconds  passed  failed  skipped");
     let mut sum = Tally::default();
-    for stage in finished {
-        let Tally { passed, failed, skipped } = stage.tally;
-        println!("{:<10} {:>7.1} {passed:>7} {failed:>7} {skipped:>8}", stage.name, stage.took.as_secs_f64());
-        sum = Tally {
-            passed: sum.passed + passed,
-            failed: sum.failed + failed,
-            skipped: sum.skipped + skipped,
-        };
+    for Finished { name, took, tally, .. } in finished {
+        let Tally { passed, failed, skipped, .. } = tally;
+        println!("{name:<10} {:>7.1} {passed:>7} {failed:>7} {skipped:>8}", took.as_secs_f64());
+        sum.passed += passed;
+        sum.failed += failed;
+        sum.skipped += skipped;
     }
     println!("\n{} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.skipped);
     if finished.iter().all(|stage| stage.succeeded) {

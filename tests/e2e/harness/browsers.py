@@ -9,14 +9,13 @@ import itertools
 import json
 import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
-from .waiting import until, wait_until
+from .waiting import wait_until
 
 HERE = Path(__file__).resolve().parents[1]
 LIVEKIT_CLIENT = HERE / "node" / "node_modules" / "livekit-client" / "dist" / "livekit-client.umd.js"
@@ -138,7 +137,7 @@ class Browser:
         application = web.Application()
         application.router.add_get("/livekit-client.js", livekit_client)
         application.router.add_static("/", HERE / "browser")
-        self.runner = web.AppRunner(application)
+        self.runner = web.AppRunner(application, shutdown_timeout=1.0)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", 0).start()
         self.origin = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
@@ -169,15 +168,16 @@ class Browser:
         return page
 
     async def stop(self) -> None:
+        """Asks it to end, and does not wait long: a browser that hangs is not what is tested."""
         await self.session.close()
         self.process.terminate()
         try:
-            await until(lambda: self.process.poll() is not None, f"{self.program} ends", 10)
-        finally:
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGKILL)
-            self.log.close()
-            await self.runner.cleanup()
+            await asyncio.to_thread(self.process.wait, 10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            await asyncio.to_thread(self.process.wait)
+        self.log.close()
+        await self.runner.cleanup()
 
 
 class Chromium(Browser):
