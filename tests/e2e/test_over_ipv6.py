@@ -123,6 +123,7 @@ async def test_trunks_of_both_families_are_called_at_once_and_ended_after_a_kill
         for invite in phone.received("INVITE"):
             assert f" {own}:" in digest.header(invite, "Via")[0], invite
             assert digest.header(invite, "Contact")[0].startswith(f"<sip:{own}:")
+            assert f"@{own}>" in digest.header(invite, "From")[0], invite
             assert f"c=IN IP{'6' if phone is six else '4'} {own.strip('[]')}" in invite
             assert other not in invite.partition("\n\n")[2], "nothing of the other family in the description"
         assert len(phone.received("INVITE")) == 2

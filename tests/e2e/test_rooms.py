@@ -29,6 +29,8 @@ EVERYBODY = {
 }  # fmt: skip
 OUTAGE = 20.0
 """Seconds."""
+BACK_WITHIN = 10.0
+"""Seconds after it within which the phone hears somebody again."""
 CHROMIUM = ("chromium", "chromium again")
 # Who goes on with its session after the outage: the Rust core (Python, Node) gives up after one attempt without an answer, Go after 5 s,
 # Firefox without both.
@@ -190,7 +192,8 @@ async def test_an_outage_is_survived_by_everybody(world, proves, what):
         await world.everybody_hears_everybody(45)
         world.phone_is_up()
         samples, rate = world.phone.recording()
-        print(f"the phone heard nothing for {gap(samples[begun:], rate):.1f} s")
+        unheard = gap(samples[begun:], rate)
+        assert unheard <= OUTAGE + BACK_WITHIN, f"the phone heard nothing for {unheard:.1f} s"
         after = await world.sessions()
         print(f"with a new session: {[name for name in after if after[name] != before[name]]}")
         lost = [name for name in RESUMES[what] if after.get(name) != before.get(name)]

@@ -89,6 +89,7 @@ async def test_sigterm_refuses_new_calls_cancels_what_rings_and_drains_what_runs
     await world.client.room.remove_participant(identity)
     await talking.ends_well(LIMIT)
     await world.ends(started)
+    await until(lambda: watcher.disconnected == DisconnectReason.SERVER_SHUTDOWN, lambda: f"told why: {watcher.disconnected}")
     await watcher.leave()
     await world.client.aclose()
 

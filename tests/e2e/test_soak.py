@@ -25,7 +25,7 @@ from harness.room import Participant
 from harness.server import API_KEY, API_SECRET, BINARY, Trunkline
 from harness.waiting import wait_until
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "30"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("SOAK_SEED") or random.randrange(1 << 32))
 ROOMS = 4
 PEOPLE = 10

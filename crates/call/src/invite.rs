@@ -20,8 +20,10 @@ pub(crate) fn invite(
     identity: &DialogIdentity,
     offer: String,
     insisting: Option<String>,
+    over_ipv6: bool,
 ) -> Result<sip::Invite, String> {
     let dial = &plan.dial;
+    let from = dial.from_over_ipv6.as_ref().filter(|_| over_ipv6).unwrap_or(&dial.from);
     let request_uri =
         dial.request_uri.parse::<Uri>().map_err(|error| format!("invalid request URI: {error}"))?;
     let credentials = dial.credentials.as_ref().map(|credentials| {
@@ -30,7 +32,7 @@ pub(crate) fn invite(
     Ok(sip::Invite {
         request_uri,
         to: name_addr(&dial.to).map_err(|error| format!("invalid To header: {error}"))?,
-        from: name_addr(&dial.from).map_err(|error| format!("invalid From header: {error}"))?,
+        from: name_addr(from).map_err(|error| format!("invalid From header: {error}"))?,
         call_id: identity.call_id.clone(),
         from_tag: identity.from_tag.clone(),
         headers: dial.headers.clone(),

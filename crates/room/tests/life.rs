@@ -126,6 +126,28 @@ fn a_room_nobody_comes_to_closes_and_one_everybody_left_closes_sooner() {
 }
 
 #[test]
+fn an_agent_that_leaves_changes_nothing_of_how_long_an_empty_room_lives() {
+    let mut world = World::new();
+    let agent_comes_and_goes = |world: &mut World| {
+        let agent = world.join_with(|join| {
+            join.identity = "agent".into();
+            join.kind = proto::participant_info::Kind::Agent;
+        });
+        world.run_for(Duration::from_secs(10));
+        world.request(agent.unwrap(), Request::Leave(proto::LeaveRequest::default()));
+    };
+    agent_comes_and_goes(&mut world);
+    world.run_for(Duration::from_secs(200));
+    assert!(!world.closed, "nobody has joined yet: it waits for its first 300 s");
+
+    let alice = world.join("alice");
+    world.request(alice, Request::Leave(proto::LeaveRequest::default()));
+    agent_comes_and_goes(&mut world);
+    world.run_for(Duration::from_secs(11));
+    assert!(world.closed, "20 s after the last person left");
+}
+
+#[test]
 fn a_full_room_takes_nobody_but_agents_and_replacements() {
     let mut world = World::with(RoomConfig { max_participants: 1, ..Default::default() });
     world.join("alice");

@@ -87,7 +87,9 @@ class Wire:
         number = next(self.numbers)
         self.waiting[number] = asyncio.get_running_loop().create_future()
         await self.socket.send_json({"id": number, "method": method, "params": parameters})
-        answer = await asyncio.wait_for(self.waiting[number], 60)
+        # Not wait_for, which in Python 3.11 forgets that it was cancelled when the answer comes in the same moment.
+        async with asyncio.timeout(60):
+            answer = await self.waiting[number]
         assert "error" not in answer, answer
         return answer["result"]
 

@@ -211,7 +211,8 @@ class PageClient(Client):
 
     async def do(self, deed: str, seconds: float = 20.0, **content) -> dict:
         order = f"obey({json.dumps(deed)}, {json.dumps(content)})"
-        return json.loads(await asyncio.wait_for(self.page.evaluate(order), seconds))
+        async with asyncio.timeout(seconds):
+            return json.loads(await self.page.evaluate(order))
 
     async def recording(self, identity: str, seconds: float = 3.0) -> tuple[np.ndarray, int]:
         told = await self.do("recording", identity=identity, seconds=seconds)

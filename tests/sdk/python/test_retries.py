@@ -24,10 +24,12 @@ class Here(AbstractResolver):
 
 
 class Relay:
-    """Hands requests on; of the first to each method it loses the answer."""
+    """Hands requests on; of the first to each method it loses the answer, or the whole connection while it waits for one."""
 
     def __init__(self, target: str):
         self.target = target
+        self.breaks_after: float | None = None
+        """Seconds."""
         self.seen: list[tuple[str, str]] = []
         self.answers: list[bytes] = []
 
@@ -37,7 +39,8 @@ class Relay:
         first = all(path != request.path for path, _ in self.seen)
         self.seen.append((request.path, request.headers.get("X-Livekit-Request-Id", "")))
         headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
-        async with aiohttp.ClientSession() as session:
+        limit = aiohttp.ClientTimeout(total=self.breaks_after if first else None)
+        async with aiohttp.ClientSession(timeout=limit) as session:
             async with session.post(self.target + request.path, data=await request.read(), headers=headers) as answer:
                 body = await answer.read()
                 self.answers.append(body)
@@ -70,6 +73,20 @@ async def test_a_call_whose_answer_got_lost_is_answered_again_and_not_dialled_tw
     assert first and first == second, "the SDK says that it is the same request"
     assert relay.answers[0] == relay.answers[1]
     assert info.sip_call_id.startswith("SCL_")
+    assert len(await phone.requests("INVITE")) == 1
+    await livekit.room.delete_room(api.DeleteRoomRequest(room=request.room_name))
+    await phone.story()
+
+
+async def test_a_call_that_still_rings_when_its_connection_breaks_is_taken_over(livekit, world, trunk_to, relay):
+    phone = await world.phone("until_the_end", {"ring": 3000})
+    relay.breaks_after = 1.0
+    request = call(await trunk_to(phone.address), wait_until_answered=True)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Here())) as session:
+        client = api.LiveKitAPI(f"http://project.livekit.cloud:{relay.port}", session=session)
+        info = await client.sip.create_sip_participant(request)
+    [(_, first), (_, second)] = relay.seen
+    assert first and first == second and info.sip_call_id.startswith("SCL_")
     assert len(await phone.requests("INVITE")) == 1
     await livekit.room.delete_room(api.DeleteRoomRequest(room=request.room_name))
     await phone.story()

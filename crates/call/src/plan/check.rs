@@ -59,7 +59,8 @@ fn check_callee(callee: &str) -> Result<(), PlanError> {
 fn check_participant(request: &CreateSipParticipantRequest) -> Result<(), PlanError> {
     rules::length("participant identity", &request.participant_identity, rules::MAX_NAME)?;
     rules::length("participant name", &request.participant_name, rules::MAX_NAME)?;
-    rules::length("participant metadata", &request.participant_metadata, rules::MAX_METADATA)?;
+    let metadata = &request.participant_metadata;
+    rules::length("participant metadata", metadata, rules::MAX_PARTICIPANT_METADATA)?;
     let attributes: usize = request.participant_attributes.iter().map(|(k, v)| k.len() + v.len()).sum();
     if attributes > rules::MAX_METADATA {
         let limit = rules::MAX_METADATA;

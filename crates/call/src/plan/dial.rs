@@ -23,7 +23,9 @@ pub(super) fn dial(
     }
     .map_err(PlanError::RequestUri)?;
     let to = to_uri(request, line, &request_uri)?;
-    let from = from(request, line, number, defaults)?;
+    let from = from(request, line, number, defaults, &defaults.from_host)?;
+    let over_ipv6 = defaults.from_host_over_ipv6.as_ref();
+    let over_ipv6 = over_ipv6.map(|host| self::from(request, line, number, defaults, host)).transpose()?;
     let headers = line.headers(request);
     let next_hop = match headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("route")) {
         Some((_, route)) => first_route(route)?,
@@ -32,6 +34,7 @@ pub(super) fn dial(
     Ok(Dial {
         request_uri: request_uri.to_string(),
         to: NamedUri { display_name: None, uri: to.to_string() },
+        from_over_ipv6: over_ipv6.filter(|other| *other != from),
         from,
         next_hop,
         credentials: line.credentials(),
@@ -63,6 +66,7 @@ fn from(
     line: &Line<'_>,
     number: &str,
     defaults: &PlanDefaults,
+    own_host: &str,
 ) -> Result<NamedUri, PlanError> {
     if let Some(dest) = &request.sip_from_header
         && let Some(uri) = &dest.uri
@@ -76,8 +80,8 @@ fn from(
         return Ok(NamedUri { display_name: Some(name).filter(|name| !name.is_empty()), uri });
     }
     let over_tls = defaults.from_host_over_tls.as_ref().filter(|_| line.transport == Some(Transport::Tls));
-    let host =
-        if line.from_host.is_empty() { over_tls.unwrap_or(&defaults.from_host) } else { line.from_host };
+    let own_host = over_tls.map_or(own_host, String::as_str);
+    let host = if line.from_host.is_empty() { own_host } else { line.from_host };
     let number = twilio_number(number, line.host);
     let uri = SipUri::from_parts(&number, &with_brackets(host), line.transport)
         .map_err(PlanError::FromHeader)?

@@ -32,6 +32,8 @@ pub struct PlanDefaults {
     pub from_host: String,
     /// The same over TLS, where there is another: this server's name.
     pub from_host_over_tls: Option<String>,
+    /// The same over IPv6, where there is another: the announced address of that family.
+    pub from_host_over_ipv6: Option<String>,
     /// The codecs this server offers when a call does not list any, best first.
     pub codecs: Vec<Codec>,
     /// What the network plays before the answer goes into the room.
@@ -41,7 +43,13 @@ pub struct PlanDefaults {
 impl Default for PlanDefaults {
     fn default() -> Self {
         let codecs = vec![Codec::Pcmu, Codec::Pcma];
-        Self { from_host: "127.0.0.1".to_owned(), from_host_over_tls: None, codecs, early_media: true }
+        Self {
+            from_host: "127.0.0.1".to_owned(),
+            from_host_over_tls: None,
+            from_host_over_ipv6: None,
+            codecs,
+            early_media: true,
+        }
     }
 }
 
@@ -102,6 +110,8 @@ pub struct Dial {
     pub to: NamedUri,
     /// From, without a tag.
     pub from: NamedUri,
+    /// From where the call goes over IPv6, if that is another.
+    pub from_over_ipv6: Option<NamedUri>,
     /// The host that the request is sent to: of the first Route, else of the Request-URI.
     pub next_hop: NextHop,
     /// For digest challenges.

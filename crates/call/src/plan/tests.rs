@@ -32,6 +32,7 @@ fn plan_with(request: &CreateSipParticipantRequest, trunk: &SipOutboundTrunkInfo
     let defaults = PlanDefaults {
         from_host: "sip.default.test".to_owned(),
         from_host_over_tls: Some("secured.default.test".to_owned()),
+        from_host_over_ipv6: Some("2001:db8::7".to_owned()),
         ..PlanDefaults::default()
     };
     let stored = if request.sip_trunk_id.is_empty() { None } else { Some(trunk) };
@@ -481,4 +482,11 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn over_ipv6_the_caller_is_at_our_address_of_that_family_unless_the_trunk_says_where() {
+    let uri = |plan: Plan| plan.dial.from_over_ipv6.map(|from| from.uri);
+    assert_eq!(uri(plan(|_, _| ())).as_deref(), Some("sip:+15105550100@[2001:db8::7]"));
+    assert_eq!(uri(plan(|_, trunk| trunk.from_host = "carrier.test".to_owned())), None);
 }

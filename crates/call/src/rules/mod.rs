@@ -19,8 +19,10 @@ pub(crate) use text::{country, display_name, user_override};
 const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(600);
 /// Identities, names of rooms and of participants, in bytes.
 pub(crate) const MAX_NAME: usize = 256;
-/// Metadata, and attributes with their keys in sum, in bytes.
+/// A trunk's name and metadata, and a participant's attributes with their keys in sum, in bytes.
 pub(crate) const MAX_METADATA: usize = 64 * 1024;
+/// A participant's metadata, in bytes: as much as it may be given later.
+pub(crate) const MAX_PARTICIPANT_METADATA: usize = 512 * 1024;
 
 /// A broken rule. The texts are what clients of LiveKit see, where it has the rule.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -23,7 +23,9 @@ impl Call {
         let insisting = local.encryption.insisting().map(|encryption| {
             sdp::offer(&LocalAudio { encryption, version: local.version + 1, ..local.clone() }).to_string()
         });
-        let invite = match invite::invite(&self.plan, &self.identity, offer.to_string(), insisting) {
+        let over_ipv6 = local.rtp.is_ipv6();
+        let invite = match invite::invite(&self.plan, &self.identity, offer.to_string(), insisting, over_ipv6)
+        {
             Ok(invite) => invite,
             Err(text) => return self.end(now, &Verdict::Unreachable(Unreachable::Address(text)), &[]),
         };

@@ -66,8 +66,9 @@ impl Room {
         if self.by_identity.get(&participant.identity) == Some(&id) {
             self.by_identity.remove(&participant.identity);
         }
+        let dependent = participant.is_dependent();
         self.depart(now, participant, id, reason);
-        self.one_left(now);
+        self.one_left(now, dependent);
     }
 
     /// Tells the others that somebody is gone.
@@ -77,9 +78,13 @@ impl Room {
         self.publish_info(info, |to| to != id);
     }
 
-    /// One is gone; if it was the last, the room's days are numbered.
-    pub(super) fn one_left(&mut self, now: Instant) {
+    /// One is gone; if it was the last, the room's days are numbered. Whoever is there only for others, such as an agent,
+    /// changes nothing of that by going.
+    pub(super) fn one_left(&mut self, now: Instant, dependent: bool) {
         self.counts_changed(now);
+        if dependent {
+            return;
+        }
         let anybody = self.participants.values().any(|participant| !participant.is_dependent());
         if !anybody && !self.closed {
             self.empty_due = Some(now + self.config.departure_timeout);

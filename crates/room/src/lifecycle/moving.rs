@@ -68,7 +68,7 @@ impl Room {
         self.rpc_destination_gone(id);
         let mut participant = self.participants.remove(&id).ok_or(MoveError::NoParticipant)?;
         self.by_identity.remove(identity);
-        self.one_left(now);
+        self.one_left(now, participant.is_dependent());
         self.flush(now);
         participant.forget_room();
         Ok((id, Traveller(Box::new(participant))))

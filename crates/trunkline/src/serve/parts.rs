@@ -157,8 +157,13 @@ pub(super) fn plan_defaults(config: &Config, addresses: &Addresses) -> PlanDefau
     let codecs = enabled.map(|(_, codec, _)| codec).collect();
     let announced = addresses.sip.announced;
     let from_host_over_tls = hostname(config, announced);
-    let early_media = config.sip.early_media;
-    PlanDefaults { from_host: announced.to_string(), from_host_over_tls, codecs, early_media }
+    PlanDefaults {
+        from_host: announced.to_string(),
+        from_host_over_tls,
+        from_host_over_ipv6: addresses.sip_v6.map(|address| address.announced.to_string()),
+        codecs,
+        early_media: config.sip.early_media,
+    }
 }
 
 #[cfg(test)]

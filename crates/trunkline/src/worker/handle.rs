@@ -23,8 +23,8 @@ use crate::metrics::{Bound, Refused};
 pub(super) const QUEUE: usize = 4096;
 /// Beyond this many, nothing new begins: the rest is for what runs.
 const QUEUE_FOR_NEW: usize = QUEUE / 2;
-/// Messages that may wait for a slow WebSocket.
-const SIGNALS: usize = 256;
+/// Messages that may wait for a slow WebSocket: one for each track that a client may subscribe to comes with its join.
+const SIGNALS: usize = 2048;
 /// Events of a call that may wait for its task.
 const EVENTS: usize = 64;
 /// How long something that runs waits for a place in the queue, and between two looks.

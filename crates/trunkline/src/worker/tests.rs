@@ -7,9 +7,10 @@ use std::time::Duration;
 use call::bridge::{BridgeCommand, BridgeEvent};
 use media::codec::AudioCodec;
 use media::sdp::{self, Direction, LocalAudio};
+use prost::Message;
 use room::LocalJoin;
 use room::proto::participant_info::Kind;
-use room::proto::{CreateRoomRequest, DisconnectReason};
+use room::proto::{self, CreateRoomRequest, DisconnectReason};
 use tokio::time::timeout;
 
 use super::*;
@@ -128,6 +129,38 @@ async fn the_port_pool_is_exhausted_clearly_and_nobody_is_left_in_the_room() {
     let refused = workers.open_call(phone("room", "two")).await.unwrap_err();
     assert!(matches!(refused, OpenError::NoPort), "{refused}");
     assert_eq!(workers.list_participants("room").await.unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_room_of_hundreds_of_phones_is_joined_and_its_tracks_told_of() {
+    const PHONES: usize = 300;
+    let (workers, _threads) = start(23_000..=23_999);
+    let mut phones = Vec::new();
+    for number in 0..PHONES {
+        phones.push(workers.open_call(phone("crowd", &format!("phone {number}"))).await.unwrap());
+    }
+    let join = room::Join {
+        identity: "listener".into(),
+        name: String::new(),
+        kind: Kind::Standard,
+        metadata: String::new(),
+        attributes: HashMap::new(),
+        grants: room::grants::VideoGrant { room: "crowd".into(), room_join: true, ..Default::default() },
+        client: proto::ClientInfo { protocol: 16, ..Default::default() },
+        mode: room::JoinMode::Dual,
+        auto_subscribe: true,
+        add_tracks: Vec::new(),
+    };
+    let mut session = workers.join(SignalJoin { room: "crowd".into(), config: None, join }).await.unwrap();
+    let mut allowed = 0;
+    while allowed < PHONES {
+        let told = timeout(PATIENCE, session.outgoing.recv()).await.expect("a message");
+        let SignalOut::Message(bytes) = told.expect("the session goes on") else { continue };
+        let message = proto::SignalResponse::decode(bytes).unwrap().message;
+        let is_one =
+            |message| matches!(message, proto::signal_response::Message::SubscriptionPermissionUpdate(_));
+        allowed += usize::from(message.is_some_and(is_one));
+    }
 }
 
 #[tokio::test]

@@ -93,6 +93,42 @@ async fn a_call_is_placed_and_its_repetition_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn a_request_sent_again_while_the_phone_rings_takes_the_call_over_and_nobody_is_called_twice() {
+    let bench = Bench::new().await;
+    let book = peers::phone::PhoneBook::default();
+    let later = book.entries.iter().find(|entry| entry.about.contains("never")).unwrap();
+    let body = json!({"sip_trunk_id": bench.trunk().await, "sip_call_to": later.number, "room_name": "twirp",
+        "participant_identity": "sip-test", "wait_until_answered": true, "ringing_timeout": "5s"});
+    let place = || {
+        let request = Request::post("/twirp/livekit.SIP/CreateSIPParticipant")
+            .header("authorization", format!("Bearer {}", token(&everything())))
+            .header("content-type", "application/json")
+            .header("x-livekit-request-id", "broken")
+            .body(Body::from(body.to_string()));
+        bench.send(request.unwrap())
+    };
+    {
+        let mut first = std::pin::pin!(place());
+        let there = async || bench.state.calls.active() == 1;
+        tokio::select! {
+            answer = &mut first => panic!("answered: {}", answer.text()),
+            () = eventually("the call is placed", there) => {}
+        }
+    }
+    let (one, other) = tokio::join!(place(), async {
+        let answer = place().await;
+        assert_eq!(bench.state.calls.active(), 0, "there was one call, and it is over");
+        answer
+    });
+    let expected = json!({"code": "canceled", "msg": "twirp error unknown: sip request timed out"});
+    assert_eq!((one.json(), other.json()), (expected.clone(), expected));
+    let metrics = String::from_utf8(bench.state.metrics.text()).unwrap();
+    let invites =
+        metrics.lines().find(|line| line.contains("invite_requests_raw ") && !line.starts_with('#'));
+    assert!(invites.is_some_and(|line| line.ends_with(" 1")), "{invites:?}");
+}
+
+#[tokio::test]
 async fn a_phone_that_is_not_answered_ends_by_whichever_limit_comes_first() {
     let bench = Bench::new().await;
     let book = peers::phone::PhoneBook::default();

@@ -1,16 +1,18 @@
 //! Requests that a client sends again because it did not see the answer: under the same id and with the same body they
-//! get the first one's answer, within a window, and never dial twice: not even when the server was restarted in between.
+//! get the first one's answer, within a window, and never dial twice: not when the connection broke while the phone rang,
+//! and not when the server was restarted in between.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use call::ErrorCode;
 use livekit_protocol::SipParticipantInfo;
 use prost::Message;
 use sha2::{Digest, Sha256};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::super::{TwirpError, rpc::Context};
 use crate::{
@@ -21,12 +23,21 @@ use crate::{
 /// How long a request is remembered, in milliseconds.
 const WINDOW: i64 = 10 * 60 * 1000;
 
+/// For how long a call goes on whose client is gone, so that the same request, sent again, finds it.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What came of a request.
+pub(super) type Outcome = Result<SipParticipantInfo, TwirpError>;
+
+/// What came of the request before, for those who awaited it.
+type Lock = Arc<tokio::sync::Mutex<Option<Outcome>>>;
+
 /// The requests that are being answered now. An entry lives as long as somebody holds or awaits its turn.
 #[derive(Clone, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashMap<RequestKey, Arc<tokio::sync::Mutex<()>>>>>);
+pub(crate) struct InFlight(Arc<Mutex<HashMap<RequestKey, Lock>>>);
 
 impl InFlight {
-    fn turns(&self) -> std::sync::MutexGuard<'_, HashMap<RequestKey, Arc<tokio::sync::Mutex<()>>>> {
+    fn turns(&self) -> std::sync::MutexGuard<'_, HashMap<RequestKey, Lock>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -41,9 +52,28 @@ impl InFlight {
 
 /// One request's turn; dropped also when its client goes away while it waits.
 struct Turn {
-    held: Option<OwnedMutexGuard<()>>,
+    held: Option<OwnedMutexGuard<Option<Outcome>>>,
     key: RequestKey,
     in_flight: InFlight,
+}
+
+impl Turn {
+    /// What those got who had it before.
+    fn outcome(&self) -> Option<Outcome> {
+        self.held.as_deref().cloned().flatten()
+    }
+
+    fn set_outcome(&mut self, outcome: &Outcome) {
+        if let Some(held) = &mut self.held {
+            **held = Some(outcome.clone());
+        }
+    }
+
+    /// Whether the same request waits for this one's outcome.
+    fn is_awaited(&self) -> bool {
+        // The map has one reference, whoever has the turn the second.
+        self.in_flight.turns().get(&self.key).is_some_and(|lock| Arc::strong_count(lock) > 2)
+    }
 }
 
 impl Drop for Turn {
@@ -64,11 +94,11 @@ pub(super) struct Repetition(Option<Turn>);
 pub(super) enum Begun {
     /// It is the first: to be carried out, and then settled.
     First(Attempt),
-    /// It was answered before.
-    Again(SipParticipantInfo),
+    /// It was carried out before.
+    Again(Outcome),
 }
 
-/// A request that is written down and not answered yet. Dropped, it may be tried again: its client is gone.
+/// A request that is written down and not answered yet. Dropped, it may be tried again.
 pub(super) struct Attempt {
     turn: Option<Turn>,
     store: Store,
@@ -90,11 +120,14 @@ impl Repetition {
     pub(super) async fn claim(self, context: &Context) -> Result<Begun, TwirpError> {
         let store = context.state.store.clone();
         let Some(turn) = self.0 else { return Ok(Begun::First(Attempt { turn: None, store })) };
+        if let Some(outcome) = turn.outcome() {
+            return Ok(Begun::Again(outcome));
+        }
         let now = unix_now_millis();
         match store.claim_request(turn.key.clone(), now - WINDOW, now).await? {
             Claim::New => Ok(Begun::First(Attempt { turn: Some(turn), store })),
             Claim::Answered(reply) => match SipParticipantInfo::decode(reply.as_slice()) {
-                Ok(answer) => Ok(Begun::Again(answer)),
+                Ok(answer) => Ok(Begun::Again(Ok(answer))),
                 Err(_) => Ok(Begun::First(Attempt { turn: Some(turn), store })),
             },
             Claim::CutOff => {
@@ -106,20 +139,49 @@ impl Repetition {
 }
 
 impl Attempt {
-    /// Keeps the answer. A call that is up stays up even when that fails.
-    pub(super) async fn answered(mut self, answer: &SipParticipantInfo) {
-        let Some(turn) = self.turn.take() else { return };
-        let kept =
-            self.store.answer_request(turn.key.clone(), answer.encode_to_vec(), unix_now_millis()).await;
-        if let Err(error) = kept {
-            tracing::warn!(%error, "a request's answer could not be kept");
+    /// Does the work, and keeps what comes of it for the same request sent again. A client that goes away takes its call
+    /// along: at once where it gave its request no id, else when it has not come back after a while.
+    pub(super) async fn carry_out(mut self, work: impl Future<Output = Outcome> + Send + 'static) -> Outcome {
+        if self.turn.is_none() {
+            return work.await;
+        }
+        let (mut reply, answer) = oneshot::channel();
+        tokio::spawn(async move {
+            let outcome = tokio::select! {
+                outcome = work => outcome,
+                () = self.given_up(&mut reply) => return,
+            };
+            self.settle(&outcome).await;
+            // A client that is gone asks again.
+            let _ = reply.send(outcome);
+        });
+        answer.await.unwrap_or_else(|_| Err(TwirpError::new(ErrorCode::Internal, "the call failed inside")))
+    }
+
+    /// Ready when the client is gone and nobody has asked for the same since.
+    async fn given_up(&self, reply: &mut oneshot::Sender<Outcome>) {
+        reply.closed().await;
+        loop {
+            tokio::time::sleep(GRACE).await;
+            if !self.turn.as_ref().is_some_and(Turn::is_awaited) {
+                return;
+            }
         }
     }
 
-    /// Forgets a request that was refused or failed.
-    pub(super) async fn failed(mut self) {
-        if let Some(turn) = self.turn.take() {
-            forget(self.store.clone(), turn).await;
+    /// Keeps an answer, and forgets a request that was refused or failed. A call that is up stays up even when that fails.
+    async fn settle(&mut self, outcome: &Outcome) {
+        let Some(mut turn) = self.turn.take() else { return };
+        turn.set_outcome(outcome);
+        match outcome {
+            Err(_) => forget(self.store.clone(), turn).await,
+            Ok(answer) => {
+                let key = turn.key.clone();
+                let kept = self.store.answer_request(key, answer.encode_to_vec(), unix_now_millis()).await;
+                if let Err(error) = kept {
+                    tracing::warn!(%error, "a request's answer could not be kept");
+                }
+            }
         }
     }
 }
