@@ -245,15 +245,15 @@ async def test_encrypted_packets_that_come_again_are_not_heard_again(livekit, jo
     await until(lambda: len(ear.sent) >= first + 15, "the word is said")
     ear.hertz = 700
     word = ear.sent[first : first + 15]
-    ear.say_again(word)
+    ear.say(word)
     await until(lambda: len(ear.sent) >= first + 60, "a second later")
-    ear.say_again(word)
+    ear.say(word)
 
     told = rf"a=crypto:7 {suite} inline:([A-Za-z0-9+/=]+)"
     answered = lambda: [ours for ours in re.findall(told, phone.trace()) if ours != keys["new_key"]]  # noqa: E731
     await until(answered, "the new key is answered", 10)
     ear.encrypt(suite, answered()[0], keys["new_key"])
-    ear.say_again(word)
+    ear.say(word)
     agent_heard = agent.recording("phone")
     agent.forget("phone")
     await until(lambda: agent_hears(agent, ear.hertz), "the phone is heard with its new key", 5)
