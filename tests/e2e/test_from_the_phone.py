@@ -161,6 +161,32 @@ async def test_the_words_between_pauses_are_whole_and_the_pauses_quiet(livekit, 
     assert quiet >= 0.3 * len(heard), "libwebrtc fades out what it makes up for packets that do not come"
 
 
+# --- before the answer -------------------------------------------------------------------------------------------------
+
+
+async def test_of_two_phones_that_ring_the_one_that_spoke_up_last_is_heard_until_it_gives_up(livekit, join, sipp, trunk_to, ears):
+    one, other = ears(HERTZ), ears(STRANGER_HERTZ)
+    phone = sipp("early_media_of_two_forks", one=one.port, other=other.port)
+    agent = await join("forked", "agent")
+    asked = request(await trunk_to(phone.address), "forked")
+    asked.wait_until_answered = False
+    await livekit.sip.create_sip_participant(asked)
+    await until(lambda: phone.received("INVITE"), "the INVITE")
+    port = int(re.search(r"^m=audio (\d+) ", phone.received("INVITE")[0], re.MULTILINE)[1])
+    one.peer = other.peer = ("127.0.0.1", port)
+
+    for hertz, what in ((HERTZ, "the first"), (STRANGER_HERTZ, "the second"), (HERTZ, "the first again")):
+        await until(lambda hertz=hertz: hears(agent.recording("phone", 0.6), RATE, hertz), f"{what} is heard", 3)
+    await agent.sees("phone", "active")
+    agent.forget("phone")
+    await until(lambda: len(agent.recording("phone")) > 2 * RATE, "two seconds of the call", 5)
+    heard = windows(agent.recording("phone"))
+    assert sum(is_tone(window, RATE, HERTZ) for window in heard) > 0.97 * len(heard)
+    assert not any(is_tone(window, RATE, STRANGER_HERTZ) for window in heard), "who gave up is not heard, though it hums on"
+    await hang_up(livekit, "forked")
+    await phone.ends_well()
+
+
 # --- strangers ---------------------------------------------------------------------------------------------------------
 
 

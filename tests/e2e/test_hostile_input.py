@@ -8,6 +8,7 @@ import time
 import urllib.request
 
 import aiohttp
+import pytest
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
@@ -32,6 +33,17 @@ def request(trunk: str, room: str) -> CreateSIPParticipantRequest:
         participant_identity="phone",
         wait_until_answered=True,
     )
+
+
+@pytest.fixture
+def server(make_server, authority):
+    """With every port that a server can have: also for SIP over TLS, ICE over TCP, and metrics."""
+    identity = authority.identity("127.0.0.1")
+    secured, ice, metrics = free_port(), free_port(), free_port()
+    tls = {"port": secured, "certs": [{"cert_file": str(identity.certificate), "key_file": str(identity.key)}]}
+    made = make_server(sip={"tls": tls}, rtc={"tcp_port": ice}, prometheus_port=metrics)
+    made.further_ports = (secured, ice, metrics)
+    return made
 
 
 async def test_garbage_on_every_port_does_not_disturb_a_call_nor_fill_memory(server, livekit, join, baresip, trunk_to):
@@ -88,6 +100,9 @@ def throw_streams(server, garbage: Garbage) -> None:
         pour(server.sip_port, garbage.noise())
         pour(server.http_port, garbage.http())
         pour(server.http_port, garbage.noise())
+        for port in server.further_ports:
+            pour(port, garbage.noise())
+            pour(port, *(make() for make in (garbage.stun, garbage.dtls, garbage.sip, garbage.http)))
 
 
 async def throw_signals(server, garbage: Garbage) -> None:

@@ -1,6 +1,7 @@
 """The phone leg as the RFCs have it, told by SIPp: each scenario of tests/sipp is one story, checked on the wire."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,23 @@ async def test_what_a_phone_asks_inside_the_call_is_answered_until_it_hangs_up(
     if scenario == "every_method":
         # They come by the data channel, the end by signalling.
         await until(lambda: agent.digits == ["7", "#"], lambda: f"INFO of both kinds is heard as digits: {agent.digits}", 5)
+
+
+@pytest.mark.parametrize(
+    ("direction", "address", "mirrored"),
+    [("sendonly", "[media_ip]", "recvonly"), ("inactive", "[media_ip]", "inactive"), ("sendrecv", "0.0.0.0", "recvonly")],
+)
+async def test_a_hold_of_any_kind_is_answered_with_its_mirror_and_shown(livekit, join, sipp, trunk_to, direction, address, mirrored):
+    phone = sipp("reinvite", direction=direction, address=address)
+    agent = await join("book", "agent")
+    shown: list[str] = []
+    agent.room.on("participant_attributes_changed", lambda changed, _: shown.extend(v for k, v in changed.items() if k == "sip.hold"))
+    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await phone.ends_well(40)
+    answers = [block for block in re.split(r"-{20,} ", phone.trace()) if "message received" in block and "\n\nSIP/2.0 200" in block]
+    told = [match[1] for block in answers if (match := re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)", block, re.MULTILINE))]
+    assert told == [mirrored, "sendrecv"]
+    await until(lambda: shown == ["true", "false"], lambda: f"watchers see the hold and its end: {shown}", 5)
 
 
 async def test_an_offer_is_sent_again_with_credentials_and_after_491_at_a_moment_of_its_own(livekit, sipp, join, trunk_to):

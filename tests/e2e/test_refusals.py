@@ -110,6 +110,7 @@ async def test_a_wrong_password_ends_after_one_retry_with_the_code(livekit, sipp
     with pytest.raises(api.SipCallError) as raised:
         await livekit.sip.create_sip_participant(request(trunk, "digest"))
     assert raised.value.sip_status_code == 401
+    assert "wrong username or password" in raised.value.message, raised.value.message
     assert len(phone.received("INVITE")) == 2
     await phone.ends_well()
 

@@ -12,6 +12,7 @@ from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
 from harness.ports import free_port
+from harness.server import API_KEY, API_SECRET
 from harness.waiting import until
 
 UDP = api.SIPTransport.SIP_TRANSPORT_UDP
@@ -186,6 +187,30 @@ async def test_a_trunk_that_says_nothing_fails_in_seconds_with_the_reason(liveki
     assert "the trunk does not answer" in raised.value.message
     assert 2.5 < time.monotonic() - started < 6
     assert await watcher.sees_leave("phone") == DisconnectReason.SIP_TRUNK_FAILURE
+
+
+async def test_without_any_setting_such_a_trunk_fails_in_ten_seconds_not_in_thirty_two(make_server, silent):
+    server = make_server()
+    started = time.monotonic()
+    async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
+        asked = request("")
+        asked.trunk.CopyFrom(api.SIPOutboundConfig(hostname="127.0.0.1:%d" % silent.getsockname()[1]))
+        asked.sip_number = "+15105550199"
+        with pytest.raises(api.ServerError) as raised:
+            await client.sip.create_sip_participant(asked)
+    assert "the trunk does not answer" in raised.value.message
+    assert time.monotonic() - started < 12
+
+
+async def test_a_target_that_said_nothing_is_passed_over_by_the_next_call(livekit, dnsmasq, sipp, trunk_to, silent):
+    phone = sipp("answer_until_bye", calls=2)
+    dnsmasq.tell(HERE, srv("_sip._udp", silent.getsockname()[1], 10), srv("_sip._udp", phone.port, 20))
+    trunk = await trunk_to("trunk.test")
+    await answered_within(livekit, trunk, 2.5)
+    await hang_up(livekit)
+    await answered_within(livekit, trunk, 0.5)
+    await hang_up(livekit)
+    await phone.ends_well()
 
 
 async def test_a_udp_port_without_a_listener_fails_at_once(livekit, trunk_to):
