@@ -176,7 +176,7 @@ async def test_of_two_phones_that_ring_the_one_that_spoke_up_last_is_heard_until
     one.peer = other.peer = ("127.0.0.1", port)
 
     for hertz, what in ((HERTZ, "the first"), (STRANGER_HERTZ, "the second"), (HERTZ, "the first again")):
-        await until(lambda hertz=hertz: hears(agent.recording("phone", 0.6), RATE, hertz), f"{what} is heard", 3)
+        await until(lambda hertz=hertz: hears(agent.recording("phone", 0.6), RATE, hertz), f"{what} is heard", 6)
     await agent.sees("phone", "active")
     agent.forget("phone")
     await until(lambda: len(agent.recording("phone")) > 2 * RATE, "two seconds of the call", 5)

@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::{Bound, Refused};
 
-/// Connections at a time; more wait in the listener's backlog.
-pub(super) const MOST: usize = 8 * 1024;
+/// Connections at a time, those of signalling included; more wait in the listener's backlog.
+pub(super) const MOST: usize = 32 * 1024;
 /// Of them from one address. Not of this machine: a proxy may stand there for everybody.
 const MOST_OF_ONE: usize = MOST / 4;
 
@@ -66,7 +66,7 @@ impl Connections {
     }
 
     /// Ready when no connection is left.
-    pub(super) async fn none_left(&self) {
+    pub(crate) async fn none_left(&self) {
         let all = u32::try_from(MOST).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         drop(self.free.acquire_many(all).await);

@@ -1,8 +1,8 @@
 //! Accepting connections: HTTP/1.1 with bounded headers and waits.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request};
+use axum::{Extension, Router, extract::Request, middleware::AddExtension};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -12,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
-use tower::util::MapRequest;
+use tower::{Layer, util::MapRequest};
 
 use super::connections::{Admitted, Connections};
 
@@ -46,8 +46,8 @@ pub(crate) async fn serve(
         if let Some((stream, admitted)) = accepted {
             let (service, stopped) = (service.clone(), stopped.clone());
             tokio::spawn(async move {
-                run(connection(stream, service), stopped).await;
-                drop(admitted);
+                // Whoever takes the connection over, a WebSocket, takes the place along.
+                run(connection(stream, service, admitted.into()), stopped).await;
             });
         }
     }
@@ -93,10 +93,12 @@ async fn accept(listener: &TcpListener, connections: &Connections) -> Option<(Tc
 }
 
 type Connection = http1::UpgradeableConnection<TokioIo<TcpStream>, TowerToHyperService<IncomingService>>;
-type IncomingService = MapRequest<ApiService, fn(hyper::Request<Incoming>) -> Request>;
+type IncomingService =
+    MapRequest<AddExtension<ApiService, Arc<Admitted>>, fn(hyper::Request<Incoming>) -> Request>;
 
-fn connection(stream: TcpStream, service: ApiService) -> Connection {
+fn connection(stream: TcpStream, service: ApiService, admitted: Arc<Admitted>) -> Connection {
     let convert: fn(hyper::Request<Incoming>) -> Request = |request| request.map(axum::body::Body::new);
+    let service = Extension(admitted).layer(service);
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

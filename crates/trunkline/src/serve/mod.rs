@@ -30,6 +30,9 @@ use signals::Signals;
 /// How long the SIP stack may take to end what calls have left.
 const SIP_END: Duration = Duration::from_millis(500);
 
+/// How long participants may take to close their signalling once they are told of the end.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How long the end may take in all, calls, rooms and connections included.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -64,6 +67,7 @@ struct Server {
     threads: Threads,
     stacks: Stacks,
     http: JoinSet<()>,
+    connections: api::Connections,
     stop_http: watch::Sender<bool>,
     /// The built-in phone of development; it rings while this is held.
     phone: Option<Phone>,
@@ -120,11 +124,11 @@ impl Server {
                 workers: workers.clone(),
                 calls: calls.clone(),
                 store: store.clone(),
-                connections,
+                connections: connections.clone(),
             };
             http.spawn(serve_metrics(listener, metrics::router(metrics, sources), until(stopped)));
         }
-        let server = Self { config, calls, workers, threads, stacks, http, stop_http, phone };
+        let server = Self { config, calls, workers, threads, stacks, http, connections, stop_http, phone };
         server.announce(bound, &store).await?;
         Ok(server)
     }
@@ -187,7 +191,9 @@ impl Server {
         let _ = self.stop_http.send(true);
         self.calls.hangup_all().await;
         self.workers.stop().await;
-        self.stacks.shutdown(SIP_END).await;
+        // Participants have been told why they leave: it reaches them before the process is gone.
+        let told = tokio::time::timeout(FAREWELL, self.connections.none_left());
+        let _ = tokio::join!(told, self.stacks.shutdown(SIP_END));
         while self.http.join_next().await.is_some() {}
         drop(self.phone.take());
         self.threads.all_ended().await;

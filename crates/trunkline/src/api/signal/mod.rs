@@ -11,7 +11,7 @@ pub(super) use join_request::{unpack, unpack_attributes};
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use admit::{Admission, Refusal};
 use axum::{
@@ -20,7 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{State, auth};
+use super::{State, auth, connections::Admitted};
 use crate::worker::{JoinError, SignalJoin, SignalResume};
 
 /// One signalling message, packed or not.
@@ -83,6 +83,7 @@ async fn exists(state: &State, room: &str) -> bool {
 
 async fn upgrade(state: State, route: Route, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
+    let place = parts.extensions.get::<Arc<Admitted>>().cloned();
     if !is_upgrade(&parts) {
         return StatusCode::NOT_FOUND.into_response();
     }
@@ -97,12 +98,17 @@ async fn upgrade(state: State, route: Route, request: Request) -> Response {
         Err(refused) => return refused.into_response(),
     };
     match admission.resumes.clone() {
-        Some(sid) => resume(state, socket, admission, sid).await,
-        None => join(state, socket, admission).await,
+        Some(sid) => resume(state, socket, admission, sid, place).await,
+        None => join(state, socket, admission, place).await,
     }
 }
 
-async fn join(state: State, socket: WebSocketUpgrade, admission: Admission) -> Response {
+async fn join(
+    state: State,
+    socket: WebSocketUpgrade,
+    admission: Admission,
+    place: Option<Arc<Admitted>>,
+) -> Response {
     let Admission { room, join, config, key, .. } = admission;
     let (room_name, identity) = (room.clone(), join.identity.clone());
     let pause = pump::pause_after_join(&join.client);
@@ -114,7 +120,10 @@ async fn join(state: State, socket: WebSocketUpgrade, admission: Admission) -> R
                 sid = session.participant_sid,
                 "joined"
             );
-            socket.on_upgrade(move |socket| pump::run(socket, session, state, key, pause))
+            socket.on_upgrade(async move |socket| {
+                let _place = place;
+                pump::run(socket, session, state, key, pause).await;
+            })
         }
         Err(error) => {
             let refusal = join_refusal(&error);
@@ -131,6 +140,7 @@ async fn resume(
     socket: WebSocketUpgrade,
     admission: Admission,
     participant_sid: String,
+    place: Option<Arc<Admitted>>,
 ) -> Response {
     let Admission { room, join, key, .. } = admission;
     let dual = matches!(join.mode, room::JoinMode::Dual);
@@ -138,7 +148,10 @@ async fn resume(
     match state.workers.resume(SignalResume { room, resume }).await {
         Ok(Some(session)) => {
             tracing::debug!(sid = session.participant_sid, "resumed");
-            socket.on_upgrade(move |socket| pump::run(socket, session, state, key, Duration::ZERO))
+            socket.on_upgrade(async move |socket| {
+                let _place = place;
+                pump::run(socket, session, state, key, Duration::ZERO).await;
+            })
         }
         Ok(None) => socket.on_upgrade(pump::refuse_resume),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
