@@ -1,16 +1,22 @@
-"""Signalling through a network that loses datagrams."""
+"""Signalling and audio through networks that lose datagrams."""
 
 import asyncio
 import re
 
+import numpy as np
+import pytest_asyncio
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
-from harness import digest
+from harness import digest, g711
+from harness.ear import Ear
 from harness.lossy import LossyPath
+from harness.path import Path
+from harness.tones import is_tone, loudness
 from harness.waiting import until
 
 CALLS = 20
+AGENT_HERTZ = 1_100
 
 
 async def test_twenty_calls_through_30_percent_loss_are_answered_and_ended_on_both_sides(
@@ -46,10 +52,14 @@ async def test_twenty_calls_through_30_percent_loss_are_answered_and_ended_on_bo
 
 
 async def place(livekit, trunk: str, identity: str) -> None:
+    await place_in(livekit, trunk, "loss", identity)
+
+
+async def place_in(livekit, trunk: str, room: str, identity: str = "phone") -> None:
     request = CreateSIPParticipantRequest(
         sip_trunk_id=trunk,
         sip_call_to="+15105550123",
-        room_name="loss",
+        room_name=room,
         participant_identity=identity,
         wait_until_answered=True,
     )
@@ -63,3 +73,35 @@ async def remove(livekit, identity: str) -> None:
 def calls_of(phones, method: str) -> set[str]:
     """The calls of which the phones received this request."""
     return {digest.header(message, "Call-ID")[0] for message in phones.received(method)}
+
+
+@pytest_asyncio.fixture
+async def path(server):
+    made = await Path(server.http_port, server.rtc_port).start()
+    yield made
+    await made.stop()
+
+
+async def test_a_participant_whose_network_loses_every_tenth_packet_is_heard_by_a_phone_without_a_hole(
+    livekit, join, sipp, trunk_to, path, tmp_path
+):
+    """What is lost is asked for again, or made up: a phone's own frames come whole in any case."""
+    ear = Ear(tmp_path)
+    try:
+        phone = sipp("answer_for_an_ear", ear=ear.port)
+        agent = await join("lossy", "agent", url=path.url)
+        await agent.speak(AGENT_HERTZ)
+        await place_in(livekit, await trunk_to(phone.address), "lossy")
+        await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears the agent", 20)
+        path.media.loss = 0.1
+        begun = len(ear.packets)
+        await until(lambda: len(ear.packets) > begun + 500, "ten seconds more", 20)
+        frames = [frame for _, frame in ear.frames()][-450:]
+        spoken = np.mean([is_tone(frame, g711.RATE, AGENT_HERTZ) for frame in frames])
+        silent = sum(loudness(frame) < -50 for frame in frames)
+        print(f"{spoken:.1%} of the frames hold the tone, {silent} of {len(frames)} are silent")
+        assert spoken > 0.95 and silent == 0
+        await livekit.room.delete_room(api.DeleteRoomRequest(room="lossy"))
+        await phone.ends_well()
+    finally:
+        ear.stop()

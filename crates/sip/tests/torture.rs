@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
@@ -150,18 +151,18 @@ fn verdict(bytes: &[u8]) -> (Verdict, String) {
 
 fn judge(rfc: &str, folder: &str, table: &[(&str, &str, Verdict, &str)]) {
     let mut wrong = Vec::new();
-    println!("{:<30} {rfc:<9} {:<13} remark", "message", "verdict");
+    let mut printed = format!("\n{:<30} {rfc:<9} {:<13} remark\n", "message", "verdict");
     for &(name, section, expected, remark) in table {
         let (found, why) = verdict(&message(folder, name));
         let shown = format!("{found:?}");
-        println!(
-            "{name:<30} {section:<9} {shown:<13} {remark}{}{why}",
-            if why.is_empty() { "" } else { ": " }
-        );
+        let colon = if why.is_empty() { "" } else { ": " };
+        printed += &format!("{name:<30} {section:<9} {shown:<13} {remark}{colon}{why}\n");
         if found != expected {
             wrong.push(format!("{name}: {found:?} ({why}), expected {expected:?}"));
         }
     }
+    // Straight to the screen: what is printed by macro is kept back where a test passes.
+    std::io::stdout().write_all(printed.as_bytes()).unwrap();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
