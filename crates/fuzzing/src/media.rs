@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media::codec::AudioCodec;
 use media::dtmf::{DialString, Digit, EventPayload, Receiver, Sender, SenderStep, digit_of_info};
+use media::jitter::{PlayoutBuffer, TalkerCodec, Width};
 use media::rtcp::Feedback;
 use media::rtp::{self, RtpPacket};
 use media::sdp::{self, Direction, Encryption, LocalAudio, Negotiated, SessionDescription};
@@ -193,4 +194,39 @@ fn heard(received: Received<'_>) {
     if let Received::Audio { payload, .. } = received {
         assert!(!payload.is_empty());
     }
+}
+
+/// Whatever packets come, in whatever order and at whatever time: each frame is filled whole, and no more waits than may.
+pub fn playout(data: &[u8]) {
+    let mut script = Script::new(data);
+    let width = if script.byte() % 2 == 0 { Width::Narrow } else { Width::Wide };
+    let mut buffer = PlayoutBuffer::new(width);
+    let (mut now, mut out) = (Instant::now(), [0; 400]);
+    let mut frames = 0;
+    while script.goes_on() && frames < 2_000 {
+        match script.byte() % 8 {
+            0..4 => {
+                let codec = script.pick(&[TalkerCodec::Opus, TalkerCodec::Pcmu, TalkerCodec::Pcma]);
+                let (seq, timestamp) = (script.word(), script.long());
+                let Some(codec) = codec else { return };
+                let _ = buffer.insert(now, seq, timestamp, script.bytes(), codec);
+            }
+            4 => now += Duration::from_millis(u64::from(script.word())),
+            5 => buffer.reset(),
+            _ => {
+                for _ in 0..=script.byte() % 16 {
+                    now += Duration::from_millis(20)
+                        .saturating_sub(buffer.spare().min(Duration::from_micros(500)));
+                    out.fill(i16::MIN + 1);
+                    let _ = buffer.pull(now, &mut out);
+                    assert!(
+                        out[width.frame()..].iter().all(|sample| *sample == i16::MIN + 1),
+                        "beyond its frame"
+                    );
+                    frames += 1;
+                }
+            }
+        }
+    }
+    assert!(buffer.stats().depth < Duration::from_secs(60), "{:?}", buffer.stats());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sip::auth::Credentials;
+use sip::auth::{Authenticator, Challenge, Credentials};
 use sip::msg::stream::{Frame, Framer};
 use sip::msg::{CSeq, HeaderName, Message, Method, NameAddr, Request, Response, StatusCode, Uri, Via};
 use sip::{
@@ -24,6 +24,28 @@ pub fn message(data: &[u8]) {
     let _ = (headers.max_forwards(), headers.expires(), headers.retry_after(), headers.session_expires());
     let _ =
         (headers.min_se(), headers.rseq(), headers.rack(), headers.media_type(), headers.require().count());
+}
+
+/// A challenge that is understood prints as what it was; and its answer is a header that fits into a message.
+pub fn challenge(data: &[u8]) {
+    let value = String::from_utf8_lossy(data).replace(['\r', '\n', '\0'], " ");
+    for challenge in Challenge::read_all(&value) {
+        let printed = challenge.to_string();
+        assert_eq!(Challenge::read_all(&printed), [challenge], "{printed}");
+    }
+    let text = format!(
+        "SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP a.test;branch=z9hG4bKa\r\nFrom: <sip:a@a.test>;tag=a\r\n\
+         To: <sip:b@b.test>;tag=b\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nWWW-Authenticate: {value}\r\n\r\n"
+    );
+    let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else { return };
+    let mut ours = Authenticator::new(Some(Credentials::new("us\"er", "secret")), 7);
+    if ours.challenged(&response).is_ok() {
+        let text = text.replacen("SIP/2.0 401 Unauthorized", "OPTIONS sip:b@b.test SIP/2.0", 1);
+        let Ok(Message::Request(mut request)) = Message::parse(text.as_bytes()) else { return };
+        ours.authorize(&mut request);
+        let message = Message::Request(request);
+        assert_eq!(Message::parse(&message.encode()), Ok(message));
+    }
 }
 
 /// A stream is cut into the same frames, however it arrives. The first byte says in what pieces.
