@@ -119,8 +119,7 @@ async fn a_request_sent_again_while_the_phone_rings_takes_the_call_over_and_nobo
     let expected = json!({"code": "canceled", "msg": "twirp error unknown: sip request timed out"});
     assert_eq!((one.json(), other.json()), (expected.clone(), expected));
     let metrics = String::from_utf8(bench.state.metrics.text()).unwrap();
-    let invites =
-        metrics.lines().find(|line| line.contains("invite_requests_raw ") && !line.starts_with('#'));
+    let invites = metrics.lines().find(|line| line.starts_with("livekit_sip_invite_requests_raw"));
     assert!(invites.is_some_and(|line| line.ends_with(" 1")), "{invites:?}");
 }
 
