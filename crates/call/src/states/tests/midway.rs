@@ -38,6 +38,10 @@ fn holds(story: &Story) -> Vec<&str> {
     shown.map(|(_, value)| value.as_str()).collect()
 }
 
+fn answer_without_description(story: &mut Story, tag: &str) {
+    story.sip(LegEvent::Answered { response: response(200, "OK", &[], None), remote_tag: tag.into() });
+}
+
 fn last_answer(story: &Story) -> &str {
     let mut answers = story.outputs.iter().filter_map(|output| match output {
         CallOutput::AnswerReInvite(Ok(answer)) => Some(answer.as_str()),
@@ -74,8 +78,7 @@ fn an_answer_without_a_description_means_that_of_its_early_dialog() {
     let mut story = Story::dialing(&request());
     story.progress(183, "their-tag", Some(&description("192.0.2.1", "sendrecv")));
     story.progress(183, "other", Some(&description("192.0.2.2", "sendrecv")));
-    story
-        .sip(LegEvent::Answered { response: response(200, "OK", &[], None), remote_tag: "their-tag".into() });
+    answer_without_description(&mut story, "their-tag");
     assert_eq!(connected(&story)[0].remote_rtp.to_string(), "192.0.2.1:4000");
     assert_eq!(story.statuses().last(), Some(&"active"));
 }
@@ -95,12 +98,31 @@ fn early_media_may_be_switched_off_and_nonsense_is_no_early_media() {
 }
 
 #[test]
+fn an_answer_given_in_a_183_counts_where_early_media_is_switched_off_too() {
+    let defaults = PlanDefaults { early_media: false, ..PlanDefaults::default() };
+    let mut story = Story::begin_with(&request(), &defaults);
+    story.dialed();
+    story.progress(183, "other", Some(&description("192.0.2.2", "sendrecv")));
+    story.progress(183, "their-tag", Some(&description("192.0.2.1", "sendrecv")));
+    story.progress(183, "third", Some(&description("192.0.2.3", "sendrecv")));
+    story.progress(199, "third", None);
+    answer_without_description(&mut story, "their-tag");
+    assert!(early(&story).is_empty(), "and is not heard before");
+    assert_eq!(connected(&story)[0].remote_rtp.to_string(), "192.0.2.1:4000");
+    assert_eq!(story.statuses().last(), Some(&"active"));
+}
+
+#[test]
 fn a_call_that_forks_without_end_is_not_followed_without_end() {
-    let mut story = Story::dialing(&request());
-    for n in 0..100 {
-        story.progress(183, &format!("tag-{n}"), Some(&description(&format!("192.0.2.{n}"), "sendrecv")));
+    for (answers, status) in [("tag-99", "active"), ("tag-0", "hangup")] {
+        let mut story = Story::dialing(&request());
+        for n in 0..100 {
+            story.progress(183, &format!("tag-{n}"), Some(&description(&format!("192.0.2.{n}"), "sendrecv")));
+        }
+        assert_eq!(early(&story).len(), 100, "the last one is heard");
+        answer_without_description(&mut story, answers);
+        assert_eq!(story.statuses().last(), Some(&status), "{answers}: the first ones are forgotten");
     }
-    assert_eq!(early(&story).len(), 8);
 }
 
 #[test]
