@@ -1,12 +1,15 @@
 //! What the phone's side changes on the way: early media and its forks, hold, moved media, keys by INFO.
 
-use media::sdp::{Direction, Negotiated};
+use media::sdp::{Direction, Encryption, LocalAudio, Negotiated};
+use media::srtp::LocalKeys;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use sip::LegEvent;
 
-use super::story::{ANSWER, Story, request, response};
+use super::story::{ANSWER, Story, local, request, response};
 use crate::PlanDefaults;
 use crate::bridge::BridgeCommand;
-use crate::states::CallOutput;
+use crate::states::{CallInput, CallOutput};
 
 /// The answer of a phone at this host, holding the call or not.
 fn description(host: &str, direction: &str) -> String {
@@ -186,10 +189,51 @@ fn every_description_of_ours_has_a_version_of_its_own() {
     let mut versions = Vec::new();
     for offer in [Some(ANSWER.to_owned()), None, Some(ANSWER.to_owned())] {
         story.sip(LegEvent::ReInvite { offer });
-        let origin = last_answer(&story).lines().find(|line| line.starts_with("o=")).unwrap().to_owned();
-        versions.push(origin.split(' ').nth(2).unwrap().parse::<u64>().unwrap());
+        versions.push(version(last_answer(&story)));
     }
     assert_eq!(versions, [8, 9, 10]);
+}
+
+/// A call whose audio is encrypted if the phone can, and the phone's answer to one of our two offers.
+fn answered_with_keys(profile: &str) -> Story {
+    let mut story = Story::begin(&request());
+    let encryption = Encryption::Allowed(LocalKeys::generate(&mut StdRng::seed_from_u64(1)));
+    let local = LocalAudio { encryption, ..local() };
+    story.input(CallInput::Joined { participant_sid: "PA_1".into(), local });
+    story.input(CallInput::Dialed);
+    let key = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40));
+    story.answer(&(ANSWER.replace("RTP/AVP", profile) + &key));
+    story
+}
+
+#[test]
+fn a_phone_that_wants_the_profile_of_srtp_gets_new_versions_after_it_and_the_same_profile() {
+    for (profile, versions) in [("RTP/SAVP", [7, 8, 9, 10]), ("RTP/AVP", [7, 8, 8, 9])] {
+        let mut story = answered_with_keys(profile);
+        assert!(connected(&story)[0].srtp.is_some());
+        let mut told: Vec<u64> = story
+            .outputs
+            .iter()
+            .filter_map(|output| match output {
+                CallOutput::Dial(invite) => Some([invite.body.as_deref(), invite.other_body.as_deref()]),
+                _ => None,
+            })
+            .flatten()
+            .map(|offer| version(offer.expect("two offers")))
+            .collect();
+        story.sip(LegEvent::ReInvite { offer: None });
+        assert!(last_answer(&story).contains(&format!(" {profile} ")), "{}", last_answer(&story));
+        told.push(version(last_answer(&story)));
+        story.sip(LegEvent::ReInvite { offer: Some(ANSWER.to_owned()) });
+        told.push(version(last_answer(&story)));
+        assert_eq!(told, versions, "{profile}: the second offer only counts where it was made");
+    }
+}
+
+/// The version of a description's `o=` line.
+fn version(description: &str) -> u64 {
+    let origin = description.lines().find(|line| line.starts_with("o=")).expect("an origin");
+    origin.split(' ').nth(2).unwrap().parse().unwrap()
 }
 
 #[test]
