@@ -11,6 +11,8 @@ from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
 from harness.handset import Handset
+from harness.room import Participant
+from harness.server import API_KEY, API_SECRET
 from harness.waiting import until
 
 USER, PASSWORD = "caller", "correct horse"
@@ -228,6 +230,25 @@ async def test_reliable_responses_are_acknowledged_and_delay_nothing(livekit, si
     await asyncio.wait_for(placing, 5)
     await hang_up()
     await phone.ends_well()
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["early-media", "no-early-media"])
+async def test_an_answer_in_a_reliable_183_needs_none_in_the_200(make_server, sipp, heard):
+    """RFC 3262 §5; whether the room may hear the phone before the 200 or not."""
+    server = make_server(sip={"trunks": [{"hosts": ["127.0.0.1"], "early_media": heard}]})
+    livekit = api.LiveKitAPI(server.url, API_KEY, API_SECRET)
+    watcher = await Participant(server, "book", "watcher").join()
+    try:
+        phone = sipp("answered_in_183")
+        trunk = api.SIPOutboundTrunkInfo(name="e2e", address=phone.address, numbers=["+15105550100"])
+        made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
+        await asyncio.wait_for(livekit.sip.create_sip_participant(request(made.sip_trunk_id)), 5)
+        await watcher.sees("phone", "active")
+        await livekit.room.remove_participant(api.RoomParticipantIdentity(room="book", identity="phone"))
+        await phone.ends_well()
+    finally:
+        await watcher.leave()
+        await livekit.aclose()
 
 
 async def test_a_redirection_elsewhere_is_reported(livekit, sipp, trunk_to):

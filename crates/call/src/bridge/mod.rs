@@ -4,6 +4,7 @@
 //! a [`Sink`]. Once the phone is up there is one 20 ms clock per call: every tick sends the phone a frame or a digit's
 //! packet. It never opens a socket, asks a clock, or decides when a call ends.
 
+mod alignment;
 mod coder;
 mod decoder;
 mod ear;
@@ -26,6 +27,7 @@ use media::session::{Received, RtpSession, SessionConfig};
 use rand::RngCore;
 use room::TrackSid;
 
+use alignment::LONGEST_TICK;
 use coder::Shape;
 use ear::Ear;
 use early::Early;
@@ -325,7 +327,7 @@ impl Bridge {
     /// The clock runs while there is a frame to make.
     fn schedule(&mut self, now: Instant) {
         let wanted = self.leg.codec().is_some() || self.to_room.sounds();
-        let latest = now + if self.rests() { HELD_TICK } else { TICK };
+        let latest = now + if self.rests() { HELD_TICK } else { LONGEST_TICK };
         self.next_tick = wanted.then(|| self.next_tick.map_or(now, |at| at.min(latest)));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Each talker has a playout buffer; every 20 ms one talker's frame goes on as it is, several are mixed, nobody is silence.
 //! A digit's packets, or its sound where the phone takes none, take the place of audio. With one talker the 20 ms clock
-//! moves close behind the talker's arrivals. A phone that speaks wideband hears the room so.
+//! moves close behind the talker's arrivals (`alignment`). A phone that speaks wideband hears the room so.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,13 @@ use media::jitter::{PlayoutBuffer, PlayoutStats, Pulled, TalkerCodec, Width};
 use media::mix::{MAX_FRAME, Mixer};
 use room::TrackSid;
 
+use super::alignment::Alignment;
 use super::coder::{Coder, STEP_MS, Shape};
 
 /// The clock of the frames.
 pub(super) const TICK: Duration = Duration::from_millis(FRAME_MS as u64);
 /// Half of it: packets of 10 and 30 ms are sent between frames too.
 const STEP: Duration = Duration::from_millis(STEP_MS as u64);
-/// The clock moves by at most this much per frame, so that the phone's own jitter buffer does not notice.
-const MAX_SHIFT: Duration = Duration::from_micros(500);
 /// Talkers that are listened to at once. More than a phone's ear can tell apart.
 const MAX_TALKERS: usize = 32;
 /// A talker who has sent nothing for this long is not asked for frames.
@@ -86,8 +85,7 @@ pub(super) struct ToPhone {
     midway: bool,
     /// Somebody talks in what is collected for the next packet.
     audible: bool,
-    /// How far the clock may move closer to the one talker.
-    shift: Duration,
+    alignment: Alignment,
 }
 
 impl ToPhone {
@@ -103,7 +101,7 @@ impl ToPhone {
             coder: None,
             midway: false,
             audible: false,
-            shift: Duration::ZERO,
+            alignment: Alignment::default(),
         }
     }
 
@@ -183,7 +181,7 @@ impl ToPhone {
         let frame = self.width.frame();
         if hush {
             self.pcm[..frame].fill(0);
-            self.shift = Duration::ZERO;
+            self.alignment.stay();
         } else {
             self.audible |= self.mix(now);
         }
@@ -217,9 +215,9 @@ impl ToPhone {
     pub(super) fn after(&self, due: Instant) -> Instant {
         let steps = self.coder.as_ref().is_some_and(|coder| coder.shape().needs_steps());
         match (steps, self.midway) {
-            (false, _) => due + TICK - self.shift,
+            (false, _) => self.alignment.apply(due + TICK),
             // The clock moves once a frame.
-            (true, true) => due + STEP - self.shift,
+            (true, true) => self.alignment.apply(due + STEP),
             (true, false) => due + STEP,
         }
     }
@@ -234,25 +232,27 @@ impl ToPhone {
 
     /// Mixes whoever talks into `pcm`; false for silence.
     fn mix(&mut self, now: Instant) -> bool {
-        let mut spare = None;
-        let mut active = 0;
+        let alone = self.talkers.iter().filter(|talker| talker.was_heard(now)).count() == 1;
+        let clock_helps = if alone { self.alignment.helps() } else { Duration::ZERO };
         let mut ended = false;
+        self.alignment.stay();
         for talker in &mut self.talkers {
             ended |= talker.ended;
             if !talker.was_heard(now) {
                 continue;
             }
-            active += 1;
+            talker.buffer.clock_helps(clock_helps);
             let pcm = &mut self.pcm[..self.width.frame()];
             if talker.buffer.pull(now, pcm) != Pulled::Silence {
                 self.mixer.add(pcm);
             }
-            spare = Some(talker.buffer.spare());
+            if alone {
+                self.alignment.follow(talker.buffer.spare(), talker.buffer.short());
+            }
         }
         if ended {
             self.sort_out(|talker| talker.ended && !(talker.buffer.has_more() && talker.was_heard(now)));
         }
-        self.shift = if active == 1 { spare.unwrap_or_default().min(MAX_SHIFT) } else { Duration::ZERO };
         self.mixer.finish(&mut self.pcm[..self.width.frame()]) > 0
     }
 

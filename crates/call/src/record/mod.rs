@@ -49,7 +49,9 @@ pub struct Times {
 }
 
 impl Times {
-    fn new(received: Instant) -> Self {
+    /// The times of a call whose request was received then.
+    #[must_use]
+    pub fn new(received: Instant) -> Self {
         Self {
             received,
             joined: None,

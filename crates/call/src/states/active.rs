@@ -32,10 +32,14 @@ impl Call {
         self.push(CallOutput::AnswerReInvite(answer.ok_or(NOT_ACCEPTABLE)));
     }
 
+    /// With the profile that the call has: a phone that takes no other could not refuse a wrong one in its ACK.
     fn offer_again(&mut self) -> Option<String> {
         let local = self.local.as_mut()?;
         local.version += 1;
-        let ours = sdp::offer(local);
+        let secure = self.ours.as_ref().is_some_and(SessionDescription::has_secure_profile);
+        let insisting = local.encryption.insisting().filter(|_| secure);
+        let encryption = insisting.unwrap_or_else(|| local.encryption.clone());
+        let ours = sdp::offer(&LocalAudio { encryption, ..local.clone() });
         let text = ours.to_string();
         self.reoffer = Some(ours);
         Some(text)

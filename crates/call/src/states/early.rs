@@ -2,15 +2,16 @@
 //! the room at once.
 //!
 //! A call that forks has several early dialogs, told apart by their To tags, each with a description of its own. The one
-//! that described itself last is heard; when it ends (199, RFC 6228) the one before it is. The answer ends them all.
+//! that described itself last is heard; when it ends (199, RFC 6228) the one before it is. The answer ends them all. It may
+//! leave out what its early dialog has said (RFC 3262 §5), so that is remembered where early media is not to be heard too.
 
 use media::sdp::Negotiated;
 
 use super::Call;
 use crate::bridge::BridgeCommand;
 
-/// Early dialogs that are remembered; further ones are not heard.
-const MOST: usize = 8;
+/// Early dialogs that are remembered: the one that described itself longest ago is forgotten for another.
+const MOST: usize = 32;
 
 /// The early dialogs that have described their media, the one that is heard last.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ impl EarlyDialogs {
         }
         self.0.retain(|(of, _)| of != tag);
         if self.0.len() >= MOST {
-            return false;
+            self.0.remove(0);
         }
         self.0.push((tag.to_owned(), negotiated.clone()));
         true
@@ -46,18 +47,16 @@ impl EarlyDialogs {
 impl Call {
     /// An early dialog describes its media. A description of no use is left to the answer, which brings another.
     pub(super) fn early_media(&mut self, tag: &str, description: &str) {
-        if !self.plan.early_media {
-            return;
-        }
         let Ok(negotiated) = self.negotiate(description) else { return };
-        if self.early.described(tag, &negotiated) {
+        if self.early.described(tag, &negotiated) && self.plan.early_media {
             self.command(BridgeCommand::EarlyMedia(negotiated));
         }
     }
 
     /// An early dialog has ended.
     pub(super) fn early_dialog_ended(&mut self, tag: &str) {
-        if let Some(next) = self.early.ended(tag).cloned() {
+        let next = self.early.ended(tag).cloned();
+        if let Some(next) = next.filter(|_| self.plan.early_media) {
             self.command(BridgeCommand::EarlyMedia(next));
         }
     }

@@ -21,16 +21,17 @@ impl Call {
         self.record.joined(now);
         let offer = sdp::offer(&local);
         let insisting = local.encryption.insisting().map(|encryption| {
-            sdp::offer(&LocalAudio { encryption, version: local.version + 1, ..local.clone() }).to_string()
+            sdp::offer(&LocalAudio { encryption, version: local.version + 1, ..local.clone() })
         });
         let over_ipv6 = local.rtp.is_ipv6();
-        let invite = match invite::invite(&self.plan, &self.identity, offer.to_string(), insisting, over_ipv6)
-        {
+        let other = insisting.as_ref().map(ToString::to_string);
+        let invite = match invite::invite(&self.plan, &self.identity, offer.to_string(), other, over_ipv6) {
             Ok(invite) => invite,
             Err(text) => return self.end(now, &Verdict::Unreachable(Unreachable::Address(text)), &[]),
         };
         self.local = Some(local);
         self.ours = Some(offer);
+        self.insisting = insisting;
         self.leg = Leg::Up;
         self.state = State::Dialing { ring_until: now + self.plan.ringing_timeout };
         self.push(CallOutput::Dial(Box::new(invite)));

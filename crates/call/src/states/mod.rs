@@ -107,6 +107,8 @@ pub struct Call {
     local: Option<LocalAudio>,
     /// Our description as the phone knows it: the offer, later what answered one of the phone's.
     ours: Option<SessionDescription>,
+    /// The offer that a phone gets which refuses the first one. Its answer tells whether it did.
+    insisting: Option<SessionDescription>,
     early: early::EarlyDialogs,
     /// Our offer in the 200 to a re-INVITE without one: the phone's ACK carries the answer.
     reoffer: Option<SessionDescription>,
@@ -138,6 +140,7 @@ impl Call {
             waiting: Some(waiting),
             local: None,
             ours: None,
+            insisting: None,
             early: early::EarlyDialogs::default(),
             reoffer: None,
             held: false,

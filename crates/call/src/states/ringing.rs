@@ -24,6 +24,7 @@ impl Call {
             Ok(negotiated) => negotiated,
             Err(text) => return self.end(now, &Verdict::UnusableAnswer(text), &[]),
         };
+        self.insisting = None;
         self.hold(negotiated.is_held());
         self.record.codec(&negotiated);
         let takes_events = negotiated.dtmf_payload_type.is_some();
@@ -51,18 +52,30 @@ impl Call {
     }
 
     /// What the answer says; one without a description means what its early dialog has said (RFC 3262 §5).
-    fn answer_of(&self, response: &ResponseSummary, remote_tag: &str) -> Result<Negotiated, String> {
-        match (&response.body, self.early.of(remote_tag)) {
-            (Some(body), _) => self.negotiate(body),
-            (None, Some(early)) => Ok(early.clone()),
-            (None, None) => Err("the answer has no session description".to_owned()),
+    fn answer_of(&mut self, response: &ResponseSummary, remote_tag: &str) -> Result<Negotiated, String> {
+        match &response.body {
+            Some(body) => self.negotiate(body),
+            None => {
+                let early = self.early.of(remote_tag).cloned();
+                early.ok_or_else(|| "the answer has no session description".to_owned())
+            }
         }
     }
 
     /// What follows from our offer and this answer.
-    pub(super) fn negotiate(&self, answer: &str) -> Result<Negotiated, String> {
-        let offer = self.ours.as_ref().ok_or("no offer was made")?;
+    pub(super) fn negotiate(&mut self, answer: &str) -> Result<Negotiated, String> {
         let answer = SessionDescription::parse(answer).map_err(|error| error.to_string())?;
+        self.note_which_offer(&answer);
+        let offer = self.ours.as_ref().ok_or("no offer was made")?;
         sdp::accept_answer(offer, &answer).map_err(|error| error.to_string())
+    }
+
+    /// An answer with the profile of SRTP is one to our second offer: that is what the phone knows of us from then on.
+    fn note_which_offer(&mut self, answer: &SessionDescription) {
+        let Some(offer) = self.insisting.take_if(|_| answer.has_secure_profile()) else { return };
+        if let Some(local) = &mut self.local {
+            local.version += 1;
+        }
+        self.ours = Some(offer);
     }
 }

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Attribute, Media, NegotiationError};
+use super::{Attribute, Media, NegotiationError, SessionDescription};
 use crate::srtp::{LocalKeys, MasterKey, SessionKeys, Suite};
 
 /// Plain and encrypted RTP.
@@ -106,6 +106,14 @@ fn is_secure(section: &Media) -> Result<bool, NegotiationError> {
         PLAIN | "RTP/AVPF" => Ok(false),
         ENCRYPTED | "RTP/SAVPF" => Ok(true),
         other => Err(NegotiationError::Protocol { protocol: other.to_owned() }),
+    }
+}
+
+impl SessionDescription {
+    /// Whether its audio has the profile of SRTP: a phone that takes no other answers the offer that has it too.
+    #[must_use]
+    pub fn has_secure_profile(&self) -> bool {
+        self.media.iter().find(|section| section.is_audio()).is_some_and(|audio| is_secure(audio) == Ok(true))
     }
 }
 

@@ -71,7 +71,7 @@ pub struct RtpSession {
     digits: dtmf::Receiver,
     reports: Reports,
     counters: Counters,
-    /// SRTP, when it was agreed on.
+    /// SRTP, when it was agreed on. It rests while the call is plain after that.
     srtp: Option<srtp::Session>,
     /// The packet that was decrypted last.
     opened: Vec<u8>,
@@ -147,13 +147,17 @@ impl RtpSession {
         self.terms.as_ref().is_some_and(|terms| terms.srtp.is_some())
     }
 
-    /// Begins SRTP, goes on with it under the keys of `negotiated`, or ends it.
+    /// Begins SRTP, or goes on with it under the keys of `negotiated`. While the call is plain it rests and keeps count:
+    /// our keys are the same when it comes back, and no number may be used twice with one.
     fn secure(&mut self, negotiated: &Negotiated) {
-        let Some(keys) = &negotiated.srtp else {
-            self.srtp = None;
-            return;
-        };
-        let goes_on = self.srtp.as_mut().is_some_and(|session| session.rekey(keys).is_some());
+        let Some(keys) = &negotiated.srtp else { return };
+        let rested = !self.is_secure();
+        let goes_on = self.srtp.as_mut().is_some_and(|session| {
+            if rested {
+                session.wake();
+            }
+            session.rekey(keys).is_some()
+        });
         if !goes_on {
             self.srtp = srtp::Session::new(keys);
         }
@@ -184,7 +188,7 @@ impl RtpSession {
     /// The crypto suite of SRTP, `None` for plain RTP.
     #[must_use]
     pub fn suite(&self) -> Option<srtp::Suite> {
-        self.srtp.as_ref().map(srtp::Session::suite)
+        self.srtp.as_ref().filter(|_| self.is_secure()).map(srtp::Session::suite)
     }
 
     /// Whether the phone takes telephone-events.

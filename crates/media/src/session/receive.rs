@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::latch::Claim;
 use super::timeline::Place;
 use super::{RtpSession, Waiting};
 use crate::codec::AudioCodec;
@@ -158,7 +159,8 @@ impl RtpSession {
             return false;
         }
         let continues = self.sources.current == Some(header.ssrc) && self.reception.is_near(header.sequence);
-        self.latch.admit(now, from, continues)
+        let claim = Claim { continues, authentic: self.is_secure() };
+        self.latch.admit(now, from, claim)
     }
 
     fn accept(&mut self, now: Instant, packet: &Packet) -> Accepted {

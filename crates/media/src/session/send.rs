@@ -166,7 +166,13 @@ impl RtpSession {
 
     /// Encrypts a packet if the call is encrypted. False: it must not be sent.
     fn protect(&mut self, packet: &mut Vec<u8>) -> bool {
-        !self.is_secure() || self.srtp.as_mut().is_some_and(|srtp| srtp.protect_rtp(packet).is_ok())
+        if self.is_secure() {
+            return self.srtp.as_mut().is_some_and(|srtp| srtp.protect_rtp(packet).is_ok());
+        }
+        if let Some(resting) = &mut self.srtp {
+            resting.sent_plain(packet);
+        }
+        true
     }
 
     /// Where to send, unless the call is held.

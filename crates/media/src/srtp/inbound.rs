@@ -35,7 +35,7 @@ struct Sources(Vec<Source>);
 struct Source {
     ssrc: u32,
     window: Window,
-    /// Nothing of it has come under the present key.
+    /// Nothing of it has come under the present key, or since the call is protected again.
     rekeyed: bool,
 }
 
@@ -59,6 +59,12 @@ impl Inbound {
         self.rtp.rekeyed();
         self.rtcp.rekeyed();
         Some(())
+    }
+
+    /// The keys stay, and after a break in which nothing was protected a source may count from zero again.
+    pub(super) fn wake(&mut self) {
+        self.rtp.rekeyed();
+        self.rtcp.rekeyed();
     }
 
     /// Checks and decrypts an RTP packet into `out`.

@@ -32,17 +32,24 @@ impl Outbound {
     }
 
     pub(super) fn rtp(&mut self, packet: &mut Vec<u8>) -> Result<(), NotProtected> {
-        let Header { ssrc, sequence, len } = Header::read(packet).ok_or(NotProtected)?;
-        if self.last.is_some_and(|last| sequence < last && last - sequence > 0x8000) {
-            self.roll_over = self.roll_over.checked_add(1).ok_or(NotProtected)?;
-        }
-        self.last = Some(sequence);
+        let Header { ssrc, sequence, len } = self.count(packet).ok_or(NotProtected)?;
         let index = u64::from(self.roll_over) << 16 | u64::from(sequence);
         let roll_over = self.roll_over.to_be_bytes();
         let trailer: &[u8] = if self.rtp.is_aead() { &[] } else { &roll_over };
         let tag = self.rtp.seal(packet, &Part { ssrc, index, clear: len, trailer })?;
         packet.extend_from_slice(tag.as_slice());
         Ok(())
+    }
+
+    /// Follows the sequence numbers. `None`: no packet, or the last number of all has been used.
+    pub(super) fn count(&mut self, packet: &[u8]) -> Option<Header> {
+        let header = Header::read(packet)?;
+        let sequence = header.sequence;
+        if self.last.is_some_and(|last| sequence < last && last - sequence > 0x8000) {
+            self.roll_over = self.roll_over.checked_add(1)?;
+        }
+        self.last = Some(sequence);
+        Some(header)
     }
 
     pub(super) fn rtcp(&mut self, packet: &mut Vec<u8>) -> Result<(), NotProtected> {

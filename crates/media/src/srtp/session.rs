@@ -55,6 +55,17 @@ impl Session {
         Some(())
     }
 
+    /// A packet of ours went out unprotected, while the call was plain. Its number counts: the next protected one is
+    /// further on.
+    pub fn sent_plain(&mut self, packet: &[u8]) {
+        self.outbound.count(packet);
+    }
+
+    /// The call is protected again after it was plain. The other side goes on counting, or begins anew.
+    pub fn wake(&mut self) {
+        self.inbound.wake();
+    }
+
     /// The suite in use.
     #[must_use]
     pub fn suite(&self) -> Suite {

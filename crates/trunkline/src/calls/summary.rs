@@ -44,6 +44,8 @@ pub(super) fn log(summary: &Summary) {
         rtpRemoteLost = leg.remote_lost,
         rtpRemoteJitterMs = leg.remote_jitter_ms,
         rtpDropped = leg.dropped.total(),
+        rtpSourceChanges = leg.source_changes,
+        rtpComfortNoise = leg.comfort_noise,
         toRoom = summary.media.to_room,
         fromRoom = summary.media.playout.packets,
         fromRoomNarrowband = summary.media.playout.narrowband,
@@ -92,6 +94,7 @@ pub(super) fn count(summary: &Summary, metrics: &Metrics) {
         metrics.rtp_packets(to, codec, leg.packets_sent, leg.packets_received);
     }
     metrics.rtp_dropped(&summary.media.leg.dropped);
+    metrics.rtp_seen(&summary.media.leg);
     durations(&summary.times, metrics);
 }
 
@@ -122,4 +125,73 @@ fn durations(times: &Times, metrics: &Metrics) {
 /// Milliseconds with one digit behind the point.
 fn ms(duration: Option<Duration>) -> Option<f64> {
     duration.map(|duration| (duration.as_secs_f64() * 10_000.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::time::Instant;
+
+    use tracing::field::{Field, Visit};
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::layer::{Context, SubscriberExt};
+
+    use super::*;
+
+    /// The figures of each line that is logged.
+    #[derive(Clone, Default)]
+    struct Figures(std::sync::Arc<std::sync::Mutex<Vec<(String, u64)>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Figures {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            struct Visitor<'a>(&'a mut Vec<(String, u64)>);
+            impl Visit for Visitor<'_> {
+                fn record_u64(&mut self, field: &Field, value: u64) {
+                    self.0.push((field.name().to_owned(), value));
+                }
+                fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+            }
+            event.record(&mut Visitor(&mut self.0.lock().unwrap()));
+        }
+    }
+
+    fn summary() -> Summary {
+        let mut summary = Summary {
+            call_id: "SCL_1".to_owned(),
+            sip_call_id: "one".to_owned(),
+            trunk_id: "ST_1".to_owned(),
+            room: "room".to_owned(),
+            to_host: "sip.example.com".to_owned(),
+            times: Times::new(Instant::now()),
+            verdict: Verdict::RemoteBye,
+            leave: livekit_protocol::DisconnectReason::ClientInitiated,
+            blame: Blame::Success,
+            label: Cow::Borrowed("bye"),
+            error: None,
+            sip_status: Some(200),
+            codec: Some("PCMU"),
+            digits_as_sound: false,
+            media: call::bridge::BridgeReport::default(),
+        };
+        summary.media.leg.source_changes = 3;
+        summary.media.leg.comfort_noise = 5;
+        summary
+    }
+
+    #[test]
+    fn the_line_and_the_metrics_of_a_call_tell_what_its_phone_did_in_its_rtp() {
+        let (figures, summary) = (Figures::default(), summary());
+        let subscriber = tracing_subscriber::registry().with(figures.clone());
+        tracing::subscriber::with_default(subscriber, || log(&summary));
+        let told = figures.0.lock().unwrap();
+        let of = |name: &str| told.iter().find(|(of, _)| of == name).map(|(_, value)| *value);
+        assert_eq!((of("rtpSourceChanges"), of("rtpComfortNoise")), (Some(3), Some(5)));
+
+        let metrics = Metrics::new("NE_test").unwrap();
+        count(&summary, &metrics);
+        let page = String::from_utf8(metrics.text()).unwrap();
+        for line in [r#"what="source_change"} 3"#, r#"what="comfort_noise"} 5"#] {
+            assert!(page.contains(line), "{page}");
+        }
+    }
 }

@@ -47,6 +47,7 @@ pub(super) struct Own {
     pub(super) signal_sessions: IntGauge,
     pub(super) bad_input: IntCounterVec,
     pub(super) rtp_dropped: IntCounterVec,
+    pub(super) rtp_seen: IntCounterVec,
     pub(super) calls_recovered: IntCounterVec,
 }
 
@@ -128,6 +129,11 @@ impl Own {
                 "trunkline_rtp_dropped",
                 "Packets from phones that were not believed or not understood, of calls that are over",
                 &["reason"],
+            )?,
+            rtp_seen: make.counters(
+                "trunkline_rtp_seen",
+                "What phones did in their RTP besides sending audio, of calls that are over",
+                &["what"],
             )?,
             calls_recovered: make.counters(
                 "trunkline_calls_recovered",

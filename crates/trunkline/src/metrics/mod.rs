@@ -104,9 +104,18 @@ impl Metrics {
             ("duplicate", dropped.duplicate),
             ("stray", dropped.stray),
             ("while_held", dropped.while_held),
+            ("not_authentic", dropped.not_authentic),
         ];
         for (reason, count) in reasons.into_iter().filter(|(_, count)| *count > 0) {
             self.0.own.rtp_dropped.with_label_values(&[reason]).inc_by(count);
+        }
+    }
+
+    /// What the phone did besides sending audio.
+    pub(crate) fn rtp_seen(&self, leg: &media::session::SessionStats) {
+        let seen = [("source_change", leg.source_changes), ("comfort_noise", leg.comfort_noise)];
+        for (what, count) in seen.into_iter().filter(|(_, count)| *count > 0) {
+            self.0.own.rtp_seen.with_label_values(&[what]).inc_by(count);
         }
     }
 

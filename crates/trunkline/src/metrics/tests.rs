@@ -52,6 +52,35 @@ fn packets_that_were_dropped_are_counted_by_reason() {
     assert!(!page.contains(r#"reason="stray""#), "{page}");
 }
 
+#[test]
+fn every_reason_to_drop_a_packet_is_on_the_page() {
+    let metrics = Metrics::new("NE_test").unwrap();
+    let dropped = media::session::Dropped {
+        before_negotiation: 1,
+        malformed: 1,
+        wrong_payload_type: 1,
+        foreign_source: 1,
+        duplicate: 1,
+        stray: 1,
+        while_held: 1,
+        not_authentic: 1,
+    };
+    metrics.rtp_dropped(&dropped);
+    let page = text(&metrics);
+    assert_eq!(page.matches("trunkline_rtp_dropped{").count() as u64, dropped.total(), "{page}");
+}
+
+#[test]
+fn what_phones_do_in_their_rtp_is_counted() {
+    let metrics = Metrics::new("NE_test").unwrap();
+    let leg = media::session::SessionStats { source_changes: 2, ..Default::default() };
+    metrics.rtp_seen(&leg);
+    metrics.rtp_seen(&media::session::SessionStats { comfort_noise: 7, ..leg });
+    let page = text(&metrics);
+    assert!(page.contains(r#"trunkline_rtp_seen{what="source_change"} 4"#), "{page}");
+    assert!(page.contains(r#"trunkline_rtp_seen{what="comfort_noise"} 7"#), "{page}");
+}
+
 async fn page(router: &axum::Router) -> String {
     let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
     let body = router.clone().oneshot(request).await.unwrap().into_body();

@@ -1,12 +1,15 @@
 //! What the phone's side changes on the way: early media and its forks, hold, moved media, keys by INFO.
 
-use media::sdp::{Direction, Negotiated};
+use media::sdp::{Direction, Encryption, LocalAudio, Negotiated};
+use media::srtp::LocalKeys;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use sip::LegEvent;
 
-use super::story::{ANSWER, Story, request, response};
+use super::story::{ANSWER, Story, local, request, response};
 use crate::PlanDefaults;
 use crate::bridge::BridgeCommand;
-use crate::states::CallOutput;
+use crate::states::{CallInput, CallOutput};
 
 /// The answer of a phone at this host, holding the call or not.
 fn description(host: &str, direction: &str) -> String {
@@ -36,6 +39,10 @@ fn holds(story: &Story) -> Vec<&str> {
         _ => None,
     });
     shown.map(|(_, value)| value.as_str()).collect()
+}
+
+fn answer_without_description(story: &mut Story, tag: &str) {
+    story.sip(LegEvent::Answered { response: response(200, "OK", &[], None), remote_tag: tag.into() });
 }
 
 fn last_answer(story: &Story) -> &str {
@@ -74,8 +81,7 @@ fn an_answer_without_a_description_means_that_of_its_early_dialog() {
     let mut story = Story::dialing(&request());
     story.progress(183, "their-tag", Some(&description("192.0.2.1", "sendrecv")));
     story.progress(183, "other", Some(&description("192.0.2.2", "sendrecv")));
-    story
-        .sip(LegEvent::Answered { response: response(200, "OK", &[], None), remote_tag: "their-tag".into() });
+    answer_without_description(&mut story, "their-tag");
     assert_eq!(connected(&story)[0].remote_rtp.to_string(), "192.0.2.1:4000");
     assert_eq!(story.statuses().last(), Some(&"active"));
 }
@@ -95,12 +101,31 @@ fn early_media_may_be_switched_off_and_nonsense_is_no_early_media() {
 }
 
 #[test]
+fn an_answer_given_in_a_183_counts_where_early_media_is_switched_off_too() {
+    let defaults = PlanDefaults { early_media: false, ..PlanDefaults::default() };
+    let mut story = Story::begin_with(&request(), &defaults);
+    story.dialed();
+    story.progress(183, "other", Some(&description("192.0.2.2", "sendrecv")));
+    story.progress(183, "their-tag", Some(&description("192.0.2.1", "sendrecv")));
+    story.progress(183, "third", Some(&description("192.0.2.3", "sendrecv")));
+    story.progress(199, "third", None);
+    answer_without_description(&mut story, "their-tag");
+    assert!(early(&story).is_empty(), "and is not heard before");
+    assert_eq!(connected(&story)[0].remote_rtp.to_string(), "192.0.2.1:4000");
+    assert_eq!(story.statuses().last(), Some(&"active"));
+}
+
+#[test]
 fn a_call_that_forks_without_end_is_not_followed_without_end() {
-    let mut story = Story::dialing(&request());
-    for n in 0..100 {
-        story.progress(183, &format!("tag-{n}"), Some(&description(&format!("192.0.2.{n}"), "sendrecv")));
+    for (answers, status) in [("tag-99", "active"), ("tag-0", "hangup")] {
+        let mut story = Story::dialing(&request());
+        for n in 0..100 {
+            story.progress(183, &format!("tag-{n}"), Some(&description(&format!("192.0.2.{n}"), "sendrecv")));
+        }
+        assert_eq!(early(&story).len(), 100, "the last one is heard");
+        answer_without_description(&mut story, answers);
+        assert_eq!(story.statuses().last(), Some(&status), "{answers}: the first ones are forgotten");
     }
-    assert_eq!(early(&story).len(), 8);
 }
 
 #[test]
@@ -164,10 +189,51 @@ fn every_description_of_ours_has_a_version_of_its_own() {
     let mut versions = Vec::new();
     for offer in [Some(ANSWER.to_owned()), None, Some(ANSWER.to_owned())] {
         story.sip(LegEvent::ReInvite { offer });
-        let origin = last_answer(&story).lines().find(|line| line.starts_with("o=")).unwrap().to_owned();
-        versions.push(origin.split(' ').nth(2).unwrap().parse::<u64>().unwrap());
+        versions.push(version(last_answer(&story)));
     }
     assert_eq!(versions, [8, 9, 10]);
+}
+
+/// A call whose audio is encrypted if the phone can, and the phone's answer to one of our two offers.
+fn answered_with_keys(profile: &str) -> Story {
+    let mut story = Story::begin(&request());
+    let encryption = Encryption::Allowed(LocalKeys::generate(&mut StdRng::seed_from_u64(1)));
+    let local = LocalAudio { encryption, ..local() };
+    story.input(CallInput::Joined { participant_sid: "PA_1".into(), local });
+    story.input(CallInput::Dialed);
+    let key = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40));
+    story.answer(&(ANSWER.replace("RTP/AVP", profile) + &key));
+    story
+}
+
+#[test]
+fn a_phone_that_wants_the_profile_of_srtp_gets_new_versions_after_it_and_the_same_profile() {
+    for (profile, versions) in [("RTP/SAVP", [7, 8, 9, 10]), ("RTP/AVP", [7, 8, 8, 9])] {
+        let mut story = answered_with_keys(profile);
+        assert!(connected(&story)[0].srtp.is_some());
+        let mut told: Vec<u64> = story
+            .outputs
+            .iter()
+            .filter_map(|output| match output {
+                CallOutput::Dial(invite) => Some([invite.body.as_deref(), invite.other_body.as_deref()]),
+                _ => None,
+            })
+            .flatten()
+            .map(|offer| version(offer.expect("two offers")))
+            .collect();
+        story.sip(LegEvent::ReInvite { offer: None });
+        assert!(last_answer(&story).contains(&format!(" {profile} ")), "{}", last_answer(&story));
+        told.push(version(last_answer(&story)));
+        story.sip(LegEvent::ReInvite { offer: Some(ANSWER.to_owned()) });
+        told.push(version(last_answer(&story)));
+        assert_eq!(told, versions, "{profile}: the second offer only counts where it was made");
+    }
+}
+
+/// The version of a description's `o=` line.
+fn version(description: &str) -> u64 {
+    let origin = description.lines().find(|line| line.starts_with("o=")).expect("an origin");
+    origin.split(' ').nth(2).unwrap().parse().unwrap()
 }
 
 #[test]

@@ -238,7 +238,7 @@ pub(super) fn response(
     ResponseSummary { code, reason: reason.into(), headers: fields, body: body.map(str::to_owned) }
 }
 
-fn local() -> LocalAudio {
+pub(super) fn local() -> LocalAudio {
     LocalAudio {
         rtp: SocketAddr::from(([192, 0, 2, 1], 10_000)),
         session_id: 7,

@@ -9,6 +9,8 @@ use crate::jitter::{FRAME, stretch};
 const FRAME_TIME: i64 = FRAME as i64 * SAMPLE;
 /// So far from where it should be is the level left alone, or a third of the target where that is less.
 const SLACK: i64 = 5_000;
+/// What is short by less is nothing to move a clock for.
+const SLIGHT: i64 = 1_000;
 /// Above this surplus every frame is shortened, below only now and then.
 const HURRY: i64 = 100_000;
 /// Frames between two stretches; also after an attempt that found no period, for the next frames sound much the same.
@@ -21,6 +23,7 @@ impl PlayoutBuffer {
     /// does not count: it makes the audio older, but the next packet is needed no later for it.
     pub(super) fn surplus(&mut self, now: i64) -> Option<i64> {
         self.spare = 0;
+        self.short = 0;
         self.stats.depth = Duration::ZERO;
         if self.state != State::Playing {
             return None;
@@ -30,6 +33,7 @@ impl PlayoutBuffer {
         let surplus = depth - leftover - self.delays.target();
         self.stats.depth = micros(depth);
         self.spare = surplus.clamp(0, MAX_WAITING as i64 * SAMPLE);
+        self.short = if surplus < -SLIGHT { -surplus } else { 0 };
         Some(surplus)
     }
 
@@ -42,7 +46,7 @@ impl PlayoutBuffer {
             return;
         }
         let slack = SLACK.min(self.delays.target() / 3);
-        if surplus < -slack {
+        if surplus + self.clock_helps < -slack {
             let added = stretch::lengthen(&mut self.ready, self.width);
             self.stats.lengthened += added as u64;
             self.tried(added);

@@ -61,6 +61,9 @@ pub struct PlayoutBuffer {
     rested: u32,
     aperiodic: bool,
     spare: i64,
+    short: i64,
+    /// So much of what is short is left to a clock that can be moved later.
+    clock_helps: i64,
     stats: PlayoutStats,
 }
 
@@ -93,6 +96,8 @@ impl PlayoutBuffer {
             rested: 0,
             aperiodic: false,
             spare: 0,
+            short: 0,
+            clock_helps: 0,
             stats: PlayoutStats::default(),
         }
     }
@@ -166,6 +171,7 @@ impl PlayoutBuffer {
         self.played = 0;
         self.behind = 0;
         self.spare = 0;
+        self.short = 0;
         self.silent = 0;
     }
 
@@ -173,6 +179,17 @@ impl PlayoutBuffer {
     /// a bridge with one talker moves its 20 ms clock by it, to sit close behind the arrivals. Zero if nobody talks.
     pub fn spare(&self) -> Duration {
         micros(self.spare)
+    }
+
+    /// How much later than at the last [`pull`](Self::pull) frames are better fetched, so that packets are there in time. Zero
+    /// if nobody talks, and where it is too little to matter.
+    pub fn short(&self) -> Duration {
+        micros(self.short)
+    }
+
+    /// Frames can be fetched later by so much: that is done instead of lengthening the audio.
+    pub fn clock_helps(&mut self, by: Duration) {
+        self.clock_helps = i64::try_from(by.as_micros()).unwrap_or(0);
     }
 
     /// Whether sound waits that was not played yet: a frame of it at least.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::srtp::{MasterKey, SessionKeys, Suite};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -87,8 +88,61 @@ fn a_nat_that_changes_the_port_is_followed_soon_and_a_stranger_late() {
     assert!(!is_heard(&mut session, later, attacker(), &forged(0)), "a stranger has to wait longer");
     assert!(is_heard(&mut session, later, moved, &voice(30)), "the same stream goes on from another port");
     assert_eq!(session.remote(), Some(moved));
-    assert!(!is_heard(&mut session, later + SECOND * 4, attacker(), &forged(1)));
-    assert!(is_heard(&mut session, later + SECOND * 5, attacker(), &forged(2)), "given up for lost");
+    assert!(!is_heard(&mut session, later + SECOND * 29, attacker(), &forged(1)));
+    assert_eq!(session.remote(), Some(moved));
+    assert!(is_heard(&mut session, later + SECOND * 30, attacker(), &forged(2)), "given up for lost");
+}
+
+#[test]
+fn a_phone_that_is_where_it_said_is_not_given_up_for_a_stranger_when_it_falls_silent() {
+    for described in [phone_addr(), addr("198.51.100.5:7777")] {
+        let (mut session, start) = session();
+        assert!(is_heard(&mut session, start, described, &voice(0)));
+        // Even one who has seen the stream: the phone may just not talk.
+        for (second, packet) in [(6, forged(0)), (10, voice(1)), (20, forged(1)), (29, voice(2))] {
+            let now = start + SECOND * second;
+            assert!(!is_heard(&mut session, now, attacker(), &packet), "{described}, second {second}");
+            assert_eq!(session.remote(), Some(described));
+        }
+        assert_eq!(session.stats().dropped.foreign_source, 4);
+        assert!(is_heard(&mut session, start + SECOND * 29, described, &voice(3)), "and goes on");
+        // Its carrier moved the media and told nobody: the only way to hear it again.
+        let moved = addr("203.0.113.80:8000");
+        assert!(!is_heard(&mut session, start + SECOND * 58, moved, &packet(0, 1, 1, 99, &SILENCE)));
+        assert!(is_heard(&mut session, start + SECOND * 59, moved, &packet(0, 2, 161, 99, &SILENCE)));
+    }
+}
+
+#[test]
+fn a_phone_that_changes_the_port_on_its_host_is_followed_though_it_was_where_it_said() {
+    let (mut session, start) = session();
+    let other_port = addr("198.51.100.5:7777");
+    assert!(is_heard(&mut session, start, phone_addr(), &voice(0)));
+    let soon = start + Duration::from_millis(600);
+    assert!(!is_heard(&mut session, soon, other_port, &packet(0, 1, 1, 99, &SILENCE)), "another stream");
+    assert!(is_heard(&mut session, soon, other_port, &voice(30)), "the same stream");
+    assert!(is_heard(&mut session, soon + FRAME, phone_addr(), &voice(31)), "and back at once");
+    let later = soon + SECOND * 6;
+    assert!(is_heard(&mut session, later, other_port, &packet(0, 1, 1, 99, &SILENCE)), "a stream of its own");
+}
+
+#[test]
+fn who_has_the_key_is_believed_after_a_short_silence_wherever_it_is() {
+    let (mut session, start) = session();
+    let keys = |seed| MasterKey::generate(Suite::AesCm128HmacSha1_80, &mut StdRng::seed_from_u64(seed));
+    let srtp = SessionKeys { send: keys(1), receive: keys(2), receive_mki: Vec::new() };
+    session.negotiate(&Negotiated { srtp: Some(srtp.clone()), ..terms() }, start);
+    let theirs = SessionKeys { send: srtp.receive, receive: srtp.send, receive_mki: Vec::new() };
+    let mut phone = srtp::Session::new(&theirs).unwrap();
+    let mut speak = |mut packet: Vec<u8>| {
+        phone.protect_rtp(&mut packet).unwrap();
+        packet
+    };
+    assert!(is_heard(&mut session, start, phone_addr(), &speak(voice(0))));
+    let elsewhere = addr("203.0.113.80:8000");
+    assert!(!is_heard(&mut session, start + SECOND * 4, elsewhere, &speak(packet(0, 1, 1, 99, &SILENCE))));
+    assert!(is_heard(&mut session, start + SECOND * 5, elsewhere, &speak(packet(0, 2, 161, 99, &SILENCE))));
+    assert!(is_heard(&mut session, start + SECOND * 6, phone_addr(), &speak(voice(5))));
 }
 
 #[test]

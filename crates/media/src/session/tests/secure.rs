@@ -1,5 +1,6 @@
 //! Stories of encrypted calls: two sessions, each the other's phone.
 
+use std::collections::HashSet;
 use std::time::SystemTime;
 
 use super::*;
@@ -137,4 +138,71 @@ fn a_re_invite_with_new_keys_changes_them_without_a_gap() {
     let packet = call.speak();
     assert!(call.hear(&packet));
     assert_eq!(call.ours.stats().dropped.total(), 0);
+}
+
+/// The encrypted audio of our next frame.
+fn ciphertext(call: &mut Call) -> Vec<u8> {
+    call.now += FRAME;
+    let mut out = Vec::new();
+    call.ours.send_audio(call.now, &SILENCE, &mut out).unwrap();
+    out
+}
+
+impl Call {
+    /// A re-INVITE for plain audio, or for encrypted audio with the keys from before.
+    fn encrypt(&mut self, on: bool) {
+        let keys = [&self.local, &self.remote].map(|side| side.encryption.keys().unwrap().clone());
+        let [ours, theirs] = keys;
+        self.local.encryption = Encryption::Allowed(ours);
+        self.remote.encryption = Encryption::Required(theirs.clone());
+        if !on {
+            self.remote.encryption = Encryption::Disabled;
+        }
+        self.negotiate();
+        self.remote.encryption = Encryption::Required(theirs);
+    }
+}
+
+#[test]
+fn no_part_of_a_key_s_stream_is_used_twice_when_encryption_is_switched_off_and_on_again() {
+    let mut call = Call::new();
+    let mut seen = HashSet::new();
+    // Round the sequence numbers more than once, in each of the three parts.
+    for part in 0..3 {
+        for n in 0..70_000 {
+            let packet = ciphertext(&mut call);
+            // The same silence under the same key: alike only where the same part of its stream was used.
+            assert!(seen.insert(packet[12..28].to_vec()), "packet {n} of part {part}");
+        }
+        call.encrypt(false);
+        assert_eq!(call.ours.suite(), None);
+        for _ in 0..40_000 {
+            assert_eq!(ciphertext(&mut call)[12..], SILENCE);
+        }
+        call.encrypt(true);
+        assert!(call.ours.suite().is_some());
+    }
+}
+
+#[test]
+fn a_phone_that_keeps_its_count_and_one_that_begins_anew_are_understood_when_encryption_comes_back() {
+    for anew in [false, true] {
+        let mut call = Call::new();
+        for _ in 0..70_000 {
+            let packet = call.speak();
+            assert!(call.hear(&packet));
+        }
+        call.encrypt(false);
+        let plain = call.speak();
+        assert!(call.hear(&plain));
+        call.encrypt(true);
+        if anew {
+            let terms = call.theirs.negotiated().unwrap().clone();
+            call.theirs.srtp = srtp::Session::new(terms.srtp.as_ref().unwrap());
+        }
+        for n in 0..100 {
+            let packet = call.speak();
+            assert!(call.hear(&packet), "anew {anew}: packet {n}");
+        }
+    }
 }
