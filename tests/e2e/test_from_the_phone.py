@@ -191,13 +191,13 @@ async def test_of_two_phones_that_ring_the_one_that_spoke_up_last_is_heard_until
 
 
 class Stranger:
-    """Somebody on another port who sends audio to the call's port, and takes what comes back."""
+    """Somebody on another host who sends audio to the call's port, and takes what comes back."""
 
     def __init__(self, to: tuple[str, int]):
         self.to = to
         self.number = 30_000
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(("127.0.0.2", 0))
         self.socket.setblocking(False)
         self.got = 0
 
