@@ -8,6 +8,7 @@
 mod state;
 
 pub use state::DialogState;
+pub(crate) use state::Mark;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -145,9 +146,14 @@ impl Dialog {
     }
 
     /// Where the peer's messages come from, when what it names for itself cannot be reached from here (it stands
-    /// behind NAT). Proxies on the way (a route set) know better and are believed.
+    /// behind NAT). Of a dialog that was written down only the way it was reached is known, and is as good. Proxies on
+    /// the way (a route set) know better and are believed.
     fn seen_address(&self, named: IpAddr, transport: Transport) -> Option<SocketAddr> {
-        let seen = self.way.flow.filter(|flow| flow.transport == transport && self.routes.is_empty())?.remote;
+        let flow = self.way.flow.map(|flow| (flow.transport, flow.remote));
+        let ways = [flow, Some((self.way.destination.transport, self.way.destination.addr))];
+        let mut seen =
+            ways.into_iter().flatten().filter(|(by, _)| *by == transport && self.routes.is_empty());
+        let (_, seen) = seen.next()?;
         let unreachable = named.is_unspecified()
             || (named.is_loopback() && !seen.ip().is_loopback())
             || (is_private(named) && !is_private(seen.ip()));
