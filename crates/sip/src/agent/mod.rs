@@ -18,6 +18,7 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 use crate::leg::{Context, Identity, Leg, LegEvent, LegId};
+use crate::msg::Message;
 use crate::target::{Destination, Failed, Oversize, TransportError};
 use crate::timer::Deadlines;
 use crate::txn::{Expired, Layer};
@@ -120,6 +121,15 @@ impl Agent {
     pub fn transport_failed(&mut self, now: Instant, destination: Destination, error: &TransportError) {
         let failed = self.txns.clients.fail(destination);
         self.undelivered(now, failed, error);
+    }
+
+    /// The shell could not take this one message on: nothing is said about where it was to go, and no other request is
+    /// affected. A response or an ACK is not missed; the peer repeats what it is for.
+    pub fn message_refused(&mut self, now: Instant, bytes: &[u8], error: &TransportError) {
+        if let Ok(Message::Request(request)) = Message::parse(bytes) {
+            let failed = self.txns.clients.fail_one(&request);
+            self.undelivered(now, failed.into_iter().collect(), error);
+        }
     }
 
     /// A connection over which messages had come is gone. Requests without any answer go once more, over a new one; those
