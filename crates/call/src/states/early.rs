@@ -1,12 +1,15 @@
 //! Early media (RFC 3960): what the phone's network plays before the answer, an announcement or its own ringing, goes into
 //! the room at once.
 //!
+//! A phone may change what it has described before it answers (UPDATE, RFC 3311).
+//!
 //! A call that forks has several early dialogs, told apart by their To tags, each with a description of its own. The one
 //! that described itself last is heard; when it ends (199, RFC 6228) the one before it is. The answer ends them all.
 
-use media::sdp::Negotiated;
+use media::sdp::{Negotiated, SessionDescription};
 
-use super::Call;
+use super::active::NOT_ACCEPTABLE;
+use super::{Call, CallOutput};
 use crate::bridge::BridgeCommand;
 
 /// Early dialogs that are remembered; further ones are not heard.
@@ -14,32 +17,51 @@ const MOST: usize = 8;
 
 /// The early dialogs that have described their media, the one that is heard last.
 #[derive(Debug, Default)]
-pub(super) struct EarlyDialogs(Vec<(String, Negotiated)>);
+pub(super) struct EarlyDialogs(Vec<Early>);
+
+/// One early dialog.
+#[derive(Debug)]
+pub(super) struct Early {
+    tag: String,
+    pub(super) negotiated: Negotiated,
+    /// Our answer to the last offer of this dialog, if it has made one: then what the 200 describes means nothing any
+    /// more (RFC 3261 §13.2.1).
+    pub(super) ours: Option<SessionDescription>,
+}
 
 impl EarlyDialogs {
     /// What this dialog has described.
-    pub(super) fn of(&self, tag: &str) -> Option<&Negotiated> {
-        self.0.iter().find(|(of, _)| of == tag).map(|(_, negotiated)| negotiated)
+    pub(super) fn of(&self, tag: &str) -> Option<&Early> {
+        self.0.iter().find(|early| early.tag == tag)
+    }
+
+    fn has_room(&self, tag: &str) -> bool {
+        self.0.len() < MOST || self.of(tag).is_some()
     }
 
     /// A dialog describes its media. True when that is new.
-    fn described(&mut self, tag: &str, negotiated: &Negotiated) -> bool {
-        if self.of(tag) == Some(negotiated) {
-            return false;
+    fn described(&mut self, tag: &str, negotiated: &Negotiated, ours: Option<SessionDescription>) -> bool {
+        let has_room = self.has_room(tag);
+        match self.0.iter_mut().find(|early| early.tag == tag) {
+            // A copy of what it said before it changed that.
+            Some(known) if known.ours.is_some() && ours.is_none() => return false,
+            Some(known) if known.negotiated == *negotiated => {
+                known.ours = ours;
+                return false;
+            }
+            _ if !has_room => return false,
+            _ => {}
         }
-        self.0.retain(|(of, _)| of != tag);
-        if self.0.len() >= MOST {
-            return false;
-        }
-        self.0.push((tag.to_owned(), negotiated.clone()));
+        self.0.retain(|early| early.tag != tag);
+        self.0.push(Early { tag: tag.to_owned(), negotiated: negotiated.clone(), ours });
         true
     }
 
     /// A dialog has ended: what is heard instead, if it was the one that was heard.
     fn ended(&mut self, tag: &str) -> Option<&Negotiated> {
-        let heard = self.0.last().is_some_and(|(of, _)| of == tag);
-        self.0.retain(|(of, _)| of != tag);
-        self.0.last().filter(|_| heard).map(|(_, negotiated)| negotiated)
+        let heard = self.0.last().is_some_and(|early| early.tag == tag);
+        self.0.retain(|early| early.tag != tag);
+        self.0.last().filter(|_| heard).map(|early| &early.negotiated)
     }
 }
 
@@ -50,9 +72,27 @@ impl Call {
             return;
         }
         let Ok(negotiated) = self.negotiate(description) else { return };
-        if self.early.described(tag, &negotiated) {
+        if self.early.described(tag, &negotiated, None) {
             self.command(BridgeCommand::EarlyMedia(negotiated));
         }
+    }
+
+    /// The phone changes an early dialog: it is answered with what its offer allows, and heard accordingly.
+    pub(super) fn early_offer(&mut self, tag: &str, offer: &str) {
+        let answer = self.answer_early(tag, offer);
+        self.push(CallOutput::AnswerReInvite(answer.ok_or(NOT_ACCEPTABLE)));
+    }
+
+    fn answer_early(&mut self, tag: &str, offer: &str) -> Option<String> {
+        if !self.early.has_room(tag) {
+            return None;
+        }
+        let (answer, negotiated) = self.answer_to(offer)?;
+        let text = answer.to_string();
+        if self.early.described(tag, &negotiated, Some(answer)) && self.plan.early_media {
+            self.command(BridgeCommand::EarlyMedia(negotiated));
+        }
+        Some(text)
     }
 
     /// An early dialog has ended.

@@ -50,11 +50,19 @@ impl Call {
         self.show(update);
     }
 
-    /// What the answer says; one without a description means what its early dialog has said (RFC 3262 §5).
-    fn answer_of(&self, response: &ResponseSummary, remote_tag: &str) -> Result<Negotiated, String> {
-        match (&response.body, self.early.of(remote_tag)) {
+    /// What the answer says; one without a description means what its early dialog has said (RFC 3262 §5), and so does
+    /// any after an early dialog that the phone has changed.
+    fn answer_of(&mut self, response: &ResponseSummary, remote_tag: &str) -> Result<Negotiated, String> {
+        let early = self.early.of(remote_tag);
+        if let Some(early) = early
+            && let Some(ours) = &early.ours
+        {
+            self.ours = Some(ours.clone());
+            return Ok(early.negotiated.clone());
+        }
+        match (&response.body, early) {
             (Some(body), _) => self.negotiate(body),
-            (None, Some(early)) => Ok(early.clone()),
+            (None, Some(early)) => Ok(early.negotiated.clone()),
             (None, None) => Err("the answer has no session description".to_owned()),
         }
     }

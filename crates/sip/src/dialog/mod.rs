@@ -31,6 +31,8 @@ pub(crate) struct Dialog {
     remote_number: Option<u32>,
     /// The last reliable provisional response, and the number of the INVITE it answered.
     reliable: Option<(u32, u32)>,
+    /// Our description, once offer and answer have been exchanged before the call is up.
+    description: Option<String>,
     target: Uri,
     routes: Vec<NameAddr>,
     /// The way that worked last: used where the next hop is named and not an address.
@@ -51,6 +53,7 @@ impl Dialog {
             local_number: invite.headers.cseq().ok()?.number,
             remote_number: None,
             reliable: None,
+            description: None,
             target: response.headers.contact().map_or_else(|_| invite.uri.clone(), |contact| contact.uri),
             routes,
             way,
@@ -68,6 +71,7 @@ impl Dialog {
             local_number: 0,
             remote_number: Some(invite.headers.cseq().ok()?.number),
             reliable: None,
+            description: None,
             target,
             routes: invite.headers.record_routes().unwrap_or_default(),
             way: Hop { destination: flow.back(), flow: Some(*flow) },
@@ -113,10 +117,22 @@ impl Dialog {
         fresh
     }
 
-    /// This is the same dialog as `early`, confirmed: the numbers of both sides go on from there.
-    pub(crate) fn continue_numbers(&mut self, early: &Dialog) {
+    /// This is the same dialog as `early`, confirmed: the numbers of both sides go on from there, and so does what was
+    /// described.
+    pub(crate) fn continue_from(&mut self, early: &Dialog) {
         self.local_number = self.local_number.max(early.local_number);
         self.remote_number = early.remote_number;
+        self.description.clone_from(&early.description);
+    }
+
+    /// Offer and answer have been exchanged: this is our side of it.
+    pub(crate) fn describe(&mut self, description: String) {
+        self.description = Some(description);
+    }
+
+    /// Our side of the last exchange before the call is up; `None` before the first one.
+    pub(crate) fn description(&self) -> Option<&str> {
+        self.description.as_deref()
     }
 
     /// The peer has moved (a re-INVITE, an UPDATE, or the 2xx to ours).

@@ -88,6 +88,7 @@ impl Dialog {
             local_number: state.number,
             remote_number: None,
             reliable: None,
+            description: None,
             target: state.target.parse().ok()?,
             routes: state.routes.iter().map(|route| route.parse().ok()).collect::<Option<_>>()?,
             way: Hop { destination: state.destination, flow: None },

@@ -57,7 +57,7 @@ impl Leg {
     fn keep_early_state(&mut self, mut dialog: crate::dialog::Dialog) {
         let tag = dialog.remote_tag().to_owned();
         if let Some(early) = self.branches.get(&tag) {
-            dialog.continue_numbers(early);
+            dialog.continue_from(early);
         }
         self.branches.insert(dialog, false);
     }
@@ -72,7 +72,9 @@ impl Leg {
             return self.bye(cx, headers);
         }
         self.session.agreed(cx.now, &response.headers);
-        self.session.description = self.calling.as_ref().and_then(|calling| calling.invite.body.clone());
+        let early = self.branches.main().and_then(|dialog| dialog.description().map(str::to_owned));
+        let offered = || self.calling.as_ref().and_then(|calling| calling.invite.body.clone());
+        self.session.description = early.or_else(offered);
         self.record_dialog(cx);
         let hasty = self.branches.is_hasty(&tag);
         cx.emit(self.id, LegEvent::Answered { response: response.into(), remote_tag: tag });
