@@ -21,6 +21,7 @@ impl Driver {
             match output {
                 Output::Transmit(transmit) => self.transmit(now, transmit),
                 Output::Event { leg, event } => self.on_event(now, leg, event),
+                Output::Resolve { leg, hop } => self.names.look_up(leg, hop),
                 Output::TargetFailed { destination, retry_after } => {
                     self.penalties.add(now, destination, retry_after);
                 }

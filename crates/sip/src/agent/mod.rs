@@ -17,6 +17,7 @@ use std::time::Instant;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::dialog::NamedHop;
 use crate::leg::{Context, Identity, Leg, LegEvent, LegId};
 use crate::msg::Message;
 use crate::target::{Destination, Failed, Oversize, TransportError};
@@ -77,6 +78,7 @@ pub struct Agent {
     stateless: Stateless,
     oversize: Oversize,
     failed: VecDeque<Failed>,
+    names: VecDeque<(LegId, NamedHop)>,
     last_leg: u64,
     malformed: u64,
     stray: u64,
@@ -103,6 +105,7 @@ impl Agent {
             stateless,
             oversize: Oversize::default(),
             failed: VecDeque::new(),
+            names: VecDeque::new(),
             last_leg: 0,
             malformed: 0,
             stray: 0,
@@ -130,6 +133,11 @@ impl Agent {
             let failed = self.txns.clients.fail_one(&request);
             self.undelivered(now, failed.into_iter().collect(), error);
         }
+    }
+
+    /// Where a name leads that [`Output::Resolve`] asked for, in the order in which to try; nothing when it leads nowhere.
+    pub fn resolved(&mut self, now: Instant, leg: LegId, hop: &NamedHop, found: &[Destination]) {
+        self.with_leg(now, leg, |leg, cx| leg.on_resolved(cx, hop, found));
     }
 
     /// A connection over which messages had come is gone. Requests without any answer go once more, over a new one; those
@@ -170,6 +178,9 @@ impl Agent {
         if let Some((leg, event)) = self.events.pop_front() {
             return Some(Output::Event { leg, event });
         }
+        if let Some((leg, hop)) = self.names.pop_front() {
+            return Some(Output::Resolve { leg, hop });
+        }
         let Failed { destination, retry_after } = self.failed.pop_front()?;
         Some(Output::TargetFailed { destination, retry_after })
     }
@@ -208,10 +219,12 @@ impl Agent {
             rng: &mut self.rng,
             oversize: &mut self.oversize,
             failed: &mut self.failed,
+            names: &mut self.names,
         }
     }
 
-    fn insert(&mut self, now: Instant, id: LegId, leg: Leg) {
+    fn insert(&mut self, now: Instant, id: LegId, mut leg: Leg) {
+        leg.ask_names(&mut self.context(now));
         self.dialogs.insert(leg.key(), id);
         self.legs.insert(id, leg);
         self.settle(now, id);
@@ -233,9 +246,11 @@ impl Agent {
             rng: &mut self.rng,
             oversize: &mut self.oversize,
             failed: &mut self.failed,
+            names: &mut self.names,
         };
         let leg = self.legs.get_mut(&id)?;
         let result = step(leg, &mut cx);
+        leg.ask_names(&mut cx);
         leg.record_changes(&mut cx);
         self.settle(now, id);
         Some(result)

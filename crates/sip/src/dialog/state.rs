@@ -1,6 +1,6 @@
 //! A dialog as plain values: written down while the call is up, so that a program that crashed can end it.
 
-use super::Dialog;
+use super::{Dialog, NamedHop};
 use crate::msg::{NameAddr, Uri};
 use crate::target::{Destination, Transport};
 use crate::txn::Hop;
@@ -37,6 +37,13 @@ pub(crate) struct Mark {
 }
 
 impl DialogState {
+    /// The next hop of its requests, if that is a name: whoever resolves it puts what it
+    /// [chooses](NamedHop::choose) into [`DialogState::destination`].
+    #[must_use]
+    pub fn named_hop(&self) -> Option<NamedHop> {
+        Dialog::restore(self)?.named_hop(|_| true)
+    }
+
     /// Call-ID and our tag; `None` when From cannot be read.
     pub(crate) fn key(&self) -> Option<(String, String)> {
         let local: NameAddr = self.local.parse().ok()?;
@@ -73,6 +80,9 @@ impl Dialog {
     /// opened cannot be opened from here.
     fn reached(&self) -> Destination {
         let way = self.way.destination;
+        if let Some(asked) = &self.asked {
+            return asked.found.unwrap_or(way);
+        }
         match self.way.flow {
             Some(flow) if flow.transport == Transport::Udp && way.transport == Transport::Udp => flow.back(),
             _ => way,
@@ -92,6 +102,7 @@ impl Dialog {
             target: state.target.parse().ok()?,
             routes: state.routes.iter().map(|route| route.parse().ok()).collect::<Option<_>>()?,
             way: Hop { destination: state.destination, flow: None },
+            asked: None,
         };
         Some(dialog.skip_unrecorded())
     }

@@ -7,7 +7,7 @@ use super::{Context, Leg, LegEvent, Phase};
 use crate::auth::copy_credentials;
 use crate::msg::{Headers, Request, Response};
 use crate::target::{Flow, Transmit};
-use crate::txn::ClientId;
+use crate::txn::{ClientId, Hop};
 
 /// Answers that are remembered: one per fork, and one per re-INVITE of the last 64*T1.
 const MAX_ACKS: usize = 32;
@@ -25,6 +25,18 @@ pub(super) struct SentAck {
     held: bool,
     /// No copy can come after this.
     pub(super) until: Instant,
+}
+
+impl SentAck {
+    /// It goes by this hop from now on. What is to be sent at once: nothing if it is another dialog's, is still held, or
+    /// names another transport in its Via.
+    pub(super) fn redirect(&mut self, tag: &str, hop: Hop) -> Option<Transmit> {
+        if self.tag != tag || self.transmit.destination.transport != hop.destination.transport {
+            return None;
+        }
+        self.transmit = hop.transmit(self.transmit.bytes.clone());
+        (!self.held).then(|| self.transmit.clone())
+    }
 }
 
 impl Leg {
