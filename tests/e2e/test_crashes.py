@@ -27,6 +27,9 @@ ROUNDS = 6
 CALLS = 4
 # From the restart to the last BYE or CANCEL.
 LIMIT = 5
+# Where phones say they are. One behind NAT names what cannot be reached from here, and nobody listens on that port.
+HERE = "[local_ip]:[local_port]"
+BEHIND_NAT = "0.0.0.0:9"
 CALLER = {"auth_username": "caller", "auth_password": "correct horse"}
 
 
@@ -86,6 +89,7 @@ class Way:
 
     transport: str
     by_proxy: bool
+    contact: str
     kamailio: Callable
     authority: Authority
 
@@ -111,11 +115,15 @@ class Way:
 
 @pytest.fixture
 def way(request, kamailio, authority) -> Way:
-    transport, _, proxy = request.param.partition(" ")
-    return Way(transport, bool(proxy), kamailio, authority)
+    transport, _, how = request.param.partition(" ")
+    contact = BEHIND_NAT if how == "behind NAT" else HERE
+    return Way(transport, how == "by a proxy", contact, kamailio, authority)
 
 
-@pytest.mark.parametrize("way", ["udp", "udp by a proxy", "tcp by a proxy", "tls by a proxy"], indirect=True)
+WAYS = ["udp", "udp behind NAT", "udp by a proxy", "tcp by a proxy", "tls by a proxy"]
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
 async def test_a_kill_at_any_moment_leaves_no_phone_behind(make_server, sipp, way):
     seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
     print(f"SEED={seed}")
@@ -130,7 +138,7 @@ async def test_a_kill_at_any_moment_leaves_no_phone_behind(make_server, sipp, wa
 async def test_an_answer_that_nobody_was_there_to_hear_is_ended_too(make_server, sipp, way):
     """It is lost with the connection, and the proxy opens no other one for it."""
     server = make_server(sip=way.settings)
-    phone = sipp("until_the_end", ring=1_500)
+    phone = sipp("until_the_end", ring=1_500, contact=way.contact)
     async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
         trunk = await client.sip.create_outbound_trunk(
             api.CreateSIPOutboundTrunkRequest(trunk=way.trunk(phone, "SHA-256"))
@@ -165,7 +173,7 @@ async def one_round(server, sipp, way, dice, round_number) -> None:
     # phones ring at the kill or have had their ACK; what lies between has a test of its own.
     by_connection = way.transport != "udp"
     ring = dice.choice([1, 5_000] if by_connection else [1, 60, 400, 5_000])
-    phone = sipp("until_the_end", calls=100, ring=ring)
+    phone = sipp("until_the_end", calls=100, ring=ring, contact=way.contact)
     async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
         info = way.trunk(phone, dice.choice(["MD5", "SHA-256"]))
         trunk = await client.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=info))

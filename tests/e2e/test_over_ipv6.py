@@ -111,7 +111,8 @@ def inline(address: str, identity: str) -> CreateSIPParticipantRequest:
 
 
 async def test_trunks_of_both_families_are_called_at_once_and_ended_after_a_kill(both, dnsmasq, sipp):
-    phones = {host: sipp("until_the_end", host=host, calls=2, ring=1) for host in ("127.0.0.1", "::1")}
+    contact = "[local_ip]:[local_port]"
+    phones = {host: sipp("until_the_end", host=host, calls=2, ring=1, contact=contact) for host in ("127.0.0.1", "::1")}
     four, six = phones.values()
     dnsmasq.tell("host-record=six.test,::1", "host-record=both.test,127.0.0.1,::1")
     addresses = [four.address, six.address, f"six.test:{six.port}", f"both.test:{four.port}"]

@@ -233,6 +233,9 @@ impl Life {
             1 => Some(script.text()),
             _ => Some(sdp::offer(&theirs).to_string()),
         };
+        if let Some(offer) = offer.clone() {
+            self.sip(LegEvent::EarlyOffer { offer, to_tag: "b".to_owned() });
+        }
         self.sip(LegEvent::ReInvite { offer });
         let body = self.description(script);
         self.sip(LegEvent::Acked { body });

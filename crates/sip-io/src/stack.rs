@@ -15,8 +15,8 @@ use crate::config::StackConfig;
 use crate::driver::{self, Command};
 use crate::error::{BindError, PlaceError, ResolveError};
 use crate::leg::{Incoming, LegHandle};
-use crate::options::{CallOptions, LostCall};
-use crate::resolve::{Penalties, Resolver};
+use crate::options::{CallOptions, LostCall, LostState};
+use crate::resolve::{Penalties, Resolver, named};
 use crate::socket;
 use crate::stats::StackStats;
 use crate::target::Target;
@@ -27,6 +27,8 @@ use crate::trace::{Tap, Traced};
 const COMMANDS: usize = 1024;
 /// Incoming calls that wait to be taken.
 const INCOMING: usize = 256;
+/// How long the BYE of a call that was left behind waits for the name of its next hop.
+const LOOKING_UP: Duration = Duration::from_secs(2);
 
 /// A SIP stack. Clones are the same stack; it ends, hanging up what is left, when the last handle, calls included,
 /// is gone.
@@ -78,7 +80,7 @@ impl Stack {
         let (incoming, incoming_queue) = mpsc::channel(INCOMING);
         let tap = Tap::new();
         let penalties = Arc::new(Penalties::default());
-        let resolver = Resolver::new(local.is_ipv4(), &config, penalties.clone());
+        let resolver = Arc::new(Resolver::new(local.is_ipv4(), &config, penalties.clone()));
         let profiles = Arc::new(Profiles::default());
         let parts = driver::Parts {
             agent,
@@ -91,9 +93,9 @@ impl Stack {
             config,
             profiles: profiles.clone(),
             penalties,
+            resolver: resolver.clone(),
         };
         tokio::spawn(driver::run(parts, command_queue, commands.downgrade()));
-        let resolver = Arc::new(resolver);
         let stack = Self { commands, resolver, profiles, tap, local, announced, over_tls, limits };
         Ok((stack, Incoming(incoming_queue)))
     }
@@ -139,10 +141,21 @@ impl Stack {
         };
         let destination = lost.destination_mut();
         *destination = destination.with_peer(peer);
+        self.follow_name(&mut lost).await;
         let (reply, answer) = oneshot::channel();
         let command = Command::EndLost { lost: Box::new(lost), reply };
         self.commands.send(command).await.map_err(|_| PlaceError::Closed)?;
         answer.await.map_err(|_| PlaceError::Closed)?.map_err(Into::into)
+    }
+
+    /// A dialog that was written down goes on by the name of its next hop, if that leads anywhere, and soon.
+    async fn follow_name(&self, lost: &mut LostCall) {
+        let LostState::Up(dialog) = &mut lost.state else { return };
+        let Some(hop) = dialog.named_hop() else { return };
+        let found = timeout(LOOKING_UP, named::destinations(&self.resolver, &self.profiles, &hop)).await;
+        if let Some(chosen) = found.ok().and_then(|found| hop.choose(dialog.destination, &found)) {
+            dialog.destination = chosen;
+        }
     }
 
     /// Certificates are read, and the system's roots the first time, which is not for a thread that serves calls.

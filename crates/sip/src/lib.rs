@@ -22,7 +22,7 @@ pub mod timer;
 mod txn;
 
 pub use agent::{Agent, AgentConfig, AgentStats, DialError, Inbound, Limits, Output};
-pub use dialog::DialogState;
+pub use dialog::{DialogState, NamedHop};
 pub use leg::{
     AuthFailure, CallOptions, Invite, InviteState, LegError, LegEvent, LegId, LostState, Redirects,
     ResponseSummary,

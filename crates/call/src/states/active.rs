@@ -11,7 +11,7 @@ use crate::attributes::{CallStatus, hold_attribute};
 use crate::bridge::BridgeCommand;
 
 /// Not Acceptable Here: the offered media is of no use.
-const NOT_ACCEPTABLE: u16 = 488;
+pub(super) const NOT_ACCEPTABLE: u16 = 488;
 
 impl Call {
     pub(super) fn active(&mut self, now: Instant) {
@@ -45,12 +45,18 @@ impl Call {
         Some(text)
     }
 
-    fn answer_offer(&mut self, offer: &str) -> Option<String> {
+    /// What follows from an offer of the phone, in our words and for the bridge.
+    pub(super) fn answer_to(&mut self, offer: &str) -> Option<(SessionDescription, Negotiated)> {
         let local = self.local.as_mut()?;
         let offer = SessionDescription::parse(offer).ok()?;
-        let (answer, negotiated) =
+        let answered =
             sdp::answer(&offer, &LocalAudio { version: local.version + 1, ..local.clone() }).ok()?;
         local.version += 1;
+        Some(answered)
+    }
+
+    fn answer_offer(&mut self, offer: &str) -> Option<String> {
+        let (answer, negotiated) = self.answer_to(offer)?;
         let text = answer.to_string();
         self.ours = Some(answer);
         self.changed(negotiated);

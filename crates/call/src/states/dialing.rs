@@ -18,6 +18,7 @@ impl Call {
         match event {
             LegEvent::Trying => self.record.trying(now),
             LegEvent::Provisional { response, to_tag } => self.provisional(now, &response, &to_tag),
+            LegEvent::EarlyOffer { offer, to_tag } => self.early_offer(&to_tag, &offer),
             LegEvent::Redirected { response, .. } => self.show_provider(&response),
             LegEvent::Answered { response, remote_tag } => self.answered(now, &response, &remote_tag),
             LegEvent::Failed { response } => {

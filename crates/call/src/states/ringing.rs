@@ -51,14 +51,18 @@ impl Call {
         self.show(update);
     }
 
-    /// What the answer says; one without a description means what its early dialog has said (RFC 3262 §5).
+    /// What the answer says; one without a description means what its early dialog has said (RFC 3262 §5), and so does
+    /// any after an early dialog that the phone has changed.
     fn answer_of(&mut self, response: &ResponseSummary, remote_tag: &str) -> Result<Negotiated, String> {
-        match &response.body {
-            Some(body) => self.negotiate(body),
-            None => {
-                let early = self.early.of(remote_tag).cloned();
-                early.ok_or_else(|| "the answer has no session description".to_owned())
+        let early = self.early.of(remote_tag).map(|early| (early.negotiated.clone(), early.ours.clone()));
+        match (&response.body, early) {
+            (_, Some((negotiated, Some(ours)))) => {
+                self.ours = Some(ours);
+                Ok(negotiated)
             }
+            (Some(body), _) => self.negotiate(body),
+            (None, Some((negotiated, None))) => Ok(negotiated),
+            (None, None) => Err("the answer has no session description".to_owned()),
         }
     }
 

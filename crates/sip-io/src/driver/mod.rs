@@ -3,6 +3,7 @@
 mod command;
 mod datagrams;
 mod legs;
+mod names;
 mod output;
 
 pub(crate) use command::{Command, LegCommand};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::msg::Request;
-use sip::{Agent, Destination, Flow, Transport, TransportError};
+use sip::{Agent, Destination, Flow, LegId, NamedHop, Transport, TransportError};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -23,13 +24,14 @@ use tracing::debug;
 use crate::config::StackConfig;
 use crate::leg::LegHandle;
 use crate::probe::Probes;
-use crate::resolve::Penalties;
+use crate::resolve::{Penalties, Resolver};
 use crate::stats::Counters;
 use crate::stream::{ConnectionId, Ended, Pool};
 use crate::tls::Profiles;
 use crate::trace::{Direction, Tap};
 use datagrams::Datagrams;
 use legs::Legs;
+use names::Names;
 
 /// Messages of connections, and their ends, on their way to the driver; connections wait when it is full.
 const NET_EVENTS: usize = 1024;
@@ -46,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) tls: Option<(TcpListener, TlsAcceptor)>,
     pub(crate) profiles: Arc<Profiles>,
     pub(crate) penalties: Arc<Penalties>,
+    pub(crate) resolver: Arc<Resolver>,
     pub(crate) local: SocketAddr,
     pub(crate) incoming: mpsc::Sender<(LegHandle, Box<Request>)>,
     pub(crate) tap: Tap,
@@ -59,6 +62,8 @@ pub(crate) enum NetEvent {
     Message { id: ConnectionId, to: Destination, flow: Flow, bytes: Bytes },
     /// A connection has ended, or could not be opened.
     Ended { id: ConnectionId, to: Destination, error: TransportError, framing_lost: bool },
+    /// The name of a call's next hop was looked up.
+    Resolved { leg: LegId, hop: NamedHop, found: Vec<Destination> },
     /// A UDP address was probed; with an error if nobody listens there.
     Probed { address: SocketAddr, error: Option<TransportError> },
 }
@@ -71,6 +76,7 @@ struct Driver {
     pool: Pool,
     probes: Probes,
     penalties: Arc<Penalties>,
+    names: Names,
     legs: Legs,
     tap: Tap,
     counters: Counters,
@@ -103,7 +109,7 @@ pub(crate) async fn run(
     mut commands: mpsc::Receiver<Command>,
     sender: mpsc::WeakSender<Command>,
 ) {
-    let Parts { agent, udp, tcp, tls, local, incoming, tap, config, profiles, penalties } = parts;
+    let Parts { agent, udp, tcp, tls, local, incoming, tap, config, profiles, penalties, resolver } = parts;
     let (events, mut net) = mpsc::channel(NET_EVENTS);
     let udp = Arc::new(udp);
     let mut driver = Driver {
@@ -111,7 +117,8 @@ pub(crate) async fn run(
         datagrams: Datagrams::new(udp.clone()),
         udp: udp.clone(),
         local,
-        pool: Pool::new(&config, profiles, events.clone()),
+        pool: Pool::new(&config, profiles.clone(), events.clone()),
+        names: Names::new(resolver, profiles, events.clone()),
         probes: Probes::new(local.ip(), events),
         penalties,
         legs: Legs::new(),
@@ -208,6 +215,7 @@ impl Driver {
                     None => {}
                 }
             }
+            NetEvent::Resolved { leg, hop, found } => self.agent.resolved(now, leg, &hop, &found),
             NetEvent::Probed { address, error } => {
                 self.probes.finished(address, error.is_some());
                 if let Some(error) = error {

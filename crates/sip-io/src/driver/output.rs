@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::Driver;
 use super::legs::Delivered;
 use crate::stats::Counters;
-use crate::stream::Route;
+use crate::stream::{Route, Unsent};
 use crate::trace::Direction;
 
 impl Driver {
@@ -21,6 +21,7 @@ impl Driver {
             match output {
                 Output::Transmit(transmit) => self.transmit(now, transmit),
                 Output::Event { leg, event } => self.on_event(now, leg, event),
+                Output::Resolve { leg, hop } => self.names.look_up(leg, hop),
                 Output::TargetFailed { destination, retry_after } => {
                     self.penalties.add(now, destination, retry_after);
                 }
@@ -46,12 +47,19 @@ impl Driver {
         };
         self.tap.report(Direction::Sent, destination.transport, taken.addr, &bytes);
         let outcome = match destination.transport {
-            Transport::Udp => self.send_datagram(now, destination.addr, bytes),
-            Transport::Tcp | Transport::Tls => self.pool.send(now, taken, bytes),
+            Transport::Udp => {
+                self.send_datagram(now, destination.addr, bytes.clone()).map_err(Unsent::Unavailable)
+            }
+            Transport::Tcp | Transport::Tls => self.pool.send(now, taken, bytes.clone()),
         };
         match outcome {
             Ok(()) => Counters::add(&self.counters.sent),
-            Err(error) => self.on_send_failure(now, destination, &error),
+            Err(Unsent::Unavailable(error)) => self.on_send_failure(now, destination, &error),
+            Err(Unsent::Refused(error)) => {
+                Counters::add(&self.counters.send_failures);
+                debug!(%error, "a SIP message was refused");
+                self.agent.message_refused(now, &bytes, &error);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! From a host to addresses, in the order to try them (RFC 3263 §4): NAPTR where the transport is open, SRV where no
 //! port is named, then A and AAAA; next hops that failed lately come last.
 
+pub(crate) mod named;
 mod naptr;
 mod penalties;
 mod srv;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::ConnectionId;
 use super::opening::{Setup, Stream, broken, open};
+use super::queue::Receiver;
 use crate::driver::NetEvent;
 
 /// A peer that does not take a message for so long has lost the connection.
@@ -31,7 +32,7 @@ pub(super) async fn run(
     id: ConnectionId,
     to: Destination,
     setup: Setup,
-    mut queue: mpsc::Receiver<Bytes>,
+    mut queue: Receiver,
     events: mpsc::Sender<NetEvent>,
 ) {
     let connection = Connection { id, to, ping_every: setup.ping_every() };
@@ -39,7 +40,7 @@ pub(super) async fn run(
     let opened = tokio::select! {
         opened = open(setup, to) => opened,
         // Nothing is said on an accepted connection before the peer has: the pool has let go of it.
-        _ = queue.recv(), if !dialled => return,
+        _ = queue.next(), if !dialled => return,
     };
     let end = match opened {
         Ok(stream) => connection.talk(stream, queue, &events).await,
@@ -63,12 +64,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn talk(
-        self,
-        stream: Stream,
-        queue: mpsc::Receiver<Bytes>,
-        events: &mpsc::Sender<NetEvent>,
-    ) -> End {
+    async fn talk(self, stream: Stream, queue: Receiver, events: &mpsc::Sender<NetEvent>) -> End {
         let local = match &stream {
             Stream::Plain(stream) => stream.local_addr(),
             Stream::Tls(stream) => stream.get_ref().0.local_addr(),
@@ -96,7 +92,7 @@ impl Connection {
         read: impl AsyncRead + Unpin,
         write: impl AsyncWrite + Unpin,
         flow: Flow,
-        queue: mpsc::Receiver<Bytes>,
+        queue: Receiver,
         events: &mpsc::Sender<NetEvent>,
     ) -> End {
         let pong = Notify::new();
@@ -145,16 +141,11 @@ impl Connection {
         }
     }
 
-    async fn writing(
-        self,
-        mut stream: impl AsyncWrite + Unpin,
-        pong: &Notify,
-        mut queue: mpsc::Receiver<Bytes>,
-    ) -> End {
+    async fn writing(self, mut stream: impl AsyncWrite + Unpin, pong: &Notify, mut queue: Receiver) -> End {
         loop {
             let ping_at = self.ping_every.map(|quiet| Instant::now() + quiet);
             let bytes = tokio::select! {
-                queued = queue.recv() => match queued {
+                queued = queue.next() => match queued {
                     Some(bytes) => bytes,
                     None => return End::Released,
                 },

@@ -7,8 +7,9 @@
 mod connection;
 mod opening;
 mod pool;
+mod queue;
 
-pub(crate) use pool::{Ended, Pool, Route};
+pub(crate) use pool::{Ended, Pool, Route, Unsent};
 
 /// Tells one connection from a later one to the same address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

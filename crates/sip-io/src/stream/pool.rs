@@ -1,6 +1,6 @@
 //! The table of connections.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,12 +14,10 @@ use tokio_rustls::TlsAcceptor;
 use super::ConnectionId;
 use super::connection;
 use super::opening::Setup;
+use super::queue::{Sender, Unqueued, queue};
 use crate::config::StackConfig;
 use crate::driver::NetEvent;
-use crate::tls::Profiles;
-
-/// Messages that wait for a connection to be opened or for a slow peer to read.
-const QUEUE: usize = 64;
+use crate::tls::{Profile, Profiles};
 
 /// Which connection a message takes.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +26,16 @@ pub(crate) struct Route {
     pub(crate) flow: Option<Flow>,
     /// Else one to there.
     pub(crate) destination: Destination,
+}
+
+/// Why a message is not on its way.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// Nothing can be sent there.
+    Unavailable(TransportError),
+    /// Not this one: too much waits there already, or the connection has just ended. What became of the others is told
+    /// when its end is reported.
+    Refused(TransportError),
 }
 
 /// What a connection was good for.
@@ -51,6 +59,8 @@ pub(crate) struct Pool {
     connect_timeout: Duration,
     ping_every: Duration,
     next_id: u64,
+    /// Those that served and had ended when another took their place: their reports are on the way.
+    replaced: HashSet<ConnectionId>,
     /// Connections closed to make room.
     pub(crate) shed: u64,
 }
@@ -58,12 +68,19 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Entry {
     id: ConnectionId,
-    queue: mpsc::Sender<Bytes>,
+    queue: Sender,
     last_used: Instant,
     /// We dialled it, or a message came over it.
     proven: bool,
     /// Its two ends, once a message came over it.
     flow: Option<Flow>,
+}
+
+impl Entry {
+    /// We dialled it, and nothing has come over it.
+    fn is_untried(&self) -> bool {
+        self.proven && self.flow.is_none()
+    }
 }
 
 impl Pool {
@@ -77,6 +94,7 @@ impl Pool {
             connect_timeout: config.connect_timeout,
             ping_every: config.ping_every,
             next_id: 0,
+            replaced: HashSet::new(),
             shed: 0,
         }
     }
@@ -91,34 +109,48 @@ impl Pool {
     }
 
     /// Queues a message on a connection, opening one if there is none.
-    pub(crate) fn send(&mut self, now: Instant, to: Destination, bytes: Bytes) -> Result<(), TransportError> {
+    pub(crate) fn send(&mut self, now: Instant, to: Destination, bytes: Bytes) -> Result<(), Unsent> {
         let bytes = match self.connections.get_mut(&to) {
             Some(entry) => {
                 entry.last_used = now;
-                match entry.queue.try_send(bytes) {
+                match entry.queue.push(bytes) {
                     Ok(()) => return Ok(()),
+                    // It was never open, and the report that says why is on the way.
+                    Err(Unqueued::Closed(_)) if entry.is_untried() => {
+                        return Err(Unsent::Refused(TransportError::ConnectionLost { destination: to }));
+                    }
                     // It has just ended and its report is on the way: a new one takes its place.
-                    Err(mpsc::error::TrySendError::Closed(bytes)) => bytes,
-                    Err(mpsc::error::TrySendError::Full(_)) => {
-                        self.remove(to);
-                        return Err(TransportError::ConnectionLost { destination: to });
+                    Err(Unqueued::Closed(bytes)) => {
+                        if entry.flow.is_some() {
+                            self.replaced.insert(entry.id);
+                        }
+                        bytes
+                    }
+                    Err(Unqueued::Full) => {
+                        let detail = "too many messages wait for the connection".to_owned();
+                        return Err(Unsent::Refused(TransportError::Io { destination: to, detail }));
                     }
                 }
             }
             None => bytes,
         };
-        let peer = match to.transport {
-            Transport::Tls => match self.profiles.get(to.peer) {
-                Some(peer) => Some(peer),
-                None => return Err(TransportError::Unavailable { destination: to }),
-            },
-            Transport::Tcp | Transport::Udp => None,
-        };
+        let peer = self.peer(to)?;
         let (limit, ping_every) = (self.connect_timeout, self.ping_every);
         let queue = self.open(now, to, Setup::Dial { limit, ping_every, peer });
         // The queue is new and empty.
-        let _ = queue.try_send(bytes);
+        let _ = queue.push(bytes);
         Ok(())
+    }
+
+    /// Whom a connection to there must be verified for.
+    fn peer(&self, to: Destination) -> Result<Option<Arc<Profile>>, Unsent> {
+        match to.transport {
+            Transport::Tls => match self.profiles.get(to.peer) {
+                Some(peer) => Ok(Some(peer)),
+                None => Err(Unsent::Unavailable(TransportError::Unavailable { destination: to })),
+            },
+            Transport::Tcp | Transport::Udp => Ok(None),
+        }
     }
 
     /// Takes an accepted connection in.
@@ -144,8 +176,11 @@ impl Pool {
         }
     }
 
-    /// A connection has ended. `None` if another has taken its place or it was given up here.
+    /// A connection has ended. `None` if it was given up here.
     pub(crate) fn ended(&mut self, id: ConnectionId, to: Destination) -> Option<Ended> {
+        if self.replaced.remove(&id) {
+            return Some(Ended::Served);
+        }
         let entry = self.connections.get(&to).filter(|entry| entry.id == id)?;
         let ended = if entry.flow.is_some() { Ended::Served } else { Ended::Unused };
         self.remove(to);
@@ -159,7 +194,7 @@ impl Pool {
         }
     }
 
-    fn open(&mut self, now: Instant, to: Destination, setup: Setup) -> mpsc::Sender<Bytes> {
+    fn open(&mut self, now: Instant, to: Destination, setup: Setup) -> Sender {
         self.remove(to);
         if self.connections.len() >= self.limit {
             self.make_room();
@@ -167,7 +202,7 @@ impl Pool {
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
         let proven = setup.is_dialled();
-        let (queue, queued) = mpsc::channel(QUEUE);
+        let (queue, queued) = queue();
         tokio::spawn(connection::run(id, to, setup, queued, self.events.clone()));
         self.connections.insert(to, Entry { id, queue: queue.clone(), last_used: now, proven, flow: None });
         queue

@@ -59,6 +59,13 @@ impl Profiles {
         Ok(self.lock().add(use_key, profile))
     }
 
+    /// The number of the peer that `host` is, secured as another one is. `None` when that one is not known any more, or no
+    /// name of a certificate can be like this.
+    pub(crate) fn renamed(&self, peer: TlsPeer, host: &Host) -> Option<TlsPeer> {
+        let options = self.lock().list.get(&peer.0)?.key.1.clone();
+        self.number(host, &options).ok()
+    }
+
     /// `None` for a number that nobody was given, or that has made room since.
     pub(crate) fn get(&self, peer: TlsPeer) -> Option<Arc<Profile>> {
         let mut table = self.lock();

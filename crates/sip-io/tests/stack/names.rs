@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record};
-use sip::{Inbound, Transport};
-use sip_io::{CallOptions, PlaceError, ResolveError, Stack, StackConfig, Target};
+use sip::{Inbound, LegEvent, Transport};
+use sip_io::{CallOptions, LostCall, PlaceError, ResolveError, Stack, StackConfig, Target};
 use tokio::net::UdpSocket;
 
 use crate::common::*;
@@ -212,4 +212,43 @@ async fn a_stack_on_ipv6_asks_for_and_calls_ipv6_addresses() {
     let target = trunk(Some(phone.local_addr().port()), Transport::Udp);
     let _call = stack.call(invite(phone.local_addr(), Transport::Udp), &target).await.unwrap();
     taken(&mut incoming).await;
+}
+
+/// The next request of this method that comes to a socket.
+async fn request(socket: &UdpSocket, method: &str) -> String {
+    let mut buffer = [0; 4096];
+    soon(method, async {
+        loop {
+            let length = socket.recv(&mut buffer).await.unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.starts_with(&format!("{method} ")) {
+                return text;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_phone_that_names_another_machine_gets_ack_and_bye_there_also_from_the_next_run() {
+    let edge = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut named = config(Inbound::Offer);
+    named.announced = Some("edge.test".parse().unwrap());
+    named.announced_port = Some(edge.local_addr().unwrap().port());
+    let (phone, mut incoming) = Stack::bind(named).await.unwrap();
+    let server = name_server(Some(vec![("edge.test.", here())])).await;
+    let stack = Stack::bind(asking(server).await).await.unwrap().0;
+    let mut call = place(&stack, phone.local_addr(), Transport::Udp).await;
+    let (leg, _) = taken(&mut incoming).await;
+    leg.control().answer(Some("v=0\r\n".into())).await;
+    until(&mut call, "200", |event| matches!(event, LegEvent::Answered { .. }).then_some(())).await;
+    assert!(request(&edge, "ACK").await.contains("sip:edge.test:"));
+    let mut dialog = call.control().dialog().await.expect("the call is up");
+    call.hangup(Vec::new()).await;
+    assert!(request(&edge, "BYE").await.starts_with("BYE sip:edge.test:"));
+
+    dialog.destination = sip::Destination::new(Transport::Udp, phone.local_addr());
+    let next = Stack::bind(asking(server).await).await.unwrap().0;
+    let _ending = soon("the BYE", next.end_lost_call(LostCall::new(dialog))).await.unwrap();
+    assert!(request(&edge, "BYE").await.starts_with("BYE sip:edge.test:"));
 }

@@ -203,6 +203,53 @@ async fn our_certificate_and_alpn_are_shown_to_a_peer_that_asks() {
     assert_eq!(&start, b"INVITE ");
 }
 
+/// Waits for so many INVITEs on a connection.
+async fn invites(stream: &mut (impl AsyncReadExt + Unpin), wanted: usize) {
+    let mut text = String::new();
+    soon("the INVITEs", async {
+        while text.matches("CSeq: 1 INVITE\r\n").count() < wanted {
+            let mut buffer = [0; 16 * 1024];
+            let length = stream.read(&mut buffer).await.unwrap();
+            assert!(length > 0, "closed after {} of them", text.matches("CSeq: 1 INVITE\r\n").count());
+            text.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hundred_calls_placed_during_one_handshake_all_arrive() {
+    let authority = Authority::new();
+    let identity = authority.identity("localhost");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let stack = caller().await;
+    let mut calls = Vec::new();
+    for _ in 0..100 {
+        calls.push(call(&stack, at, authority.trusted()).await.unwrap());
+    }
+    let stats = stack.stats().await;
+    assert_eq!((stats.connections, stats.sent, stats.send_failures), (1, 100, 0), "nobody has said anything");
+
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()],
+            PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap(),
+        )
+        .unwrap();
+    let (stream, _) = soon("a connection", listener.accept()).await.unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let mut stream = soon("the handshake", acceptor.accept(stream)).await.unwrap();
+    invites(&mut stream, 100).await;
+    for call in &mut calls {
+        assert!(call.events.try_recv().is_err(), "a call has failed");
+    }
+}
+
 #[tokio::test]
 async fn a_peer_that_speaks_no_tls_fails_the_call_with_the_reason() {
     let (phone, _incoming) = callee().await;

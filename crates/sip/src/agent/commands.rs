@@ -92,7 +92,8 @@ impl Agent {
         self.command(now, leg, |leg, cx| leg.reinvite(cx, body))
     }
 
-    /// Answers the peer's offer ([`LegEvent::ReInvite`](crate::LegEvent::ReInvite)): with our description, or with a
+    /// Answers the peer's offer ([`LegEvent::ReInvite`](crate::LegEvent::ReInvite) or
+    /// [`LegEvent::EarlyOffer`](crate::LegEvent::EarlyOffer)): with our description, or with a
     /// refusal (488) that leaves everything as it was.
     pub fn answer_reinvite(
         &mut self,

@@ -17,7 +17,9 @@ use std::time::Instant;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
+use crate::dialog::NamedHop;
 use crate::leg::{Context, Identity, Leg, LegEvent, LegId};
+use crate::msg::Message;
 use crate::target::{Destination, Failed, Oversize, TransportError};
 use crate::timer::Deadlines;
 use crate::txn::{Expired, Layer};
@@ -76,6 +78,7 @@ pub struct Agent {
     stateless: Stateless,
     oversize: Oversize,
     failed: VecDeque<Failed>,
+    names: VecDeque<(LegId, NamedHop)>,
     last_leg: u64,
     malformed: u64,
     stray: u64,
@@ -102,6 +105,7 @@ impl Agent {
             stateless,
             oversize: Oversize::default(),
             failed: VecDeque::new(),
+            names: VecDeque::new(),
             last_leg: 0,
             malformed: 0,
             stray: 0,
@@ -120,6 +124,20 @@ impl Agent {
     pub fn transport_failed(&mut self, now: Instant, destination: Destination, error: &TransportError) {
         let failed = self.txns.clients.fail(destination);
         self.undelivered(now, failed, error);
+    }
+
+    /// The shell could not take this one message on: nothing is said about where it was to go, and no other request is
+    /// affected. A response or an ACK is not missed; the peer repeats what it is for.
+    pub fn message_refused(&mut self, now: Instant, bytes: &[u8], error: &TransportError) {
+        if let Ok(Message::Request(request)) = Message::parse(bytes) {
+            let failed = self.txns.clients.fail_one(&request);
+            self.undelivered(now, failed.into_iter().collect(), error);
+        }
+    }
+
+    /// Where a name leads that [`Output::Resolve`] asked for, in the order in which to try; nothing when it leads nowhere.
+    pub fn resolved(&mut self, now: Instant, leg: LegId, hop: &NamedHop, found: &[Destination]) {
+        self.with_leg(now, leg, |leg, cx| leg.on_resolved(cx, hop, found));
     }
 
     /// A connection over which messages had come is gone. Requests without any answer go once more, over a new one; those
@@ -160,6 +178,9 @@ impl Agent {
         if let Some((leg, event)) = self.events.pop_front() {
             return Some(Output::Event { leg, event });
         }
+        if let Some((leg, hop)) = self.names.pop_front() {
+            return Some(Output::Resolve { leg, hop });
+        }
         let Failed { destination, retry_after } = self.failed.pop_front()?;
         Some(Output::TargetFailed { destination, retry_after })
     }
@@ -198,10 +219,12 @@ impl Agent {
             rng: &mut self.rng,
             oversize: &mut self.oversize,
             failed: &mut self.failed,
+            names: &mut self.names,
         }
     }
 
-    fn insert(&mut self, now: Instant, id: LegId, leg: Leg) {
+    fn insert(&mut self, now: Instant, id: LegId, mut leg: Leg) {
+        leg.ask_names(&mut self.context(now));
         self.dialogs.insert(leg.key(), id);
         self.legs.insert(id, leg);
         self.settle(now, id);
@@ -223,9 +246,11 @@ impl Agent {
             rng: &mut self.rng,
             oversize: &mut self.oversize,
             failed: &mut self.failed,
+            names: &mut self.names,
         };
         let leg = self.legs.get_mut(&id)?;
         let result = step(leg, &mut cx);
+        leg.ask_names(&mut cx);
         leg.record_changes(&mut cx);
         self.settle(now, id);
         Some(result)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dialog::NamedHop;
 use crate::leg::{LegEvent, LegId};
 use crate::target::{Destination, Transmit};
 
@@ -17,6 +18,14 @@ pub enum Output {
         leg: LegId,
         /// What happened.
         event: LegEvent,
+    },
+    /// A dialog's next hop is a name: say where it leads with [`Agent::resolved`](crate::Agent::resolved). Nothing waits
+    /// for it, and where nothing is said all goes on the way it began.
+    Resolve {
+        /// Whose dialog.
+        leg: LegId,
+        /// The next hop.
+        hop: NamedHop,
     },
     /// A next hop did not take an INVITE: it is out of reach, says nothing, or says 503. Others should come first for
     /// a while.

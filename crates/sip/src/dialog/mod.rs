@@ -5,15 +5,19 @@
 //!
 //! It never sends anything and never knows whether the call is up.
 
+mod named;
 mod state;
 
+pub use named::NamedHop;
 pub use state::DialogState;
+pub(crate) use state::Mark;
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::msg::{CSeq, HeaderName, Method, NameAddr, Request, Response, Uri};
 use crate::target::{Contacts, Destination, Flow, Transport};
 use crate::txn::Hop;
+use named::Asked;
 
 /// Hops a request may take (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u32 = 70;
@@ -30,10 +34,14 @@ pub(crate) struct Dialog {
     remote_number: Option<u32>,
     /// The last reliable provisional response, and the number of the INVITE it answered.
     reliable: Option<(u32, u32)>,
+    /// Our description, once offer and answer have been exchanged before the call is up.
+    description: Option<String>,
     target: Uri,
     routes: Vec<NameAddr>,
-    /// The way that worked last: used where the next hop is named and not an address.
+    /// The way that worked last: used where the next hop is named, as long as it is not known where that leads.
     way: Hop,
+    /// The next hop, where it is named.
+    asked: Option<Asked>,
 }
 
 impl Dialog {
@@ -50,9 +58,11 @@ impl Dialog {
             local_number: invite.headers.cseq().ok()?.number,
             remote_number: None,
             reliable: None,
+            description: None,
             target: response.headers.contact().map_or_else(|_| invite.uri.clone(), |contact| contact.uri),
             routes,
             way,
+            asked: None,
         })
     }
 
@@ -67,9 +77,11 @@ impl Dialog {
             local_number: 0,
             remote_number: Some(invite.headers.cseq().ok()?.number),
             reliable: None,
+            description: None,
             target,
             routes: invite.headers.record_routes().unwrap_or_default(),
             way: Hop { destination: flow.back(), flow: Some(*flow) },
+            asked: None,
         })
     }
 
@@ -112,10 +124,23 @@ impl Dialog {
         fresh
     }
 
-    /// This is the same dialog as `early`, confirmed: the numbers of both sides go on from there.
-    pub(crate) fn continue_numbers(&mut self, early: &Dialog) {
+    /// This is the same dialog as `early`, confirmed: the numbers of both sides go on from there, and so does what was
+    /// described, and where a name leads.
+    pub(crate) fn continue_from(&mut self, early: &Dialog) {
         self.local_number = self.local_number.max(early.local_number);
         self.remote_number = early.remote_number;
+        self.description.clone_from(&early.description);
+        self.asked.clone_from(&early.asked);
+    }
+
+    /// Offer and answer have been exchanged: this is our side of it.
+    pub(crate) fn describe(&mut self, description: String) {
+        self.description = Some(description);
+    }
+
+    /// Our side of the last exchange before the call is up; `None` before the first one.
+    pub(crate) fn description(&self) -> Option<&str> {
+        self.description.as_deref()
     }
 
     /// The peer has moved (a re-INVITE, an UPDATE, or the 2xx to ours).
@@ -127,31 +152,50 @@ impl Dialog {
     }
 
     /// Where the next request goes (RFC 3261 §8.1.2). A transport that is not named, or not served, is the one the
-    /// dialog began with; a host that is named and no address is reached the way the dialog began.
+    /// dialog began with; a host that is named and no address is reached the way the dialog began until it is resolved.
     pub(crate) fn next_hop(&self, served: &Contacts) -> Hop {
-        let uri = self.routes.first().map_or(&self.target, |route| &route.uri);
-        let Some(ip) = uri.host().and_then(crate::msg::Host::ip) else { return self.way };
-        let transport = match uri.transport() {
-            Some(Ok(transport)) if served.get(transport).is_some() => transport,
-            _ => self.way.destination.transport,
+        let uri = self.next_uri();
+        let Some(ip) = uri.host().and_then(crate::msg::Host::ip) else {
+            let found = self.named_destination(served);
+            return found.map_or(self.way, |destination| self.hop_to(destination));
         };
+        let transport = self.next_transport(|transport| served.get(transport).is_some());
         let port = uri.port().filter(|port| *port != 0).unwrap_or_else(|| transport.default_port());
         let addr = self.seen_address(ip, transport).unwrap_or(SocketAddr::new(ip, port));
+        self.hop_to(Destination::new(transport, addr).with_peer(self.way.destination.peer))
+    }
+
+    /// By the socket or connection that is known, if it leads there.
+    fn hop_to(&self, destination: Destination) -> Hop {
+        let Destination { transport, addr, .. } = destination;
         let same_peer = |flow: &Flow| {
             flow.transport == transport && (!transport.is_reliable() || flow.remote.ip() == addr.ip())
         };
-        let destination = Destination::new(transport, addr).with_peer(self.way.destination.peer);
         Hop { destination, flow: self.way.flow.filter(same_peer) }
     }
 
+    /// What the next request is sent by: the first route, else the target.
+    fn next_uri(&self) -> &Uri {
+        self.routes.first().map_or(&self.target, |route| &route.uri)
+    }
+
+    fn next_transport(&self, is_served: impl Fn(Transport) -> bool) -> Transport {
+        match self.next_uri().transport() {
+            Some(Ok(transport)) if is_served(transport) => transport,
+            _ => self.way.destination.transport,
+        }
+    }
+
     /// Where the peer's messages come from, when what it names for itself cannot be reached from here (it stands
-    /// behind NAT). Proxies on the way (a route set) know better and are believed.
+    /// behind NAT). Of a dialog that was written down only the way it was reached is known, and is as good. Proxies on
+    /// the way (a route set) know better and are believed.
     fn seen_address(&self, named: IpAddr, transport: Transport) -> Option<SocketAddr> {
-        let seen = self.way.flow.filter(|flow| flow.transport == transport && self.routes.is_empty())?.remote;
-        let unreachable = named.is_unspecified()
-            || (named.is_loopback() && !seen.ip().is_loopback())
-            || (is_private(named) && !is_private(seen.ip()));
-        unreachable.then_some(seen)
+        let flow = self.way.flow.map(|flow| (flow.transport, flow.remote));
+        let ways = [flow, Some((self.way.destination.transport, self.way.destination.addr))];
+        let mut seen =
+            ways.into_iter().flatten().filter(|(by, _)| *by == transport && self.routes.is_empty());
+        let (_, seen) = seen.next()?;
+        is_unreachable(named, seen.ip()).then_some(seen)
     }
 
     /// RFC 3261 §12.2.1.1: loose routers stand in Route; a strict one takes the Request-URI's place.
@@ -173,6 +217,13 @@ impl Dialog {
         headers.push(HeaderName::CSeq, CSeq::new(number, method));
         request
     }
+}
+
+/// Whether an address of a peer that is seen elsewhere means nothing here.
+fn is_unreachable(named: IpAddr, seen: IpAddr) -> bool {
+    named.is_unspecified()
+        || (named.is_loopback() && !seen.is_loopback())
+        || (is_private(named) && !is_private(seen))
 }
 
 /// Not reachable over the public network: private, loopback, link-local or shared (carrier NAT) addresses.

@@ -1,8 +1,8 @@
 //! A dialog as plain values: written down while the call is up, so that a program that crashed can end it.
 
-use super::Dialog;
+use super::{Dialog, NamedHop};
 use crate::msg::{NameAddr, Uri};
-use crate::target::Destination;
+use crate::target::{Destination, Transport};
 use crate::txn::Hop;
 
 /// Requests that may have been sent since the dialog was written down. Numbers may be skipped, never used twice.
@@ -24,11 +24,26 @@ pub struct DialogState {
     pub target: String,
     /// Route of our requests, in order.
     pub routes: Vec<String>,
-    /// The next hop when target or routes name hosts and not addresses.
+    /// The next hop when target or routes name hosts and not addresses, or addresses that cannot be reached from here.
     pub destination: Destination,
 }
 
+/// A dialog as it was written down last.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    number: u32,
+    target: Uri,
+    destination: Destination,
+}
+
 impl DialogState {
+    /// The next hop of its requests, if that is a name: whoever resolves it puts what it
+    /// [chooses](NamedHop::choose) into [`DialogState::destination`].
+    #[must_use]
+    pub fn named_hop(&self) -> Option<NamedHop> {
+        Dialog::restore(self)?.named_hop(|_| true)
+    }
+
     /// Call-ID and our tag; `None` when From cannot be read.
     pub(crate) fn key(&self) -> Option<(String, String)> {
         let local: NameAddr = self.local.parse().ok()?;
@@ -38,13 +53,15 @@ impl DialogState {
 
 impl Dialog {
     /// What a later look at the dialog is compared with.
-    pub(crate) fn mark(&self) -> (u32, Uri) {
-        (self.local_number, self.target.clone())
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { number: self.local_number, target: self.target.clone(), destination: self.reached() }
     }
 
     /// Whether what was written down at `mark` will soon be of no use.
-    pub(crate) fn has_moved(&self, mark: &(u32, Uri)) -> bool {
-        self.target != mark.1 || self.local_number.saturating_sub(mark.0) >= UNRECORDED / 2
+    pub(crate) fn has_moved(&self, mark: &Mark) -> bool {
+        self.target != mark.target
+            || self.reached() != mark.destination
+            || self.local_number.saturating_sub(mark.number) >= UNRECORDED / 2
     }
 
     pub(crate) fn state(&self) -> DialogState {
@@ -55,7 +72,20 @@ impl Dialog {
             number: self.local_number,
             target: self.target.to_string(),
             routes: self.routes.iter().map(NameAddr::to_string).collect(),
-            destination: self.way.destination,
+            destination: self.reached(),
+        }
+    }
+
+    /// The way for a later run of the program. Over UDP it is where the peer was seen last; a connection that the peer
+    /// opened cannot be opened from here.
+    fn reached(&self) -> Destination {
+        let way = self.way.destination;
+        if let Some(asked) = &self.asked {
+            return asked.found.unwrap_or(way);
+        }
+        match self.way.flow {
+            Some(flow) if flow.transport == Transport::Udp && way.transport == Transport::Udp => flow.back(),
+            _ => way,
         }
     }
 
@@ -68,9 +98,11 @@ impl Dialog {
             local_number: state.number,
             remote_number: None,
             reliable: None,
+            description: None,
             target: state.target.parse().ok()?,
             routes: state.routes.iter().map(|route| route.parse().ok()).collect::<Option<_>>()?,
             way: Hop { destination: state.destination, flow: None },
+            asked: None,
         };
         Some(dialog.skip_unrecorded())
     }

@@ -7,7 +7,7 @@ use super::{Context, Leg, LegEvent, Phase};
 use crate::auth::copy_credentials;
 use crate::msg::{Headers, Request, Response};
 use crate::target::{Flow, Transmit};
-use crate::txn::ClientId;
+use crate::txn::{ClientId, Hop};
 
 /// Answers that are remembered: one per fork, and one per re-INVITE of the last 64*T1.
 const MAX_ACKS: usize = 32;
@@ -25,6 +25,18 @@ pub(super) struct SentAck {
     held: bool,
     /// No copy can come after this.
     pub(super) until: Instant,
+}
+
+impl SentAck {
+    /// It goes by this hop from now on. What is to be sent at once: nothing if it is another dialog's, is still held, or
+    /// names another transport in its Via.
+    pub(super) fn redirect(&mut self, tag: &str, hop: Hop) -> Option<Transmit> {
+        if self.tag != tag || self.transmit.destination.transport != hop.destination.transport {
+            return None;
+        }
+        self.transmit = hop.transmit(self.transmit.bytes.clone());
+        (!self.held).then(|| self.transmit.clone())
+    }
 }
 
 impl Leg {
@@ -57,7 +69,7 @@ impl Leg {
     fn keep_early_state(&mut self, mut dialog: crate::dialog::Dialog) {
         let tag = dialog.remote_tag().to_owned();
         if let Some(early) = self.branches.get(&tag) {
-            dialog.continue_numbers(early);
+            dialog.continue_from(early);
         }
         self.branches.insert(dialog, false);
     }
@@ -72,7 +84,9 @@ impl Leg {
             return self.bye(cx, headers);
         }
         self.session.agreed(cx.now, &response.headers);
-        self.session.description = self.calling.as_ref().and_then(|calling| calling.invite.body.clone());
+        let early = self.branches.main().and_then(|dialog| dialog.description().map(str::to_owned));
+        let offered = || self.calling.as_ref().and_then(|calling| calling.invite.body.clone());
+        self.session.description = early.or_else(offered);
         self.record_dialog(cx);
         let hasty = self.branches.is_hasty(&tag);
         cx.emit(self.id, LegEvent::Answered { response: response.into(), remote_tag: tag });

@@ -21,6 +21,10 @@ impl Branches {
         self.list.iter_mut().find(|dialog| dialog.remote_tag() == tag)
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Dialog> {
+        self.list.iter_mut()
+    }
+
     /// The dialog the call goes on with.
     pub(super) fn main(&self) -> Option<&Dialog> {
         let tag = self.main_tag()?;

@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngCore};
 
 use super::{Identity, LegEvent, LegId};
+use crate::dialog::NamedHop;
 use crate::msg::{HeaderName, Request, Response};
 use crate::target::Failed;
 use crate::target::{Destination, Flow, MAX_DATAGRAM, Oversize, Transport};
@@ -26,6 +27,7 @@ pub(crate) struct Context<'a> {
     pub(crate) rng: &'a mut StdRng,
     pub(crate) oversize: &'a mut Oversize,
     pub(crate) failed: &'a mut VecDeque<Failed>,
+    pub(crate) names: &'a mut VecDeque<(LegId, NamedHop)>,
 }
 
 impl Context<'_> {

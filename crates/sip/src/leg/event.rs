@@ -67,6 +67,15 @@ pub enum LegEvent {
         /// Its offer; `None` asks for ours.
         offer: Option<String>,
     },
+    /// Before the call is up the peer changes the session of an early dialog (UPDATE), whose offer and answer a reliable
+    /// provisional response has completed: answer it with
+    /// [`Agent::answer_reinvite`](crate::Agent::answer_reinvite).
+    EarlyOffer {
+        /// Its offer.
+        offer: String,
+        /// Which early dialog, as in [`LegEvent::Provisional`].
+        to_tag: String,
+    },
     /// The answer to our own re-INVITE; acknowledged already. Codes of 300 and more leave the call as it was.
     ReInviteAnswered {
         /// The final response.

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Context, DialogState, InviteState, Leg, LegEvent, Phase};
-use crate::msg::Uri;
+use crate::dialog::Mark;
 
 /// An application that has not written a call down after this long will not do so.
 const HOLD_LIMIT: Duration = Duration::from_secs(5);
@@ -30,8 +30,8 @@ pub(super) struct Journal {
     invite: bool,
     /// End of the wait.
     until: Option<Instant>,
-    /// Number and target of the dialog as it was told last.
-    told: Option<(u32, Uri)>,
+    /// The dialog as it was told last.
+    told: Option<Mark>,
 }
 
 impl Journal {

@@ -15,6 +15,7 @@
 //! | `proving` | our own reliable provisional responses, repeated until their PRACK comes |
 //! | `redirect` | 3xx |
 //! | `sent` | our requests inside the dialog and their responses |
+//! | `named` | next hops that are names |
 //! | `journal` | what is written down before an INVITE or an ACK leaves |
 //! | `lost` | calls of an earlier run of the program |
 //! | `unheard` | answers that came between two runs |
@@ -39,6 +40,7 @@ mod identity;
 mod invite;
 mod journal;
 mod lost;
+mod named;
 mod offers;
 mod proving;
 mod redirect;

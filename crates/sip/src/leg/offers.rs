@@ -52,17 +52,43 @@ impl Leg {
         } else if request.method == Method::Update && request.body.is_empty() {
             self.refresh(request, flow);
             self.accept_offer(cx, server, request, flow, None);
-        } else if self.is_modifying()
-            || matches!(self.phase, Phase::Calling | Phase::Proceeding | Phase::Cancelling)
-        {
+        } else if self.is_modifying() || self.awaits_answer(request) {
             cx.respond(server, &Response::to(request, StatusCode::REQUEST_PENDING));
-        } else if self.phase != Phase::Up || self.peer_offer.is_some() || self.unacked.is_some() {
+        } else if !matches!(self.phase, Phase::Up | Phase::Proceeding)
+            || self.peer_offer.is_some()
+            || self.unacked.is_some()
+        {
             self.refuse_for_now(cx, server, request);
         } else {
             let deadline = cx.now + cx.timers.offer_limit;
             self.peer_offer = Some(PeerOffer { server, request: request.clone(), flow: *flow, deadline });
-            self.tell(cx, LegEvent::ReInvite { offer: text(&request.body) });
+            self.tell_offer(cx, request);
         }
+    }
+
+    /// Whether the offer of our INVITE has no answer yet in the dialog of this request. Where a reliable provisional
+    /// response has answered it, UPDATE may change the session before the call is up (RFC 3311 §5.2).
+    fn awaits_answer(&mut self, request: &Request) -> bool {
+        match self.phase {
+            Phase::Calling | Phase::Cancelling => true,
+            Phase::Proceeding if request.method == Method::Update => {
+                let dialog = self.branches.get(&request.headers.from_tag().unwrap_or_default());
+                dialog.is_none_or(|dialog| dialog.description().is_none())
+            }
+            Phase::Proceeding => true,
+            Phase::Ringing | Phase::Up | Phase::Ending | Phase::Closed => false,
+        }
+    }
+
+    fn tell_offer(&self, cx: &mut Context<'_>, request: &Request) {
+        let offer = text(&request.body);
+        let event = match offer {
+            Some(offer) if self.phase == Phase::Proceeding => {
+                LegEvent::EarlyOffer { offer, to_tag: request.headers.from_tag().unwrap_or_default() }
+            }
+            offer => LegEvent::ReInvite { offer },
+        };
+        self.tell(cx, event);
     }
 
     /// An earlier offer has no answer yet: 500, to be tried again within 10 s (RFC 3261 §14.2).
@@ -107,7 +133,7 @@ impl Leg {
             self.session.agree(cx.now, request, &mut response);
         }
         if let Some(body) = body {
-            self.session.description = Some(body.clone());
+            self.keep_description(request, &body);
             response.set_body(SDP, body);
         }
         let hop = cx.txns.servers.hop(server);
@@ -116,6 +142,16 @@ impl Leg {
         }
         if let (Some(hop), Ok(cseq)) = (hop, request.headers.cseq()) {
             self.unacked = Some(Unacked::start(cx, cseq.number, hop.transmit(response.encode()), false));
+        }
+    }
+
+    /// Our side of the exchange, to be said again when the session is refreshed.
+    fn keep_description(&mut self, request: &Request, body: &str) {
+        let tag = request.headers.from_tag().unwrap_or_default();
+        if self.branches.is_main(&tag) {
+            self.session.description = Some(body.to_owned());
+        } else if let Some(dialog) = self.branches.get(&tag) {
+            dialog.describe(body.to_owned());
         }
     }
 

@@ -34,6 +34,11 @@ impl Leg {
         if !dialog.take_rseq(number, rseq) {
             return Provisional::Ignore;
         }
+        // The answer to our offer: from here on the peer may change the session (RFC 3311 §5.1).
+        let offer = self.calling.as_ref().and_then(|calling| calling.invite.body.clone());
+        if let Some(offer) = offer.filter(|_| is_described(response) && dialog.description().is_none()) {
+            dialog.describe(offer);
+        }
         let rack = RAck { rseq, number, method: Method::Invite };
         let draft = Draft {
             method: Method::Prack,
@@ -44,6 +49,10 @@ impl Leg {
         self.send_inside(cx, tag, Purpose::Prack, draft);
         Provisional::Fresh
     }
+}
+
+fn is_described(response: &Response) -> bool {
+    !response.body.is_empty() && response.headers.media_type().as_deref() == Some(super::offers::SDP)
 }
 
 fn is_reliable(response: &Response) -> bool {

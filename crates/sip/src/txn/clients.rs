@@ -173,6 +173,15 @@ impl Clients {
         self.end(|client| client.is_unanswered_by(destination))
     }
 
+    /// Ends and returns the transaction of one request that never left, if it is a transaction's.
+    pub(crate) fn fail_one(&mut self, request: &Request) -> Option<Expired> {
+        let id = self.by_branch.get(&ClientKey::of(&request.headers)?).copied()?;
+        let client = self.table.get(&id).filter(|client| client.machine.is_unanswered())?;
+        let owner = client.owner;
+        self.abandon(id);
+        Some(Expired { owner, id })
+    }
+
     /// A connection that had served before was lost: the peer may have closed it just when these requests went out. They
     /// go once more, over a new one; a peer that had them takes them for copies, by their branch. Ends and returns those
     /// that have gone twice.

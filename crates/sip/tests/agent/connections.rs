@@ -1,7 +1,7 @@
 //! Connections that are lost: just when a request went out, and in the middle of a call.
 
-use sip::TransportError;
 use sip::msg::{Method, Request, Transport};
+use sip::{LegEvent, TransportError};
 
 use crate::support::wire::Wire;
 
@@ -71,4 +71,23 @@ fn a_call_that_is_up_goes_on_and_its_bye_goes_once_more_too() {
     wire.reply(&bye, 200, "b");
     wire.told(&["Ended"]);
     wire.all_gone();
+}
+
+#[test]
+fn a_message_that_finds_no_room_fails_its_own_call_and_no_other() {
+    let mut wire = over_tcp();
+    let error = TransportError::Io { destination: wire.peer(), detail: "full".to_owned() };
+    let (_, first) = wire.call();
+    let (refused, second) = wire.call_with(crate::support::invite("other"));
+    wire.agent.message_refused(wire.now, &second.encode(), &error);
+    let told = wire.take_events();
+    assert!(told.iter().all(|(leg, _)| *leg == refused), "{told:?}");
+    assert!(matches!(&told[..], [(_, LegEvent::TransportFailed(_)), (_, LegEvent::Ended)]), "{told:?}");
+
+    wire.reply(&first, 200, "b");
+    let ack = wire.request(Method::Ack);
+    wire.told(&["Answered 200"]);
+    wire.agent.message_refused(wire.now, &ack.encode(), &error);
+    wire.agent.message_refused(wire.now, b"nonsense", &error);
+    wire.told(&[]);
 }

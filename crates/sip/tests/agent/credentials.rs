@@ -61,6 +61,64 @@ fn a_proxys_407_and_then_a_phones_401_are_answered_and_both_kept_for_ack_and_bye
     wire.all_gone();
 }
 
+/// A proxy challenges a request inside the dialog, then the phone does, and both take what comes then.
+fn challenge_twice(wire: &mut Wire, first: &Request) -> Request {
+    let method = first.method.clone();
+    let is_invite = method == Method::Invite;
+    let (mut proxy, mut phone) = (verifier(Space::Proxy, 1), verifier(Space::EndToEnd, 2));
+    challenge(wire, &mut proxy, first);
+    if is_invite {
+        wire.request(Method::Ack);
+    }
+    let second = wire.request(method.clone());
+    assert_eq!(proxy.verify(&second), Verdict::Accepted);
+    challenge(wire, &mut phone, &second);
+    if is_invite {
+        wire.request(Method::Ack);
+    }
+    let third = wire.request(method);
+    assert_eq!((proxy.verify(&third), phone.verify(&third)), (Verdict::Accepted, Verdict::Accepted));
+    assert_eq!(third.body, first.body);
+    let number = |request: &Request| request.headers.cseq().expect("CSeq").number;
+    assert_eq!((number(&second), number(&third)), (number(first) + 1, number(first) + 2));
+    third
+}
+
+#[test]
+fn a_reinvite_that_the_proxy_and_then_the_phone_challenge_carries_both_answers_and_so_does_its_ack() {
+    let mut wire = Wire::new();
+    let (leg, invite) = wire.call_with(call_with_password());
+    wire.reply(&invite, 200, "b");
+    wire.request(Method::Ack);
+    wire.agent.reinvite(wire.now, leg, Some("new offer".into())).expect("the call is up");
+    let first = wire.request(Method::Invite);
+    let third = challenge_twice(&mut wire, &first);
+    wire.reply(&third, 200, "b");
+    let ack = wire.request(Method::Ack);
+    for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+        assert!(ack.headers.contains(&name));
+        assert_eq!(ack.headers.get(&name), third.headers.get(&name));
+    }
+    wire.told(&["Answered 200", "ReInviteAnswered 200"]);
+}
+
+#[test]
+fn an_update_that_refreshes_the_session_answers_both_challenges_too() {
+    let mut wire = Wire::new();
+    let (_, invite) = wire.call_with(call_with_password());
+    wire.reply_with(&invite, 200, "b", |response| {
+        response.headers.push(HeaderName::SessionExpires, "90;refresher=uac");
+        response.headers.push(HeaderName::Allow, "INVITE, ACK, BYE, CANCEL, UPDATE");
+    });
+    wire.request(Method::Ack);
+    wire.pass(std::time::Duration::from_secs(46));
+    let first = wire.request(Method::Update);
+    let third = challenge_twice(&mut wire, &first);
+    wire.reply(&third, 200, "b");
+    wire.silent();
+    wire.told(&["Answered 200"]);
+}
+
 #[test]
 fn a_wrong_password_ends_after_one_retry_with_the_response() {
     let mut wire = Wire::new();

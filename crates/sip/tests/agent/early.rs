@@ -137,6 +137,72 @@ fn the_end_of_one_early_dialog_is_told_with_its_tag() {
     wire.told(&["Provisional 183", "Provisional 199"]);
 }
 
+#[test]
+fn an_update_before_the_answer_is_answered_where_the_offer_has_its_answer() {
+    let mut wire = Wire::new();
+    let (leg, invite) = wire.call();
+    wire.reply(&invite, 180, "a");
+    reliable(&mut wire, &invite, 183, "b", 1);
+    let prack = wire.request(Method::Prack);
+    wire.reply(&prack, 200, "b");
+    wire.told(&["Provisional 180", "Provisional 183"]);
+    let mut updates = Vec::new();
+    for (tag, number) in [("a", 1), ("b", 1), ("b", 2)] {
+        let mut update = wire.inside(&invite, Method::Update, number, tag);
+        update.set_body("application/sdp", "their new offer");
+        updates.push(update);
+    }
+    wire.send(&updates[0]);
+    wire.response(491);
+    wire.send(&updates[1]);
+    wire.silent();
+    match &wire.events()[..] {
+        [LegEvent::EarlyOffer { offer, to_tag }] => {
+            assert_eq!((offer.as_str(), to_tag.as_str()), ("their new offer", "b"));
+        }
+        other => panic!("{other:?}"),
+    }
+    wire.send(&updates[2]);
+    wire.response(500);
+    wire.agent.answer_reinvite(wire.now, leg, Ok("our new answer".into())).expect("an offer waits");
+    assert_eq!(&wire.response(200).body[..], b"our new answer");
+
+    wire.reply_with(&invite, 200, "b", |response| {
+        response.headers.push(HeaderName::SessionExpires, "90;refresher=uac");
+    });
+    wire.request(Method::Ack);
+    wire.told(&["Answered 200"]);
+    wire.pass(Duration::from_secs(46));
+    assert_eq!(&wire.request(Method::Invite).body[..], b"our new answer", "the refresh says it again");
+}
+
+#[test]
+fn an_early_offer_that_nobody_answers_does_not_outlive_the_call() {
+    let mut wire = Wire::new();
+    let (leg, invite) = wire.call();
+    reliable(&mut wire, &invite, 183, "b", 1);
+    let prack = wire.request(Method::Prack);
+    wire.reply(&prack, 200, "b");
+    let mut update = wire.inside(&invite, Method::Update, 1, "b");
+    update.set_body("application/sdp", "their new offer");
+    wire.send(&update);
+    wire.told(&["Provisional 183", "EarlyOffer"]);
+    wire.agent.hangup(wire.now, leg, &[]);
+    let cancel = wire.request(Method::Cancel);
+    wire.reply(&cancel, 200, "b");
+    wire.reply(&invite, 487, "b");
+    let mut codes = Vec::new();
+    for message in wire.take_sent() {
+        match message {
+            sip::msg::Message::Response(response) => codes.push(response.status.code()),
+            sip::msg::Message::Request(request) => assert_eq!(request.method, Method::Ack),
+        }
+    }
+    assert_eq!(codes, [487]);
+    wire.told(&["Failed 487", "Ended"]);
+    wire.all_gone();
+}
+
 /// A call that comes in from a caller that can, or must have, reliable provisional responses.
 fn incoming(wire: &mut Wire, name: HeaderName) -> (LegId, Request) {
     let mut request = wire.peer_invite();

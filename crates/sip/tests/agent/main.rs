@@ -11,6 +11,7 @@ mod early;
 mod expiry;
 mod hostile;
 mod inside;
+mod named;
 mod offers;
 mod oversize;
 mod redirects;

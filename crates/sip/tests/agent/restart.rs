@@ -1,8 +1,10 @@
 //! A program that crashed ends the calls it left behind.
 
-use sip::msg::{HeaderName, Method};
+use sip::Flow;
+use sip::msg::{HeaderName, Method, NameAddr, Transport};
 
-use crate::support::wire::Wire;
+use crate::support::wire::{PEER, Wire};
+use crate::support::{addr, uri};
 
 #[test]
 fn a_call_left_behind_gets_its_bye_from_the_next_run() {
@@ -30,6 +32,43 @@ fn a_call_left_behind_gets_its_bye_from_the_next_run() {
     after.reply(&bye, 200, "b");
     after.told(&["Ended"]);
     after.all_gone();
+}
+
+#[test]
+fn a_phone_behind_nat_gets_its_bye_where_it_was_seen() {
+    for named in ["192.168.1.20:5062", "192.168.1.20:5060", "10.0.0.9", "0.0.0.0:5062", "[fd00::20]:5062"] {
+        let mut before = Wire::new();
+        let (leg, invite) = before.call();
+        let contact = format!("sip:bob@{named}");
+        before.reply_with(&invite, 200, "b", |response| {
+            response.headers.set(HeaderName::Contact, NameAddr::new(uri(&contact)));
+        });
+        before.request(Method::Ack);
+        let dialog = before.agent.dialog(leg).expect("the call is up");
+
+        let mut after = Wire::new();
+        after.agent.end_lost_call(after.now, &dialog, None, &[]).expect("a whole dialog");
+        let (to, bye) = after.request_to(Method::Bye);
+        assert_eq!(to.addr, addr(PEER), "{named}");
+        assert_eq!(bye.uri.to_string(), contact);
+    }
+}
+
+#[test]
+fn a_phone_behind_nat_that_has_moved_gets_its_bye_where_it_was_seen_last() {
+    let mut before = Wire::new();
+    let (leg, invite) = before.call_up();
+    let mut update = before.inside(&invite, Method::Update, 1, "b");
+    update.headers.set(HeaderName::Contact, NameAddr::new(uri("sip:bob@192.168.1.20:5062")));
+    let seen = Flow { remote: addr("192.0.2.77:4321"), ..before.flow() };
+    before.agent.handle_message(before.now, seen, &update.encode());
+    before.response(200);
+    let dialog = before.agent.dialog(leg).expect("the call is up");
+    assert_eq!(dialog.destination.transport, Transport::Udp);
+
+    let mut after = Wire::new();
+    after.agent.end_lost_call(after.now, &dialog, None, &[]).expect("a whole dialog");
+    assert_eq!(after.request_to(Method::Bye).0.addr, seen.remote);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A phone behind a TCP connection that answers between two runs of the program: nobody hears it, and yet its call ends.
 
-use sip::msg::{HeaderName, Method, Request, Transport};
+use sip::msg::{HeaderName, Method, NameAddr, Request, Transport};
 use sip::{InviteState, LegEvent, LostState};
 
 use crate::support::wire::Wire;
@@ -99,6 +99,22 @@ fn an_answer_that_nobody_heard_is_ended_with_bye_by_the_way_of_its_ringing() {
     after.reply(&bye, 200, "b");
     after.told(&["Ended"]);
     after.all_gone();
+}
+
+#[test]
+fn an_early_dialog_of_a_phone_behind_nat_is_ended_where_the_phone_was_called() {
+    let (mut wire, leg, invite) = journaled(Transport::Tcp);
+    wire.reply_with(&invite, 180, "b", |response| {
+        let contact = NameAddr::new(crate::support::uri("sip:bob@192.168.1.20:5062;transport=tcp"));
+        response.headers.set(HeaderName::Contact, contact);
+    });
+    let state = wire.agent.unanswered(leg).expect("it rings");
+    let (mut after, cancel) = next_run(&state);
+    after.reply(&cancel, 200, "b");
+    after.pass_ms(1_100);
+    let (to, bye) = after.request_to(Method::Bye);
+    assert_eq!(to, after.peer());
+    assert_eq!(bye.uri.to_string(), "sip:bob@192.168.1.20:5062;transport=tcp");
 }
 
 #[test]

@@ -86,6 +86,35 @@ fn an_answer_without_a_description_means_that_of_its_early_dialog() {
     assert_eq!(story.statuses().last(), Some(&"active"));
 }
 
+fn early_offer(story: &mut Story, tag: &str, offer: String) {
+    story.sip(LegEvent::EarlyOffer { offer, to_tag: tag.to_owned() });
+}
+
+#[test]
+fn a_phone_may_change_its_early_session_and_its_answer_changes_nothing_more() {
+    let mut story = Story::dialing(&request());
+    story.progress(183, "their-tag", Some(&description("192.0.2.1", "sendrecv")));
+    early_offer(&mut story, "their-tag", description("192.0.2.2", "sendrecv"));
+    assert!(last_answer(&story).contains("m=audio"));
+    story.progress(180, "their-tag", Some(&description("192.0.2.1", "sendrecv")));
+    assert_eq!(early(&story), ["192.0.2.1", "192.0.2.2"]);
+    story.answer(&description("192.0.2.1", "sendrecv"));
+    assert_eq!(connected(&story)[0].remote_rtp.to_string(), "192.0.2.2:4000");
+    assert_eq!(story.statuses().last(), Some(&"active"));
+}
+
+#[test]
+fn an_early_offer_of_no_use_is_refused_and_a_fork_that_made_one_does_not_change_the_others() {
+    let mut story = Story::dialing(&request());
+    story.progress(183, "other", Some(&description("192.0.2.2", "sendrecv")));
+    early_offer(&mut story, "other", ANSWER.replace("RTP/AVP 0 101", "RTP/AVP 18"));
+    assert!(matches!(story.outputs.last(), Some(CallOutput::AnswerReInvite(Err(488)))));
+    early_offer(&mut story, "other", ANSWER.replace("RTP/AVP 0 101", "RTP/AVP 0"));
+    assert!(last_answer(&story).contains("RTP/AVP 0\r\n"), "{}", last_answer(&story));
+    story.answer(ANSWER);
+    assert!(connected(&story)[0].dtmf_payload_type.is_some(), "read as an answer to the offer");
+}
+
 #[test]
 fn early_media_may_be_switched_off_and_nonsense_is_no_early_media() {
     let defaults = PlanDefaults { early_media: false, ..PlanDefaults::default() };

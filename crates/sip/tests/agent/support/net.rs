@@ -238,7 +238,7 @@ impl Net {
                         self.act_later(node, leg, after, act);
                     }
                 }
-                Output::TargetFailed { .. } => {}
+                Output::TargetFailed { .. } | Output::Resolve { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

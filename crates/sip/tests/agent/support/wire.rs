@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use sip::msg::{CSeq, HeaderName, Message, Method, NameAddr, Request, Response, StatusCode, Transport, Via};
-use sip::{Agent, AgentConfig, Destination, Flow, Invite, LegEvent, LegId, Output};
+use sip::{Agent, AgentConfig, Destination, Flow, Invite, LegEvent, LegId, NamedHop, Output};
 
 use super::{addr, config, invite, name};
 
@@ -18,6 +18,7 @@ pub(crate) struct Wire {
     pub(crate) transport: Transport,
     sent: VecDeque<(Destination, Message)>,
     events: VecDeque<(LegId, LegEvent)>,
+    names: VecDeque<(LegId, NamedHop)>,
     branches: u32,
 }
 
@@ -33,6 +34,7 @@ impl Wire {
             transport: Transport::Udp,
             sent: VecDeque::new(),
             events: VecDeque::new(),
+            names: VecDeque::new(),
             branches: 0,
         }
     }
@@ -88,6 +90,7 @@ impl Wire {
                     self.sent.push_back((transmit.destination, message));
                 }
                 Output::Event { leg, event } => self.events.push_back((leg, event)),
+                Output::Resolve { leg, hop } => self.names.push_back((leg, hop)),
                 Output::TargetFailed { .. } => {}
                 other => panic!("{other:?}"),
             }
@@ -138,6 +141,12 @@ impl Wire {
     pub(crate) fn events(&mut self) -> Vec<LegEvent> {
         self.drain();
         self.events.drain(..).map(|(_, event)| event).collect()
+    }
+
+    /// Next hops that were to be resolved since the last look.
+    pub(crate) fn names(&mut self) -> Vec<NamedHop> {
+        self.drain();
+        self.names.drain(..).map(|(_, hop)| hop).collect()
     }
 
     pub(crate) fn take_events(&mut self) -> Vec<(LegId, LegEvent)> {

@@ -1,0 +1,44 @@
+//! Names of next hops that the agent asks for: looked up beside the driver, a bounded number at once.
+
+use std::sync::Arc;
+
+use sip::{LegId, NamedHop};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::NetEvent;
+use crate::resolve::{Resolver, named};
+use crate::tls::Profiles;
+
+/// Beyond it calls go on the way they began.
+const AT_ONCE: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Names {
+    resolver: Arc<Resolver>,
+    profiles: Arc<Profiles>,
+    events: mpsc::Sender<NetEvent>,
+    places: Arc<Semaphore>,
+}
+
+impl Names {
+    pub(super) fn new(
+        resolver: Arc<Resolver>,
+        profiles: Arc<Profiles>,
+        events: mpsc::Sender<NetEvent>,
+    ) -> Self {
+        Self { resolver, profiles, events, places: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Its answer comes as an event.
+    pub(super) fn look_up(&self, leg: LegId, hop: NamedHop) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else { return };
+        let (resolver, profiles, events) =
+            (self.resolver.clone(), self.profiles.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let found = named::destinations(&resolver, &profiles, &hop).await;
+            drop(place);
+            // The driver may have ended meanwhile.
+            let _ = events.send(NetEvent::Resolved { leg, hop, found }).await;
+        });
+    }
+}
