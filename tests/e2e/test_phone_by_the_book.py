@@ -223,7 +223,7 @@ async def test_every_provisional_response_keeps_the_call_ringing(livekit, join, 
         assert f'"inviteTo{kind}Ms"' in told, f"{kind} has a time of its own: {told}"
 
 
-@pytest.mark.parametrize("scenario", ["reliable_progress", "prack_never_answered"])
+@pytest.mark.parametrize("scenario", ["reliable_progress", "prack_never_answered", "update_before_answer"])
 async def test_reliable_responses_are_acknowledged_and_delay_nothing(livekit, sipp, trunk_to, hang_up, scenario):
     phone = sipp(scenario)
     placing = livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))

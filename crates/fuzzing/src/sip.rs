@@ -325,6 +325,10 @@ impl World {
                     assert_eq!(*ends, 0, "{leg:?} told {event:?} after its end");
                     *ends += u32::from(matches!(event, LegEvent::Ended));
                 }
+                Output::Resolve { leg, hop } => {
+                    let peer = self.peer();
+                    self.agent.resolved(self.now, leg, &hop, &[peer]);
+                }
                 _ => {}
             }
         }

@@ -35,8 +35,9 @@ impl Names {
         let (resolver, profiles, events) =
             (self.resolver.clone(), self.profiles.clone(), self.events.clone());
         tokio::spawn(async move {
+            // Until the driver has taken the answer: what waits for it is bounded too.
+            let _place = place;
             let found = named::destinations(&resolver, &profiles, &hop).await;
-            drop(place);
             // The driver may have ended meanwhile.
             let _ = events.send(NetEvent::Resolved { leg, hop, found }).await;
         });
