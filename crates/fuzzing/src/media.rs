@@ -199,7 +199,7 @@ fn heard(received: Received<'_>) {
 /// Whatever packets come, in whatever order and at whatever time: each frame is filled whole, and no more waits than may.
 pub fn playout(data: &[u8]) {
     let mut script = Script::new(data);
-    let width = if script.byte() % 2 == 0 { Width::Narrow } else { Width::Wide };
+    let width = if script.byte().is_multiple_of(2) { Width::Narrow } else { Width::Wide };
     let mut buffer = PlayoutBuffer::new(width);
     let (mut now, mut out) = (Instant::now(), [0; 400]);
     let mut frames = 0;
