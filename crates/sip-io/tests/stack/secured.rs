@@ -208,7 +208,7 @@ async fn invites(stream: &mut (impl AsyncReadExt + Unpin), wanted: usize) {
     let mut text = String::new();
     soon("the INVITEs", async {
         while text.matches("CSeq: 1 INVITE\r\n").count() < wanted {
-            let mut buffer = [0; 16 * 1024];
+            let mut buffer = [0; 4 * 1024];
             let length = stream.read(&mut buffer).await.unwrap();
             assert!(length > 0, "closed after {} of them", text.matches("CSeq: 1 INVITE\r\n").count());
             text.push_str(&String::from_utf8_lossy(&buffer[..length]));
