@@ -79,7 +79,7 @@ async def test_a_call_whose_answer_got_lost_is_answered_again_and_not_dialled_tw
 
 
 async def test_a_call_that_still_rings_when_its_connection_breaks_is_taken_over(livekit, world, trunk_to, relay):
-    phone = await world.phone("until_the_end", {"ring": 3000})
+    phone = await world.phone("until_the_end", {"ring": 3000, "contact": "[local_ip]:[local_port]"})
     relay.breaks_after = 1.0
     request = call(await trunk_to(phone.address), wait_until_answered=True)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Here())) as session:
