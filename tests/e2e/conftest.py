@@ -18,6 +18,7 @@ from harness.browsers import LIVEKIT_CLIENT, Browser, Chromium, Firefox
 from harness.certificates import Authority
 from harness.client import Client, GoClient, NodeClient, PageClient, PythonClient
 from harness.dnsmasq import Dnsmasq
+from harness.ear import Ear
 from harness.kamailio import Kamailio
 from harness.matrix import Matrix
 from harness.room import Participant
@@ -136,6 +137,20 @@ async def clients(module_server, tmp_path_factory, go_builder):
     made = Clients(module_server, tmp_path_factory.mktemp("clients"), go_builder)
     yield made
     await made.stop()
+
+
+@pytest.fixture
+def ears(tmp_path):
+    """Makes audio ends of phones, each with a tone of its own."""
+    made: list[Ear] = []
+
+    def make(hertz: float = 700) -> Ear:
+        made.append(Ear(tmp_path, hertz))
+        return made[-1]
+
+    yield make
+    for ear in made:
+        ear.stop()
 
 
 @pytest.fixture

@@ -20,10 +20,8 @@ EVENTS = "0123456789*#ABCD"
 
 
 @pytest.fixture
-def ear(tmp_path):
-    made = Ear(tmp_path)
-    yield made
-    made.stop()
+def ear(ears) -> Ear:
+    return ears()
 
 
 async def call(livekit, trunk: str, room: str, **fields) -> None:

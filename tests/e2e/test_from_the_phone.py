@@ -13,7 +13,6 @@ from livekit.protocol.models import DisconnectReason
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPMediaConfig
 
 from harness import g711
-from harness.ear import Ear
 from harness.room import RATE
 from harness.tones import hears, is_tone, loudness
 from harness.waiting import until
@@ -23,20 +22,6 @@ WINDOW = RATE // 50
 FAINT = -45.0
 """dBFS, of a window in which nobody speaks."""
 COMFORT_NOISE = 13
-
-
-@pytest.fixture
-def ears(tmp_path):
-    """Makes audio ends of phones."""
-    made: list[Ear] = []
-
-    def make(hertz: float = HERTZ) -> Ear:
-        made.append(Ear(tmp_path, hertz))
-        return made[-1]
-
-    yield make
-    for ear in made:
-        ear.stop()
 
 
 def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:

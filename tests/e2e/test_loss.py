@@ -9,7 +9,6 @@ from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest, g711
-from harness.ear import Ear
 from harness.lossy import LossyPath
 from harness.path import Path
 from harness.tones import is_tone, loudness
@@ -83,25 +82,22 @@ async def path(server):
 
 
 async def test_a_participant_whose_network_loses_every_tenth_packet_is_heard_by_a_phone_without_a_hole(
-    livekit, join, sipp, trunk_to, path, tmp_path
+    livekit, join, sipp, trunk_to, path, ears
 ):
     """What is lost is asked for again, or made up: a phone's own frames come whole in any case."""
-    ear = Ear(tmp_path)
-    try:
-        phone = sipp("answer_for_an_ear", ear=ear.port)
-        agent = await join("lossy", "agent", url=path.url)
-        await agent.speak(AGENT_HERTZ)
-        await place_in(livekit, await trunk_to(phone.address), "lossy")
-        await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears the agent", 20)
-        path.media.loss = 0.1
-        begun = len(ear.packets)
-        await until(lambda: len(ear.packets) > begun + 500, "ten seconds more", 20)
-        frames = [frame for _, frame in ear.frames()][-450:]
-        spoken = np.mean([is_tone(frame, g711.RATE, AGENT_HERTZ) for frame in frames])
-        silent = sum(loudness(frame) < -50 for frame in frames)
-        print(f"{spoken:.1%} of the frames hold the tone, {silent} of {len(frames)} are silent")
-        assert spoken > 0.95 and silent == 0
-        await livekit.room.delete_room(api.DeleteRoomRequest(room="lossy"))
-        await phone.ends_well()
-    finally:
-        ear.stop()
+    ear = ears()
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    agent = await join("lossy", "agent", url=path.url)
+    await agent.speak(AGENT_HERTZ)
+    await place_in(livekit, await trunk_to(phone.address), "lossy")
+    await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears the agent", 20)
+    path.media.loss = 0.1
+    begun = len(ear.packets)
+    await until(lambda: len(ear.packets) > begun + 500, "ten seconds more", 20)
+    frames = [frame for _, frame in ear.frames()][-450:]
+    spoken = np.mean([is_tone(frame, g711.RATE, AGENT_HERTZ) for frame in frames])
+    silent = sum(loudness(frame) < -50 for frame in frames)
+    print(f"{spoken:.1%} of the frames hold the tone, {silent} of {len(frames)} are silent")
+    assert spoken > 0.95 and silent == 0
+    await livekit.room.delete_room(api.DeleteRoomRequest(room="lossy"))
+    await phone.ends_well()

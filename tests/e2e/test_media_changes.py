@@ -22,20 +22,6 @@ PCMU = {"format": 0, "codec": "PCMU"}
 FRAME = RATE // 50
 
 
-@pytest.fixture
-def ears(tmp_path):
-    """Makes audio ends of phones, each with a tone of its own."""
-    made: list[Ear] = []
-
-    def make(hertz: float = 700) -> Ear:
-        made.append(Ear(tmp_path, hertz))
-        return made[-1]
-
-    yield make
-    for ear in made:
-        ear.stop()
-
-
 def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:
     return CreateSIPParticipantRequest(
         sip_trunk_id=trunk, sip_call_to="+15105550123", room_name=room, participant_identity="phone", **fields

@@ -18,11 +18,9 @@ KEYS = [(1, "1"), (15, "D"), (10, "*")]
 
 
 @pytest.fixture
-def ear(tmp_path):
+def ear(ears) -> Ear:
     need("tshark")
-    made = Ear(tmp_path)
-    yield made
-    made.stop()
+    return ears()
 
 
 def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:
