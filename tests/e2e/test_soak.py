@@ -30,6 +30,8 @@ SEED = int(os.environ.get("SOAK_SEED") or random.randrange(1 << 32))
 ROOMS = 4
 PEOPLE = 10
 """At a time: what two cores carry with ease."""
+RECORDERS = 0.1
+"""How many of them take every frame of what they hear."""
 CALLS = 8
 HANDS = 3
 """Things done at the same time."""
@@ -50,8 +52,8 @@ class Soak:
         self.server, self.path, self.livekit, self.trunk = server, path, livekit, trunk
         self.dice = random.Random(seed)
         self.people: list[Participant] = []
-        self.failed: list[Participant] = []
-        """Those who did not get in in time; they may yet."""
+        self.between: list[Participant] = []
+        """Those who have not got in or out in time; they may yet get in."""
         self.tracks: dict[Participant, rtc.LocalAudioTrack] = {}
         self.calls: set[asyncio.Task] = set()
         self.in_calls: list[tuple[str, str]] = []
@@ -71,11 +73,11 @@ class Soak:
     async def join(self) -> None:
         if len(self.people) >= PEOPLE:
             return await self.leave()
-        person = Participant(self.server, self.room(), self.name("person"))
+        person = Participant(self.server, self.room(), self.name("person"), records=self.dice.random() < RECORDERS)
         through = self.path.url if self.dice.random() < 0.5 else None
-        self.failed.append(person)
+        self.between.append(person)
         await person.join(url=through, single_peer_connection=self.dice.random() < 0.7)
-        self.failed.remove(person)
+        self.between.remove(person)
         self.people.append(person)
         if self.dice.random() < 0.8:
             self.tracks[person] = await person.speak(self.dice.randrange(300, 3_000))
@@ -83,9 +85,14 @@ class Soak:
 
     async def leave(self) -> None:
         if person := self.somebody():
-            self.people.remove(person)
-            self.tracks.pop(person, None)
-            await person.leave()
+            await self.see_out(person)
+
+    async def see_out(self, person: Participant) -> None:
+        self.people.remove(person)
+        self.between.append(person)
+        self.tracks.pop(person, None)
+        await person.leave()
+        self.between.remove(person)
 
     async def mute(self) -> None:
         if track := self.tracks.get(self.somebody()):
@@ -147,10 +154,9 @@ class Soak:
 
     async def put_out(self) -> None:
         if person := self.somebody():
-            self.people.remove(person)
-            self.tracks.pop(person, None)
             await self.remove(person.room_name, person.identity)
-            await person.leave()
+            if person in self.people:
+                await self.see_out(person)
 
     async def remove(self, room: str, identity: str) -> None:
         with contextlib.suppress(api.TwirpError):
@@ -185,8 +191,8 @@ class Soak:
         self.in_calls.clear()
         if self.calls:
             await asyncio.wait(self.calls, timeout=30)
-        await asyncio.gather(*(person.leave() for person in (*self.people, *self.failed)))
-        for left in (self.people, self.failed, self.tracks):
+        await asyncio.gather(*(person.leave() for person in (*self.people, *self.between)))
+        for left in (self.people, self.between, self.tracks):
             left.clear()
 
 

@@ -49,13 +49,23 @@ class Sipp(Program):
         for name, content in (files or {}).items():
             (self.folder / name).write_bytes(content)
         self.messages = self.folder / "messages.log"
-        self.run([
-            "sipp", "-sf", f"{scenario}.xml", "-i", host, "-p", str(self.port), "-t", transport,
-            "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
-            "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error",
-            "-mp", str(media_port(self.port)), *options,
-        ])  # fmt: skip
-        wait_until(self._listening, f"SIPp listens on {self.port}", 5)
+        options = [
+            "-t", transport, "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
+            "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error", *options,
+        ]  # fmt: skip
+        self._start(scenario, options)
+
+    def _start(self, scenario: str, options: list[str]) -> None:
+        """Free ports are taken by others at times, between the look and the use: SIPp then ends, and tries others."""
+        for is_last in (False, False, True):
+            ports = ["-p", str(self.port), "-mp", str(media_port(self.port))]
+            self.run(["sipp", "-sf", f"{scenario}.xml", "-i", self.host, *ports, *options])
+            try:
+                return wait_until(self._listening, f"SIPp listens on {self.port}", 5)
+            except RuntimeError:
+                if is_last or "bind" not in self.log() + self.errors():
+                    raise
+                self.port = free_port()
 
     def _listening(self) -> bool:
         self.must_run()
@@ -94,9 +104,12 @@ class Sipp(Program):
         story = lambda: f"SIPp ends; its story so far:\n{self.trace()[-6_000:]}"  # noqa: E731
         await until(lambda: self.process.poll() is not None, story, seconds)
         code = self.process.returncode
+        assert code == 0, f"SIPp ended with {code}: {self.errors()}\n{self.trace()[-3000:]}"
+
+    def errors(self) -> str:
+        """What SIPp complained of last."""
         errors = self.folder / "errors.log"
-        told = errors.read_text(errors="replace")[-2000:] if errors.exists() else ""
-        assert code == 0, f"SIPp ended with {code}: {told}\n{self.trace()[-3000:]}"
+        return errors.read_text(errors="replace")[-2000:] if errors.exists() else ""
 
     def stop(self) -> None:
         """At once: it would wait for the ends of its calls."""
