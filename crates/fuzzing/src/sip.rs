@@ -9,7 +9,7 @@ use sip::msg::stream::{Frame, Framer};
 use sip::msg::{CSeq, HeaderName, Message, Method, NameAddr, Request, Response, StatusCode, Uri, Via};
 use sip::{
     Agent, AgentConfig, CallOptions, Contacts, Destination, Flow, Inbound, Invite, LegEvent, LegId, Limits,
-    Output, Redirects, Timers, Transport, TransportError,
+    Output, Redirects, ResponseSummary, Timers, Transport, TransportError,
 };
 
 use crate::Script;
@@ -24,6 +24,10 @@ pub fn message(data: &[u8]) {
     let _ = (headers.max_forwards(), headers.expires(), headers.retry_after(), headers.session_expires());
     let _ =
         (headers.min_se(), headers.rseq(), headers.rack(), headers.media_type(), headers.require().count());
+    if let Message::Response(response) = &message {
+        let description = ResponseSummary::from(response).body;
+        assert!(description.is_none_or(|text| !text.is_empty()), "a description that says nothing is none");
+    }
 }
 
 /// A challenge that is understood prints as what it was; and its answer is a header that fits into a message.

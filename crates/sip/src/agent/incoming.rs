@@ -6,7 +6,7 @@ use rand::RngCore;
 
 use super::stateless::{outside, unacceptable};
 use super::{Agent, Inbound, LegId};
-use crate::leg::{Handled, Leg, too_short};
+use crate::leg::{Handled, Leg, SDP, session_description, too_short};
 use crate::msg::{HeaderName, Message, Method, ParseError, Request, Response, StatusCode};
 use crate::target::Flow;
 use crate::txn::{Matched, Received};
@@ -93,12 +93,12 @@ impl Agent {
     }
 
     fn on_call(&mut self, now: Instant, request: &Request, flow: &Flow) {
-        if !request.body.is_empty() && request.headers.media_type().as_deref() != Some("application/sdp") {
+        if !request.body.is_empty() && session_description(&request.headers, &request.body).is_none() {
             let mut response = Response::to(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-            response.headers.push(HeaderName::Accept, "application/sdp");
+            response.headers.push(HeaderName::Accept, SDP);
             return self.stateless.send(now, request, flow, response, &mut self.txns.out);
         }
-        if !request.headers.accepts("application/sdp") {
+        if !request.headers.accepts(SDP) {
             return self.decline(now, request, flow, StatusCode::NOT_ACCEPTABLE);
         }
         if let Some(response) = too_short(&self.config.timers.session, request) {

@@ -373,7 +373,7 @@ impl Calling {
         headers.push(HeaderName::UserAgent, cx.identity.user_agent.as_str());
         add_custom(headers, &invite.headers);
         if let Some(body) = &invite.body {
-            request.set_body(super::offers::SDP, body.clone());
+            request.set_body(super::description::SDP, body.clone());
         }
         request
     }

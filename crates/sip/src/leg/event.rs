@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::LostState;
+use super::description::session_description;
 use crate::auth::ChallengeError;
 use crate::msg::{Headers, Method, NameAddr, Request, Response, Uri};
 use crate::target::TransportError;
@@ -153,7 +154,7 @@ impl From<&Response> for ResponseSummary {
             code: response.status.code(),
             reason: response.reason().to_owned(),
             headers: response.headers.clone(),
-            body: text(&response.body),
+            body: session_description(&response.headers, &response.body),
         }
     }
 }
@@ -164,11 +165,6 @@ impl ResponseSummary {
     pub fn contacts(&self) -> Vec<NameAddr> {
         super::redirect::contacts(&self.headers)
     }
-}
-
-/// A body as text, `None` when there is none; what is not UTF-8 is replaced.
-pub(crate) fn text(body: &[u8]) -> Option<String> {
-    (!body.is_empty()).then(|| String::from_utf8_lossy(body).into_owned())
 }
 
 /// A 401 or 407 that was not answered with another INVITE.

@@ -33,6 +33,7 @@ mod branch;
 mod calling;
 mod cancelling;
 mod context;
+mod description;
 mod ending;
 mod error;
 mod event;
@@ -53,6 +54,7 @@ mod unacked;
 mod unheard;
 
 pub(crate) use context::Context;
+pub(crate) use description::{SDP, session_description};
 pub use error::LegError;
 pub use event::{AuthFailure, LegEvent, ResponseSummary};
 pub(crate) use identity::{ALLOW, Custom, Identity, SUPPORTED, capabilities, is_sound};

@@ -5,16 +5,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::event::text;
+use super::description::{SDP, session_description};
 use super::sent::{Draft, Purpose, Sent};
 use super::unacked::Unacked;
 use super::{Context, Custom, Leg, LegError, LegEvent, Phase, too_short};
 use crate::msg::{HeaderName, Method, Request, Response, StatusCode};
 use crate::target::Flow;
 use crate::txn::ServerId;
-
-/// The media type of every description.
-pub(super) const SDP: &str = "application/sdp";
 
 /// An offer of the peer that awaits the application's answer.
 #[derive(Debug)]
@@ -43,7 +40,7 @@ impl Leg {
         request: &Request,
         flow: &Flow,
     ) {
-        if !request.body.is_empty() && request.headers.media_type().as_deref() != Some(SDP) {
+        if !request.body.is_empty() && session_description(&request.headers, &request.body).is_none() {
             let mut response = Response::to(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
             response.headers.push(HeaderName::Accept, SDP);
             cx.respond(server, &response);
@@ -81,7 +78,7 @@ impl Leg {
     }
 
     fn tell_offer(&self, cx: &mut Context<'_>, request: &Request) {
-        let offer = text(&request.body);
+        let offer = session_description(&request.headers, &request.body);
         let event = match offer {
             Some(offer) if self.phase == Phase::Proceeding => {
                 LegEvent::EarlyOffer { offer, to_tag: request.headers.from_tag().unwrap_or_default() }
@@ -242,7 +239,7 @@ impl Leg {
                 let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
                 self.acknowledge(cx, txn, &tag, &request, number, false);
                 if let Some((_, body)) = draft.body {
-                    self.session.description = text(&body);
+                    self.session.description = Some(String::from_utf8_lossy(&body).into_owned());
                 }
             }
             491 if self.phase == Phase::Up => {
@@ -267,7 +264,9 @@ impl Leg {
         let refused = !response.status.is_success();
         if purpose != Purpose::Refresh {
             self.tell(cx, LegEvent::ReInviteAnswered { response: response.into() });
-        } else if let Some(answer) = text(&response.body).filter(|_| !refused) {
+        } else if let Some(answer) =
+            session_description(&response.headers, &response.body).filter(|_| !refused)
+        {
             self.tell(cx, LegEvent::Refreshed { answer });
         }
         if matches!(response.status.code(), 481 | 408) {

@@ -1,6 +1,7 @@
 //! PRACK: provisional responses that insist on being acknowledged (RFC 3262 §4). Each is acknowledged in its own early
 //! dialog; nothing ever waits for the answer to a PRACK.
 
+use super::description::session_description;
 use super::sent::{Draft, Purpose};
 use super::{Context, Custom, Leg};
 use crate::msg::{HeaderName, Method, RAck, Response, StatusCode};
@@ -52,7 +53,7 @@ impl Leg {
 }
 
 fn is_described(response: &Response) -> bool {
-    !response.body.is_empty() && response.headers.media_type().as_deref() == Some(super::offers::SDP)
+    session_description(&response.headers, &response.body).is_some()
 }
 
 fn is_reliable(response: &Response) -> bool {

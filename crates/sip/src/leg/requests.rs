@@ -92,7 +92,7 @@ impl Leg {
 pub(crate) fn options(request: &Request) -> Response {
     let mut response = Response::to(request, StatusCode::OK);
     capabilities(&mut response.headers);
-    response.headers.push(HeaderName::Accept, super::offers::SDP);
+    response.headers.push(HeaderName::Accept, super::description::SDP);
     response
 }
 

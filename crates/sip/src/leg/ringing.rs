@@ -155,7 +155,7 @@ impl Ringing {
         }
         response.headers.push(HeaderName::Server, cx.identity.user_agent.as_str());
         if let Some(body) = body {
-            response.set_body(super::offers::SDP, body);
+            response.set_body(super::description::SDP, body);
         }
         response
     }

@@ -192,7 +192,7 @@ impl Leg {
         let body = self.session.description.clone().filter(|_| !self.session.takes_update);
         // Without a description of ours to say again, only UPDATE can refresh.
         let method = if body.is_some() { Method::Invite } else { Method::Update };
-        let body = body.map(|body| (super::offers::SDP.to_owned(), Bytes::from(body)));
+        let body = body.map(|body| (super::description::SDP.to_owned(), Bytes::from(body)));
         let draft = Draft { method, custom: Custom::new(), own: None, body };
         if !self.send_inside(cx, &tag, Purpose::Refresh, draft) {
             self.refresh_later(cx, cx.timers.t2);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::event::text;
+use super::description::session_description;
 use super::{Context, Leg, LegEvent, Phase};
 use crate::msg::Request;
 use crate::target::Transmit;
@@ -48,7 +48,7 @@ impl Leg {
             return;
         }
         self.unacked = None;
-        self.tell(cx, LegEvent::Acked { body: text(&ack.body) });
+        self.tell(cx, LegEvent::Acked { body: session_description(&ack.headers, &ack.body) });
         if let Some(headers) = self.bye_after_ack.take()
             && self.phase == Phase::Up
         {

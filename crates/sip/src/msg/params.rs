@@ -66,7 +66,7 @@ impl Params {
     }
 
     /// Reads what follows a header field's value: empty, or `;name[=value]...`. A stray `;` is passed over.
-    pub(super) fn parse_header(text: &str) -> Result<Self, InvalidText> {
+    pub(crate) fn parse_header(text: &str) -> Result<Self, InvalidText> {
         let mut params = Self::default();
         let text = lex::trim(text);
         if text.is_empty() {

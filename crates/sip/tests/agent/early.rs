@@ -23,6 +23,33 @@ fn rack(request: &Request) -> Option<&str> {
 }
 
 #[test]
+fn a_description_beside_isup_is_told_as_if_it_were_alone() {
+    let mut wire = Wire::new();
+    let (_, invite) = wire.call();
+    let isup = "--x\r\nContent-Type: application/ISUP;version=ansi\r\n\r\n\u{1}\u{2}\r\n";
+    let sdp = |text: &str| format!("{isup}--x\r\nContent-Type: application/sdp\r\n\r\n{text}\r\n--x--\r\n");
+    for (code, body, told) in [
+        (183, format!("{isup}--x--\r\n"), None),
+        (183, sdp("early"), Some("early")),
+        (200, sdp("answer"), Some("answer")),
+    ] {
+        wire.reply_with(&invite, code, "b", |response| response.set_body("multipart/mixed;boundary=x", body));
+        let description = match &wire.events()[..] {
+            [LegEvent::Provisional { response, .. } | LegEvent::Answered { response, .. }] => {
+                response.body.clone()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(description.as_deref(), told, "{code}");
+    }
+    wire.request(Method::Ack);
+    let mut offer = wire.inside(&invite, Method::Invite, 1, "b");
+    offer.set_body("multipart/mixed;boundary=x", sdp("held"));
+    wire.send(&offer);
+    assert!(matches!(&wire.events()[..], [LegEvent::ReInvite { offer: Some(offer) }] if offer == "held"));
+}
+
+#[test]
 fn a_reliable_183_is_told_at_once_and_acknowledged_to_its_contact_by_its_route() {
     let mut wire = Wire::new();
     let (_, invite) = wire.call();
