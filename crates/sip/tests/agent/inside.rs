@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::LegEvent;
-use sip::msg::{HeaderName, Method, NameAddr};
+use sip::msg::{HeaderName, Message, Method, NameAddr};
 
 use crate::support::uri;
 use crate::support::wire::Wire;
@@ -81,6 +81,54 @@ fn every_method_gets_an_answer_and_the_call_stays() {
         assert_eq!(response.headers.allows(&Method::Bye), Some(true));
     }
     wire.told(&[]);
+}
+
+#[test]
+fn allow_names_the_methods_that_are_served_and_no_other() {
+    let names =
+        "INVITE CANCEL BYE OPTIONS INFO UPDATE PRACK MESSAGE SUBSCRIBE NOTIFY REFER PUBLISH REGISTER DANCE";
+    for name in names.split(' ') {
+        // A call of its own for each: some of them end it, or wait for the application.
+        let mut wire = Wire::new();
+        let (leg, invite) = wire.call_up();
+        let options = wire.inside(&invite, Method::Options, 1, "b");
+        wire.send(&options);
+        let told = wire.response(200);
+        let method: Method = name.parse().expect("a method");
+        let mut request = wire.inside(&invite, method.clone(), 2, "b");
+        if method == Method::Prack {
+            request.headers.push(HeaderName::RAck, "1 1 INVITE");
+        }
+        wire.send(&request);
+        if wire.events().iter().any(|event| matches!(event, LegEvent::ReInvite { .. })) {
+            wire.agent.answer_reinvite(wire.now, leg, Ok("answer".into())).expect("it waits");
+            wire.drain();
+        }
+        let answered = |message: &Message| match message {
+            Message::Response(response) => Some(response.status.code()).filter(|code| *code >= 200),
+            Message::Request(_) => None,
+        };
+        let code = wire.take_sent().iter().find_map(answered).expect(name);
+        assert_eq!(told.headers.allows(&method), Some(!matches!(code, 405 | 501)), "{name}: {code}");
+    }
+}
+
+#[test]
+fn supported_names_the_extensions_that_may_be_required_and_no_other() {
+    let mut wire = Wire::new();
+    let (_, invite) = wire.call_up();
+    let tags =
+        "timer 100rel replaces norefersub path outbound gruu precondition histinfo join siprec tdialog";
+    for (number, tag) in (1..).zip(tags.split(' ')) {
+        let mut request = wire.inside(&invite, Method::Options, number, "b");
+        request.headers.push(HeaderName::Require, tag);
+        wire.send(&request);
+        let answer = wire.take_sent().pop();
+        let Some(Message::Response(response)) = answer else { panic!("{tag}: {answer:?}") };
+        let code = if invite.headers.supports(tag) { 200 } else { 420 };
+        assert_eq!(response.status.code(), code, "{tag}");
+        assert_eq!(response.headers.get(&HeaderName::Unsupported).is_some(), code == 420, "{tag}");
+    }
 }
 
 #[test]
