@@ -1,11 +1,16 @@
 """What a call asks for and cannot have, and what the server has no more of: said clearly, and without harm to other calls."""
 
+import asyncio
+import contextlib
+import time
+
 import pytest
 from livekit import api
 from livekit.protocol import sip as proto
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness.server import API_KEY, API_SECRET
+from harness.waiting import until
 
 
 def request(trunk: str, room: str, identity: str = "phone", **fields) -> CreateSIPParticipantRequest:
@@ -86,6 +91,39 @@ async def test_one_call_more_than_allowed_is_refused(make_server, sipp):
     error, _ = await scarce(make_server, sipp, {"max_active_calls": 1})
     assert (error.code, error.status) == ("resource_exhausted", 429)
     assert "max_active_calls" in error.message
+
+
+async def test_a_port_is_kept_from_other_calls_until_its_phone_is_silent(make_server, sipp, ears):
+    server = make_server(sip={"rtp_port": "33004-33005"})
+    ear = ears()
+    phone = sipp("answer_for_an_ear", ear=ear.port, calls=2)
+    async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
+        info = api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
+        trunk = await client.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=info))
+
+        async def call(identity: str) -> None:
+            await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "drained", identity))
+            await until(lambda: ear.peer, "the phone hears the room")
+            await client.room.remove_participant(api.RoomParticipantIdentity(room="drained", identity=identity))
+
+        await call("first")
+        await until(lambda: phone.received("BYE"), "the BYE")
+        # The phone hums on all the same.
+        ended = time.monotonic()
+        while time.monotonic() < ended + 7:
+            with pytest.raises(api.ServerError) as raised:
+                await call("second")
+            assert raised.value.code == "resource_exhausted"
+            await asyncio.sleep(0.5)  # between two attempts
+        ear.speaks = False
+        silent = time.monotonic()
+        while len(phone.received("BYE")) < 2:
+            assert time.monotonic() < silent + 12, "the port is free when nobody has spoken to it for five seconds"
+            with contextlib.suppress(api.ServerError):
+                await call("third")
+            await asyncio.sleep(0.5)  # between two attempts
+    assert time.monotonic() > silent + 4
+    await phone.ends_well()
 
 
 async def test_a_call_without_a_free_port_is_refused(make_server, sipp):

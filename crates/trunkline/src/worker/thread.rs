@@ -352,6 +352,7 @@ impl Worker {
     fn sweep(&mut self, now: Now) {
         self.next_sweep = now.at + SWEEP;
         self.load.publish(now.at);
+        self.ports.look(now.at);
         // Rooms in which nobody is missing are not touched.
         let lost = self.rooms.values().filter(|slot| slot.has_lost_ends());
         let keys: Vec<RoomKey> = lost.map(|slot| slot.key).collect();
