@@ -39,6 +39,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("join_request", shell::join_request),
     ("token", shell::token),
     ("config", shell::config),
+    ("ice_tcp", shell::ice_tcp),
 ];
 
 /// Runs a target by its name.

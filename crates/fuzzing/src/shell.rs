@@ -18,6 +18,12 @@ pub fn token(data: &[u8]) {
     hostile::token(&String::from_utf8_lossy(data));
 }
 
+/// A connection for ICE over TCP. The first byte says in what pieces it comes.
+pub fn ice_tcp(data: &[u8]) {
+    let Some((piece, stream)) = data.split_first() else { return };
+    hostile::ice_tcp(usize::from(*piece) + 1, stream);
+}
+
 /// A configuration file.
 pub fn config(data: &[u8]) {
     hostile::config(&String::from_utf8_lossy(data));

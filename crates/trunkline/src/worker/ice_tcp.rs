@@ -16,6 +16,7 @@ use mio::{Interest, Registry, Token};
 use super::config::{RtcAddress, WorkersConfig};
 use super::demux::Peer;
 use super::error::StartError;
+use super::framing::{Frames, HEADER, MAX_FRAME};
 
 /// The first listener's token; above those of the UDP sockets, below those of phones.
 pub(super) const LISTENERS: usize = 512;
@@ -25,10 +26,6 @@ pub(super) const CONNECTIONS: usize = usize::MAX / 2;
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a connection may keep to itself whose it is.
 const INTRODUCTION: Duration = Duration::from_secs(10);
-/// The longest frame that is taken; media stays below an Ethernet frame.
-const MAX_FRAME: usize = 2_048;
-/// The length in front of a frame.
-const HEADER: usize = 2;
 /// What a client that reads slowly is owed at most; what would come on top is lost.
 const MAX_OWED: usize = 256 * 1024;
 
@@ -62,8 +59,7 @@ pub(super) struct Connection {
     local: SocketAddr,
     peer: Option<Peer>,
     since: Instant,
-    /// What has been read, from the next frame on.
-    inbox: Vec<u8>,
+    inbox: Frames,
     /// What is still to be written.
     outbox: Vec<u8>,
     /// The event loop tells when it can be written to.
@@ -139,7 +135,7 @@ impl IceTcp {
         }
         // Media does not wait to fill a segment.
         let _ = stream.set_nodelay(true);
-        let (inbox, outbox) = (Vec::new(), Vec::new());
+        let (inbox, outbox) = (Frames::default(), Vec::new());
         let connection = Connection {
             stream,
             remote,
@@ -174,8 +170,7 @@ impl IceTcp {
     /// A connection of somebody who is with another worker, with the frame that it began with.
     pub(super) fn take_new(&mut self, token: Token, frame: &[u8]) -> Option<Connection> {
         let mut connection = self.remove(token)?;
-        let length = u16::try_from(frame.len()).ok()?.to_be_bytes();
-        connection.inbox.splice(..0, length.into_iter().chain(frame.iter().copied()));
+        connection.inbox.put_back(frame)?;
         Some(connection)
     }
 
@@ -278,24 +273,14 @@ impl Connection {
     ) -> io::Result<Option<Frame>> {
         self.flush(token, registry)?;
         loop {
-            if let Some(length) = self.take_frame(buffer)? {
+            let frame = self.inbox.take(buffer).map_err(|_| io::ErrorKind::InvalidData)?;
+            if let Some(length) = frame {
                 return Ok(Some(Frame { length, from: self.remote, to: self.local, peer: self.peer }));
             }
             if !self.read()? {
                 return Ok(None);
             }
         }
-    }
-
-    /// Moves the first frame of the inbox into the buffer, if it is there as a whole.
-    fn take_frame(&mut self, buffer: &mut [u8; MAX_FRAME]) -> io::Result<Option<usize>> {
-        let Some((header, rest)) = self.inbox.split_first_chunk::<HEADER>() else { return Ok(None) };
-        let length = usize::from(u16::from_be_bytes(*header));
-        let Some(room) = buffer.get_mut(..length) else { return Err(io::ErrorKind::InvalidData.into()) };
-        let Some(frame) = rest.get(..length) else { return Ok(None) };
-        room.copy_from_slice(frame);
-        self.inbox.drain(..HEADER + length);
-        Ok(Some(length))
     }
 
     /// Reads what is there; false when there is nothing more for now.
@@ -305,7 +290,7 @@ impl Connection {
             match self.stream.read(&mut bytes) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(length) => {
-                    self.inbox.extend_from_slice(&bytes[..length]);
+                    self.inbox.push(&bytes[..length]);
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -362,26 +347,10 @@ mod tests {
         let mut stream = TcpStream::from_std(ours);
         poll.registry().register(&mut stream, Token(1), Interest::READABLE).unwrap();
         let local = listener.local_addr().unwrap();
-        let (inbox, outbox, since) = (Vec::new(), Vec::new(), Instant::now());
+        let (inbox, outbox, since) = (Frames::default(), Vec::new(), Instant::now());
         let connection =
             Connection { stream, remote, local, peer: None, since, inbox, outbox, waits_to_write: false };
         (poll, connection, theirs)
-    }
-
-    #[test]
-    fn frames_are_cut_wherever_the_stream_was() {
-        let (_poll, mut connection, _theirs) = pair();
-        let mut buffer = [0; MAX_FRAME];
-        let mut frames = Vec::new();
-        for byte in [0, 3, 1, 2, 3, 0, 0, 0, 1, 9] {
-            connection.inbox.push(byte);
-            while let Some(length) = connection.take_frame(&mut buffer).unwrap() {
-                frames.push(buffer[..length].to_vec());
-            }
-        }
-        assert_eq!(frames, [vec![1, 2, 3], vec![], vec![9]]);
-        connection.inbox.extend([0xff, 0xff]);
-        assert!(connection.take_frame(&mut buffer).is_err(), "no packet is that long");
     }
 
     #[test]
@@ -417,7 +386,7 @@ mod tests {
             ..IceTcp::default()
         };
         let (mut here, mut there) = (tcp(&first), tcp(&second));
-        connection.inbox.extend([0, 2, 8]);
+        connection.inbox.push(&[0, 2, 8]);
         let ends = connection.ends();
         first.registry().deregister(&mut connection.stream).unwrap();
         let token = here.give(connection).unwrap();

@@ -15,6 +15,7 @@ mod error;
 mod execute;
 mod farewell;
 mod forwarding;
+pub(crate) mod framing;
 mod handle;
 mod ice_tcp;
 mod load;
