@@ -28,7 +28,7 @@ pub use error::{BindError, PlaceError, ResolveError};
 pub use leg::{Incoming, LegControl, LegHandle};
 pub use options::{CallOptions, LostCall, LostState};
 pub use stack::Stack;
-pub use stats::StackStats;
+pub use stats::{Fill, StackStats};
 pub use target::Target;
 pub use tls::{TlsError, TlsListen, TlsOptions, TlsPolicy, TlsVersion};
 pub use trace::{Direction, Traced};

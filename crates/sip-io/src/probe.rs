@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::driver::NetEvent;
+use crate::stats::Fill;
 
 /// How long ICMP is waited for.
 const WAIT: Duration = Duration::from_secs(2);
@@ -31,12 +32,14 @@ pub(crate) struct Probes {
     from: IpAddr,
     seen: HashMap<SocketAddr, Instant>,
     running: usize,
+    /// Addresses that were not probed since too many were.
+    refused: u64,
     events: mpsc::Sender<NetEvent>,
 }
 
 impl Probes {
     pub(crate) fn new(from: IpAddr, events: mpsc::Sender<NetEvent>) -> Self {
-        Self { from, seen: HashMap::new(), running: 0, events }
+        Self { from, seen: HashMap::new(), running: 0, refused: 0, events }
     }
 
     /// Something arrived from there. Only addresses that were probed are of interest.
@@ -49,18 +52,23 @@ impl Probes {
     /// A request that opens something new goes there.
     pub(crate) fn sending(&mut self, now: Instant, address: SocketAddr) {
         let fresh = |seen: &Instant| now.saturating_duration_since(*seen) < FRESH;
-        if self.seen.get(&address).is_some_and(fresh) || self.running >= MAX_RUNNING {
+        if self.seen.get(&address).is_some_and(fresh) {
             return;
         }
         if self.seen.len() >= MAX_REMEMBERED {
             self.seen.retain(|_, seen| fresh(seen));
         }
-        if self.seen.len() >= MAX_REMEMBERED {
+        if self.seen.len() >= MAX_REMEMBERED || self.running >= MAX_RUNNING {
+            self.refused += 1;
             return;
         }
         self.seen.insert(address, now);
         self.running += 1;
         tokio::spawn(run(self.from, address, self.events.clone()));
+    }
+
+    pub(crate) fn fill(&self) -> Fill {
+        Fill { what: "sip_probes", held: self.seen.len(), most: MAX_REMEMBERED, refused: self.refused }
     }
 
     /// A probe came back.

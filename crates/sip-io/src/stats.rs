@@ -1,4 +1,4 @@
-//! Counts of the shell.
+//! Counts of the shell, and how full its tables and queues are.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -23,6 +23,53 @@ pub struct StackStats {
     pub connections_shed: u64,
     /// Calls ended since their owner did not drain their events.
     pub legs_overrun: u64,
+    /// The tables and queues that have a limit, besides the agent's own and the connections.
+    pub fills: [Fill; Fill::KINDS],
+}
+
+/// How full a table or queue is. By name:
+///
+/// | name | what it holds | beyond the limit |
+/// |---|---|---|
+/// | `sip_commands` | what handles ask of the driver | who asks waits |
+/// | `sip_events` | what connections, lookups and probes tell the driver | who tells waits |
+/// | `sip_incoming` | calls that wait to be taken | 503 |
+/// | `sip_datagrams` | datagrams that wait for the kernel | their sending fails |
+/// | `sip_connection_queue` | messages that wait in the fullest connection | their sending fails |
+/// | `sip_penalties` | next hops that failed lately | not remembered |
+/// | `sip_probes` | addresses that were probed | not probed |
+/// | `sip_lookups` | names looked up inside calls | the call goes on the way it began |
+/// | `sip_datagram_peers` | peers that refused TCP | asked again each time |
+/// | `sip_tls_peers` | names and options of TLS | the longest unused makes room |
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Its name.
+    pub what: &'static str,
+    /// What it holds now.
+    pub held: usize,
+    /// What it may hold.
+    pub most: usize,
+    /// What found no place, since the beginning.
+    pub refused: u64,
+}
+
+impl Fill {
+    /// How many there are.
+    pub const KINDS: usize = 10;
+}
+
+impl std::ops::Add for Fill {
+    type Output = Self;
+
+    /// The same thing of two stacks; one that is closed has no name for it.
+    fn add(self, other: Self) -> Self {
+        Self {
+            what: if self.what.is_empty() { other.what } else { self.what },
+            held: self.held + other.held,
+            most: self.most + other.most,
+            refused: self.refused + other.refused,
+        }
+    }
 }
 
 impl std::ops::Add for StackStats {
@@ -39,6 +86,7 @@ impl std::ops::Add for StackStats {
             connections: self.connections + other.connections,
             connections_shed: self.connections_shed + other.connections_shed,
             legs_overrun: self.legs_overrun + other.legs_overrun,
+            fills: std::array::from_fn(|kind| self.fills[kind] + other.fills[kind]),
         }
     }
 }
@@ -50,6 +98,7 @@ pub(crate) struct Counters {
     pub(crate) send_failures: AtomicU64,
     pub(crate) framing_lost: AtomicU64,
     pub(crate) legs_overrun: AtomicU64,
+    pub(crate) incoming_refused: AtomicU64,
 }
 
 impl Counters {
@@ -57,16 +106,20 @@ impl Counters {
         counter.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn snapshot(&self, agent: AgentStats, connections: usize, shed: u64) -> StackStats {
+    pub(crate) fn total(counter: &AtomicU64) -> u64 {
+        counter.load(Relaxed)
+    }
+
+    /// The counts; what the driver's parts hold is theirs to add.
+    pub(crate) fn snapshot(&self, agent: AgentStats) -> StackStats {
         StackStats {
             agent,
-            received: self.received.load(Relaxed),
-            sent: self.sent.load(Relaxed),
-            send_failures: self.send_failures.load(Relaxed),
-            framing_lost: self.framing_lost.load(Relaxed),
-            connections: connections as u64,
-            connections_shed: shed,
-            legs_overrun: self.legs_overrun.load(Relaxed),
+            received: Self::total(&self.received),
+            sent: Self::total(&self.sent),
+            send_failures: Self::total(&self.send_failures),
+            framing_lost: Self::total(&self.framing_lost),
+            legs_overrun: Self::total(&self.legs_overrun),
+            ..StackStats::default()
         }
     }
 }

@@ -101,6 +101,8 @@ pub struct BridgeReport {
     pub digits_from_phone: u32,
     /// Digits the room sent that could not be passed on.
     pub digits_dropped: u32,
+    /// Packets of talkers who were more than a phone's ear can tell apart.
+    pub unheard: u64,
 }
 
 /// Where a bridge puts what it makes, by plain function call: no queue, no allocation on the way.

@@ -252,6 +252,7 @@ impl Bridge {
             to_room: self.to_room.written(),
             digits_from_phone: self.keys.count(),
             digits_dropped: self.digits_dropped,
+            unheard: self.to_phone.unheard(),
         }
     }
 

@@ -74,6 +74,8 @@ pub(super) struct ToPhone {
     talkers: Vec<Talker>,
     /// Statistics of talkers that have gone.
     gone: PlayoutStats,
+    /// Packets of talkers for whom there was no place.
+    unheard: u64,
     width: Width,
     mixer: Mixer,
     digits: Sender,
@@ -93,6 +95,7 @@ impl ToPhone {
         Self {
             talkers: Vec::new(),
             gone: PlayoutStats::default(),
+            unheard: 0,
             width: Width::default(),
             mixer: Mixer::new(),
             digits: Sender::new(),
@@ -128,7 +131,10 @@ impl ToPhone {
 
     /// A packet of the room.
     pub(super) fn insert(&mut self, now: Instant, packet: &TalkerPacket<'_>) {
-        let Some(talker) = self.talker(now, packet.track) else { return };
+        let Some(talker) = self.talker(now, packet.track) else {
+            self.unheard += 1;
+            return;
+        };
         talker.last_packet = now;
         talker.buffer.insert(now, packet.seq, packet.timestamp, packet.payload, codec(packet.codec));
     }
@@ -220,6 +226,11 @@ impl ToPhone {
             (true, true) => self.alignment.apply(due + STEP),
             (true, false) => due + STEP,
         }
+    }
+
+    /// Packets of talkers for whom there was no place.
+    pub(super) fn unheard(&self) -> u64 {
+        self.unheard
     }
 
     pub(super) fn stats(&self) -> PlayoutStats {

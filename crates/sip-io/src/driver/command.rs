@@ -74,8 +74,7 @@ impl Driver {
             Command::Leg { leg, command } => self.on_leg_command(now, leg, command),
             Command::Stats(reply) => {
                 // Whoever asked may have stopped waiting.
-                let _ =
-                    reply.send(self.counters.snapshot(self.agent.stats(), self.pool.len(), self.pool.shed));
+                let _ = reply.send(self.stats());
             }
             Command::Shutdown { done, grace } => self.begin_shutdown(now, Some(done), grace),
         }

@@ -10,6 +10,7 @@ use sip::TransportError;
 use tokio::net::UdpSocket;
 
 use super::output::udp;
+use crate::stats::Fill;
 
 /// Datagrams that wait for room in the kernel's buffer. Beyond it sending fails.
 const WAITING: usize = 1024;
@@ -18,16 +19,22 @@ const WAITING: usize = 1024;
 pub(super) struct Datagrams {
     socket: Arc<UdpSocket>,
     waiting: VecDeque<(SocketAddr, Bytes)>,
+    /// Those that found no place.
+    refused: u64,
 }
 
 impl Datagrams {
     pub(super) fn new(socket: Arc<UdpSocket>) -> Self {
-        Self { socket, waiting: VecDeque::new() }
+        Self { socket, waiting: VecDeque::new(), refused: 0 }
     }
 
     /// Whether [`Datagrams::flush`] has something to do once the socket is writable.
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    pub(super) fn fill(&self) -> Fill {
+        Fill { what: "sip_datagrams", held: self.waiting.len(), most: WAITING, refused: self.refused }
     }
 
     /// Sends, or keeps in order what cannot be sent yet.
@@ -40,6 +47,7 @@ impl Datagrams {
             }
         }
         if self.waiting.len() >= WAITING {
+            self.refused += 1;
             let detail = "send buffer full".to_owned();
             return Err(TransportError::Io { destination: udp(addr), detail });
         }

@@ -3,6 +3,7 @@
 mod command;
 mod datagrams;
 mod legs;
+mod measures;
 mod names;
 mod output;
 
@@ -77,6 +78,9 @@ struct Driver {
     probes: Probes,
     penalties: Arc<Penalties>,
     names: Names,
+    profiles: Arc<Profiles>,
+    /// As its tasks have it; the driver only looks how full it is.
+    events: mpsc::Sender<NetEvent>,
     legs: Legs,
     tap: Tap,
     counters: Counters,
@@ -118,8 +122,10 @@ pub(crate) async fn run(
         udp: udp.clone(),
         local,
         pool: Pool::new(&config, profiles.clone(), events.clone()),
-        names: Names::new(resolver, profiles, events.clone()),
-        probes: Probes::new(local.ip(), events),
+        names: Names::new(resolver, profiles.clone(), events.clone()),
+        profiles,
+        probes: Probes::new(local.ip(), events.clone()),
+        events,
         penalties,
         legs: Legs::new(),
         tap,

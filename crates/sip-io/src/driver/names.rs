@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::NetEvent;
 use crate::resolve::{Resolver, named};
+use crate::stats::Fill;
 use crate::tls::Profiles;
 
 /// Beyond it calls go on the way they began.
@@ -18,6 +19,8 @@ pub(super) struct Names {
     profiles: Arc<Profiles>,
     events: mpsc::Sender<NetEvent>,
     places: Arc<Semaphore>,
+    /// Names that were not looked up.
+    refused: u64,
 }
 
 impl Names {
@@ -26,12 +29,20 @@ impl Names {
         profiles: Arc<Profiles>,
         events: mpsc::Sender<NetEvent>,
     ) -> Self {
-        Self { resolver, profiles, events, places: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { resolver, profiles, events, places: Arc::new(Semaphore::new(AT_ONCE)), refused: 0 }
+    }
+
+    pub(super) fn fill(&self) -> Fill {
+        let held = AT_ONCE - self.places.available_permits();
+        Fill { what: "sip_lookups", held, most: AT_ONCE, refused: self.refused }
     }
 
     /// Its answer comes as an event.
-    pub(super) fn look_up(&self, leg: LegId, hop: NamedHop) {
-        let Ok(place) = self.places.clone().try_acquire_owned() else { return };
+    pub(super) fn look_up(&mut self, leg: LegId, hop: NamedHop) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            self.refused += 1;
+            return;
+        };
         let (resolver, profiles, events) =
             (self.resolver.clone(), self.profiles.clone(), self.events.clone());
         tokio::spawn(async move {

@@ -105,6 +105,7 @@ impl Driver {
                 place.send((self.legs.add(leg, commands), request))
             }
             _ => {
+                Counters::add(&self.counters.incoming_refused);
                 let refused = self.agent.reject(now, leg, StatusCode::SERVICE_UNAVAILABLE, None, &[]);
                 if let Err(error) = refused {
                     debug!(?leg, %error, "an incoming call could not be refused");

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sip::{Destination, Transport};
+
+use crate::stats::Fill;
 
 /// How long a next hop that failed comes last.
 const USUAL: Duration = Duration::from_secs(30);
@@ -16,24 +18,42 @@ const MAX: usize = 1024;
 
 /// Who is to be tried last, and until when. Nobody is left out: the last one left may be the only one.
 #[derive(Debug, Default)]
-pub(crate) struct Penalties(Mutex<HashMap<(Transport, SocketAddr), Instant>>);
+pub(crate) struct Penalties(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    until: HashMap<(Transport, SocketAddr), Instant>,
+    /// Those that found no place.
+    refused: u64,
+}
 
 impl Penalties {
     pub(crate) fn add(&self, now: Instant, hop: Destination, retry_after: Option<Duration>) {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if table.len() >= MAX {
-            table.retain(|_, until| *until > now);
+        let mut table = self.lock();
+        if table.until.len() >= MAX {
+            table.until.retain(|_, until| *until > now);
         }
-        if table.len() < MAX {
-            let pause = retry_after.unwrap_or(USUAL).clamp(USUAL, LONGEST);
-            table.insert((hop.transport, hop.addr), now + pause);
+        if table.until.len() >= MAX {
+            table.refused += 1;
+            return;
         }
+        let pause = retry_after.unwrap_or(USUAL).clamp(USUAL, LONGEST);
+        table.until.insert((hop.transport, hop.addr), now + pause);
     }
 
     /// Moves those that failed lately behind the others; the order stays otherwise.
     pub(crate) fn sort(&self, now: Instant, hops: &mut [Destination]) {
-        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hops.sort_by_key(|hop| table.get(&(hop.transport, hop.addr)).is_some_and(|until| *until > now));
+        let table = self.lock();
+        hops.sort_by_key(|hop| table.until.get(&(hop.transport, hop.addr)).is_some_and(|until| *until > now));
+    }
+
+    pub(crate) fn fill(&self) -> Fill {
+        let table = self.lock();
+        Fill { what: "sip_penalties", held: table.until.len(), most: MAX, refused: table.refused }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,6 +78,8 @@ mod tests {
         for port in 0..u16::MAX {
             penalties.add(start, hop(port), None);
         }
-        assert!(penalties.0.lock().expect("not poisoned").len() <= MAX);
+        let fill = penalties.fill();
+        assert_eq!((fill.held, fill.most), (MAX, MAX));
+        assert_eq!(fill.refused, u64::from(u16::MAX) - MAX as u64);
     }
 }

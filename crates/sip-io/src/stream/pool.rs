@@ -17,6 +17,7 @@ use super::opening::Setup;
 use super::queue::{Sender, Unqueued, queue};
 use crate::config::StackConfig;
 use crate::driver::NetEvent;
+use crate::stats::Fill;
 use crate::tls::{Profile, Profiles};
 
 /// Which connection a message takes.
@@ -63,6 +64,8 @@ pub(crate) struct Pool {
     replaced: HashSet<ConnectionId>,
     /// Connections closed to make room.
     pub(crate) shed: u64,
+    /// Messages that found no place in their connection's queue.
+    refused: u64,
 }
 
 #[derive(Debug)]
@@ -96,11 +99,19 @@ impl Pool {
             next_id: 0,
             replaced: HashSet::new(),
             shed: 0,
+            refused: 0,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Of the connection that has most to send.
+    pub(crate) fn fill(&self) -> Fill {
+        let fullest = self.connections.values().map(|entry| entry.queue.fill()).max();
+        let (held, most) = fullest.unwrap_or_default();
+        Fill { what: "sip_connection_queue", held, most, refused: self.refused }
     }
 
     /// Where a message that takes this route ends up now.
@@ -127,6 +138,7 @@ impl Pool {
                         bytes
                     }
                     Err(Unqueued::Full) => {
+                        self.refused += 1;
                         let detail = "too many messages wait for the connection".to_owned();
                         return Err(Unsent::Refused(TransportError::Io { destination: to, detail }));
                     }

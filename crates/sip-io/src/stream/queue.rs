@@ -43,6 +43,11 @@ pub(super) fn queue() -> (Sender, Receiver) {
 }
 
 impl Sender {
+    /// Messages that wait, and how many may.
+    pub(super) fn fill(&self) -> (usize, usize) {
+        (MESSAGES - self.messages.capacity(), MESSAGES)
+    }
+
     pub(super) fn push(&self, message: Bytes) -> Result<(), Unqueued> {
         let length = message.len();
         if !self.messages.is_closed() && self.waiting.load(Relaxed) + length > BYTES {

@@ -11,6 +11,8 @@ use rustls_platform_verifier::Verifier;
 use sip::TlsPeer;
 use sip::msg::Host;
 
+use crate::stats::Fill;
+
 use super::{TlsError, TlsOptions, TlsPolicy, certificates, key, protocols};
 
 /// Peers remembered; beyond it the longest unused one makes room.
@@ -37,6 +39,8 @@ struct Table {
     list: HashMap<u32, Known>,
     last: u32,
     uses: u64,
+    /// Those that have made room.
+    displaced: u64,
 }
 
 #[derive(Debug)]
@@ -73,6 +77,11 @@ impl Profiles {
         let known = table.list.get_mut(&peer.0)?;
         known.used = used;
         Some(known.profile.clone())
+    }
+
+    pub(crate) fn fill(&self) -> Fill {
+        let table = self.lock();
+        Fill { what: "sip_tls_peers", held: table.list.len(), most: MAX_PROFILES, refused: table.displaced }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Table> {
@@ -124,6 +133,7 @@ impl Table {
             let oldest = self.list.iter().min_by_key(|(_, known)| known.used).map(|(number, _)| *number);
             if let Some(known) = oldest.and_then(|number| self.list.remove(&number)) {
                 self.by_use.remove(&known.key);
+                self.displaced += 1;
             }
         }
         // 0 is no peer in particular.

@@ -20,7 +20,7 @@ use rand::{RngCore, SeedableRng};
 use crate::dialog::NamedHop;
 use crate::leg::{Context, Identity, Leg, LegEvent, LegId};
 use crate::msg::Message;
-use crate::target::{Destination, Failed, Oversize, TransportError};
+use crate::target::{Destination, Failed, MAX_DATAGRAM_PEERS, Oversize, TransportError};
 use crate::timer::Deadlines;
 use crate::txn::{Expired, Layer};
 use stateless::Stateless;
@@ -44,6 +44,15 @@ pub struct AgentStats {
     pub dropped: u64,
     /// Calls and requests refused since the tables were full.
     pub refused: u64,
+    /// Peers known to take datagrams only, of [`AgentStats::MOST_DATAGRAM_PEERS`].
+    pub datagram_peers: usize,
+    /// Those that found no place among them.
+    pub datagram_peers_forgotten: u64,
+}
+
+impl AgentStats {
+    /// Peers remembered to take datagrams only.
+    pub const MOST_DATAGRAM_PEERS: usize = MAX_DATAGRAM_PEERS;
 }
 
 impl std::ops::Add for AgentStats {
@@ -59,6 +68,8 @@ impl std::ops::Add for AgentStats {
             stateless: self.stateless + other.stateless,
             dropped: self.dropped + other.dropped,
             refused: self.refused + other.refused,
+            datagram_peers: self.datagram_peers + other.datagram_peers,
+            datagram_peers_forgotten: self.datagram_peers_forgotten + other.datagram_peers_forgotten,
         }
     }
 }
@@ -197,6 +208,8 @@ impl Agent {
             stateless: self.stateless.answered,
             dropped: self.stateless.dropped,
             refused: self.refused,
+            datagram_peers: self.oversize.len(),
+            datagram_peers_forgotten: self.oversize.forgotten,
         }
     }
 

@@ -10,7 +10,7 @@ mod contacts;
 mod oversize;
 
 pub use contacts::{Announced, Contacts};
-pub(crate) use oversize::{MAX_DATAGRAM, Oversize};
+pub(crate) use oversize::{MAX_DATAGRAM, MAX_REMEMBERED as MAX_DATAGRAM_PEERS, Oversize};
 
 use std::fmt;
 use std::net::SocketAddr;

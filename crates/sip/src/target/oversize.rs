@@ -9,12 +9,14 @@ pub(crate) const MAX_DATAGRAM: usize = 1300;
 /// How long a peer that took no TCP is not asked again.
 const REMEMBERED: Duration = Duration::from_secs(600);
 /// Peers remembered.
-const MAX_REMEMBERED: usize = 1024;
+pub(crate) const MAX_REMEMBERED: usize = 1024;
 
 /// Who takes datagrams only.
 #[derive(Debug, Default)]
 pub(crate) struct Oversize {
     refused: HashMap<SocketAddr, Instant>,
+    /// Peers that found no place.
+    pub(crate) forgotten: u64,
 }
 
 impl Oversize {
@@ -28,6 +30,13 @@ impl Oversize {
         }
         if self.refused.len() < MAX_REMEMBERED {
             self.refused.insert(peer, now);
+        } else {
+            self.forgotten += 1;
         }
+    }
+
+    /// How many are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.refused.len()
     }
 }

@@ -28,7 +28,7 @@ pub(crate) use connections::Connections;
 use pbjson_types::Timestamp;
 pub(crate) use serve::{ApiService, serve};
 use tower::util::MapRequest;
-pub(crate) use twirp::json;
+pub(crate) use twirp::{InFlight, json};
 
 use crate::{calls::Calls, config::Config, metrics::Metrics, store::Store, worker::Workers};
 
@@ -36,7 +36,7 @@ use crate::{calls::Calls, config::Config, metrics::Metrics, store::Store, worker
 #[derive(Clone)]
 pub(crate) struct State {
     parts: Arc<Parts>,
-    in_flight: twirp::InFlight,
+    in_flight: InFlight,
 }
 
 /// The parts of the program that the API hands requests to.
@@ -52,7 +52,12 @@ pub(crate) struct Parts {
 
 impl State {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), in_flight: twirp::InFlight::default() }
+        Self { parts: Arc::new(parts), in_flight: InFlight::default() }
+    }
+
+    /// The requests that are being answered.
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 }
 

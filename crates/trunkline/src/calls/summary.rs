@@ -95,6 +95,7 @@ pub(super) fn count(summary: &Summary, metrics: &Metrics) {
     }
     metrics.rtp_dropped(&summary.media.leg.dropped);
     metrics.rtp_seen(&summary.media.leg);
+    metrics.call_dropped(&summary.media);
     durations(&summary.times, metrics);
 }
 

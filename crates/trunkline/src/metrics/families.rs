@@ -48,6 +48,7 @@ pub(super) struct Own {
     pub(super) bad_input: IntCounterVec,
     pub(super) rtp_dropped: IntCounterVec,
     pub(super) rtp_seen: IntCounterVec,
+    pub(super) call_dropped: IntCounterVec,
     pub(super) calls_recovered: IntCounterVec,
 }
 
@@ -129,6 +130,11 @@ impl Own {
                 "trunkline_rtp_dropped",
                 "Packets from phones that were not believed or not understood, of calls that are over",
                 &["reason"],
+            )?,
+            call_dropped: make.counters(
+                "trunkline_call_dropped",
+                "What found no place on its way to a phone, of calls that are over: digits, and packets of too many talkers",
+                &["what"],
             )?,
             rtp_seen: make.counters(
                 "trunkline_rtp_seen",

@@ -111,6 +111,14 @@ impl Metrics {
         }
     }
 
+    /// What found no place on its way to the phone.
+    pub(crate) fn call_dropped(&self, report: &call::bridge::BridgeReport) {
+        let dropped = [("digits", u64::from(report.digits_dropped)), ("talkers", report.unheard)];
+        for (what, count) in dropped.into_iter().filter(|(_, count)| *count > 0) {
+            self.0.own.call_dropped.with_label_values(&[what]).inc_by(count);
+        }
+    }
+
     /// What the phone did besides sending audio.
     pub(crate) fn rtp_seen(&self, leg: &media::session::SessionStats) {
         let seen = [("source_change", leg.source_changes), ("comfort_noise", leg.comfort_noise)];

@@ -15,7 +15,7 @@ use super::{
     sampled::{Population, Process},
 };
 use crate::{
-    api::Connections,
+    api::{Connections, InFlight},
     calls::{Calls, Stacks},
     store::Store,
     worker::Workers,
@@ -34,6 +34,7 @@ pub(crate) struct Sources {
     pub(crate) calls: Calls,
     pub(crate) store: Store,
     pub(crate) connections: Connections,
+    pub(crate) in_flight: InFlight,
 }
 
 /// The HTTP service of `prometheus_port`.
@@ -51,15 +52,27 @@ async fn sample(metrics: &Metrics, sources: &Sources) {
     let (stack, population) = tokio::join!(soon(sources.stacks.stats()), soon(population(&sources.workers)));
     if let Some(stats) = stack {
         sampled.stack(stats);
-        sip_bounds(&sources.stacks, &stats).into_iter().for_each(|bound| metrics.0.bounds.sample(bound));
+        let fills = stats.fills.into_iter().filter(|fill| !fill.what.is_empty()).map(Bound::from);
+        sip_bounds(&sources.stacks, &stats)
+            .into_iter()
+            .chain(fills)
+            .for_each(|bound| metrics.0.bounds.sample(bound));
     }
     let [queue, trunks] = sources.store.bounds();
-    let own = [queue, trunks, sources.calls.bound(), sources.connections.bound()];
-    own.into_iter().chain(sources.workers.bounds()).for_each(|bound| metrics.0.bounds.sample(bound));
+    let api = [sources.connections.bound(), sources.in_flight.bound()];
+    let own = [queue, trunks, sources.calls.bound()].into_iter().chain(api);
+    own.chain(sources.workers.bounds()).for_each(|bound| metrics.0.bounds.sample(bound));
     if let Some(population) = population.flatten() {
         sampled.population(population);
     }
     sampled.process(&Process::look());
+}
+
+impl From<sip_io::Fill> for Bound {
+    fn from(fill: sip_io::Fill) -> Self {
+        let sip_io::Fill { what, held, most, refused } = fill;
+        Self { what, held, most, refused }
+    }
 }
 
 fn sip_bounds(stacks: &Stacks, stats: &sip_io::StackStats) -> [Bound; 3] {

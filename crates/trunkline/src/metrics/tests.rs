@@ -81,6 +81,16 @@ fn what_phones_do_in_their_rtp_is_counted() {
     assert!(page.contains(r#"trunkline_rtp_seen{what="comfort_noise"} 7"#), "{page}");
 }
 
+#[test]
+fn what_finds_no_place_on_its_way_to_a_phone_is_counted() {
+    let metrics = Metrics::new("NE_test").unwrap();
+    let report = call::bridge::BridgeReport { digits_dropped: 3, unheard: 50, ..Default::default() };
+    metrics.call_dropped(&report);
+    let page = text(&metrics);
+    assert!(page.contains(r#"trunkline_call_dropped{what="digits"} 3"#), "{page}");
+    assert!(page.contains(r#"trunkline_call_dropped{what="talkers"} 50"#), "{page}");
+}
+
 async fn page(router: &axum::Router) -> String {
     let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty()).unwrap();
     let body = router.clone().oneshot(request).await.unwrap().into_body();
@@ -116,7 +126,8 @@ async fn a_page() -> (axum::Router, Sources, tempfile::TempDir) {
         trunks: crate::calls::Trunks::default(),
         max_cpu_utilization: 1.0,
     });
-    let sources = Sources { stacks, workers, calls, store, connections: crate::api::Connections::new() };
+    let (connections, in_flight) = (crate::api::Connections::new(), crate::api::InFlight::default());
+    let sources = Sources { stacks, workers, calls, store, connections, in_flight };
     (router(metrics, sources.clone()), sources, directory)
 }
 
@@ -135,6 +146,18 @@ async fn every_limited_table_and_queue_is_on_the_page() {
         "sip_legs",
         "sip_transactions",
         "sip_connections",
+        "sip_commands",
+        "sip_events",
+        "sip_incoming",
+        "sip_datagrams",
+        "sip_connection_queue",
+        "sip_penalties",
+        "sip_probes",
+        "sip_lookups",
+        "sip_datagram_peers",
+        "sip_tls_peers",
+        "requests_in_flight",
+        "call_events",
     ];
     for what in bounds {
         for family in ["trunkline_held", "trunkline_held_most", "trunkline_refused"] {

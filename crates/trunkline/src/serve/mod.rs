@@ -125,6 +125,7 @@ impl Server {
                 calls: calls.clone(),
                 store: store.clone(),
                 connections: connections.clone(),
+                in_flight: state.in_flight().clone(),
             };
             http.spawn(serve_metrics(listener, metrics::router(metrics, sources), until(stopped)));
         }

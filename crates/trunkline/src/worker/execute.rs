@@ -18,7 +18,7 @@ use super::call_media::{CallOpen, MediaEvent, OpenError};
 use super::command::{CallCommand, Command, Joined, Opened, Reply, RoomKey};
 use super::directory::Placed;
 use super::moving::Whereabouts;
-use super::phone::{Phone, PhoneSockets};
+use super::phone::{EventQueue, Phone, PhoneSockets};
 use super::session::{SignalJoin, SignalOut, SignalResume};
 use super::slot::{Now, RoomSlot};
 use super::thread::{PhoneAt, Worker};
@@ -228,6 +228,7 @@ impl Worker {
             codec: track_codec(&open.codecs),
         };
         let mut rng = self.rng.clone();
+        let events = EventQueue::new(events, self.call_events.clone());
         let opened = self.with_room(key, |slot| {
             let participant = slot.room.join_local(now.at, now.wallclock, open.join)?;
             let phone = Phone::new((key, participant), &config, sockets, events, &mut rng, now.at);

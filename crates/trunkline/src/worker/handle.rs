@@ -12,6 +12,7 @@ use super::command::{Command, Joined, Opened, Reply};
 use super::directory::{Directory, Placed};
 use super::elsewhere::Elsewhere;
 use super::load::Utilization;
+use super::phone;
 use super::phone::LAST_EVENTS;
 use super::ports::PortPool;
 use super::post::{Packets, Parcel};
@@ -87,6 +88,7 @@ pub(crate) struct Workers {
     pub(super) lanes: Arc<[Lane]>,
     pub(super) directory: Directory,
     pub(super) ports: PortPool,
+    pub(super) call_events: Refused,
     pub(super) elsewhere: Elsewhere,
 }
 
@@ -164,7 +166,7 @@ impl Workers {
     }
 
     /// What is limited here, for the metrics: the fullest queue counts.
-    pub(crate) fn bounds(&self) -> [Bound; 5] {
+    pub(crate) fn bounds(&self) -> [Bound; 6] {
         let held = self.lanes.iter().map(|lane| lane.commands.len()).max().unwrap_or(0);
         let refused = self.lanes.iter().map(|lane| lane.refused.total()).sum();
         let queue = Bound { what: "worker_queue", held, most: QUEUE_FOR_NEW, refused };
@@ -177,7 +179,10 @@ impl Workers {
         };
         // What those who were moved between workers are still known by.
         let moved = Bound { what: "moved_names", held: self.elsewhere.len(), most: 0, refused: 0 };
-        [queue, passed, moved, self.directory.bound(), self.ports.bound()]
+        // Each call has a queue of its own; how full it is tells nothing about the others.
+        let most = EVENTS + phone::BACKLOG;
+        let events = Bound { what: "call_events", held: 0, most, refused: self.call_events.total() };
+        [queue, passed, moved, events, self.directory.bound(), self.ports.bound()]
     }
 
     /// Asks the worker of a room that need not exist yet.

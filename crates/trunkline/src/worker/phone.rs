@@ -23,10 +23,11 @@ use super::call_media::MediaEvent;
 use super::command::Place;
 use super::ports::PortPair;
 use super::rtc::is_about_a_peer;
+use crate::metrics::Refused;
 
 /// Events that wait beside a full queue. Beyond, requests of the room are refused by silence; what the call must know is
 /// kept.
-const BACKLOG: usize = 64;
+pub(super) const BACKLOG: usize = 64;
 /// Events at the end of a call: why it left the room, and what was measured.
 pub(super) const LAST_EVENTS: usize = 2;
 /// Samples per second of a telephone; a phone whose codec has more hears more.
@@ -88,12 +89,12 @@ impl Phone {
         place: Place,
         config: &BridgeConfig,
         sockets: PhoneSockets,
-        events: mpsc::Sender<MediaEvent>,
+        events: EventQueue,
         rng: &mut impl RngCore,
         now: Instant,
     ) -> Self {
         let bridge = Bridge::new(config, rng, now);
-        Self { known_at: place, participant: place.1, bridge, sockets, events: EventQueue::new(events) }
+        Self { known_at: place, participant: place.1, bridge, sockets, events }
     }
 
     /// The same call, as a participant of another room. The phone's side goes on as if nothing had happened.
@@ -272,12 +273,13 @@ pub(super) struct EventQueue {
     backlog: VecDeque<MediaEvent>,
     /// Places that only the end of the call may take.
     kept: Vec<OwnedPermit<MediaEvent>>,
+    refused: Refused,
 }
 
 impl EventQueue {
-    pub(super) fn new(sender: mpsc::Sender<MediaEvent>) -> Self {
+    pub(super) fn new(sender: mpsc::Sender<MediaEvent>, refused: Refused) -> Self {
         let kept = (0..LAST_EVENTS).filter_map(|_| sender.clone().try_reserve_owned().ok()).collect();
-        Self { sender, backlog: VecDeque::new(), kept }
+        Self { sender, backlog: VecDeque::new(), kept, refused }
     }
 
     /// Nobody listens any more.
@@ -301,6 +303,8 @@ impl EventQueue {
             let many = matches!(event, MediaEvent::Rpc(_) | MediaEvent::Attributes(_));
             if self.backlog.len() < BACKLOG || !many {
                 self.backlog.push_back(event);
+            } else {
+                self.refused.count();
             }
         }
     }

@@ -66,7 +66,7 @@ impl Workers {
         let count = config.workers.max(1);
         let loads: Vec<_> = (0..count).map(|_| Arc::new(Load::default())).collect();
         let directory = Directory::new(loads.clone());
-        let ports = PortPool::new(&config.rtp_ports);
+        let (ports, call_events) = (PortPool::new(&config.rtp_ports), Refused::default());
         let config = Arc::new(config);
         let (mut taken, mut bound, mut lanes, mut inboxes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {
@@ -104,6 +104,7 @@ impl Workers {
                 env,
                 directory: directory.clone(),
                 ports: ports.clone(),
+                call_events: call_events.clone(),
                 rng,
                 poll,
                 inbox,
@@ -113,7 +114,7 @@ impl Workers {
             };
             spawn(index, parts, Ending(ending.clone()))?;
         }
-        Ok((Self { lanes, directory, ports, elsewhere }, Threads { count, ended }))
+        Ok((Self { lanes, directory, ports, call_events, elsewhere }, Threads { count, ended }))
     }
 
     /// Ends every room and every worker.

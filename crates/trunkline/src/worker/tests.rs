@@ -180,7 +180,7 @@ async fn rooms_are_made_told_of_and_ended() {
 #[tokio::test]
 async fn events_that_wait_are_told_in_order() {
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1 + super::phone::LAST_EVENTS);
-    let mut queue = super::phone::EventQueue::new(sender);
+    let mut queue = super::phone::EventQueue::new(sender, crate::metrics::Refused::default());
     for _ in 0..3 {
         queue.push(MediaEvent::Bridge(BridgeEvent::DigitsSent));
     }
@@ -196,7 +196,7 @@ async fn events_that_wait_are_told_in_order() {
 #[tokio::test]
 async fn the_end_of_a_call_arrives_however_much_waits() {
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1 + super::phone::LAST_EVENTS);
-    let mut queue = super::phone::EventQueue::new(sender);
+    let mut queue = super::phone::EventQueue::new(sender, crate::metrics::Refused::default());
     for _ in 0..5 {
         queue.push(MediaEvent::Bridge(BridgeEvent::DigitsSent));
     }

@@ -31,6 +31,7 @@ use super::post::{Inbox, Packet, Parcel, Post};
 use super::rtc::RtcSockets;
 use super::slot::{Now, RoomSlot};
 use super::timers::Timers;
+use crate::metrics::Refused;
 
 /// The token of the command queue's waker.
 pub(super) const WAKER: Token = Token(0);
@@ -64,6 +65,8 @@ pub(super) struct Worker {
     pub(super) env: Env,
     pub(super) directory: Directory,
     pub(super) ports: PortPool,
+    /// Events of calls that found no place.
+    pub(super) call_events: Refused,
     pub(super) rng: StdRng,
     pub(super) poll: Poll,
     inbox: Inbox,
@@ -102,6 +105,7 @@ pub(super) struct Parts {
     pub(super) env: Env,
     pub(super) directory: Directory,
     pub(super) ports: PortPool,
+    pub(super) call_events: Refused,
     pub(super) rng: StdRng,
     pub(super) poll: Poll,
     pub(super) inbox: Inbox,
@@ -113,13 +117,16 @@ pub(super) struct Parts {
 impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { me, elsewhere, lanes, .. } = parts;
-        let Parts { config, env, directory, ports, rng, poll, inbox, rtc, ice_tcp, load, .. } = parts;
+        let Parts {
+            config, env, directory, ports, call_events, rng, poll, inbox, rtc, ice_tcp, load, ..
+        } = parts;
         Self {
             me,
             config,
             env,
             directory,
             ports,
+            call_events,
             rng,
             poll,
             inbox,

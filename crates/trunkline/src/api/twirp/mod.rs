@@ -19,7 +19,7 @@ use axum::{
 pub(super) use error::TwirpError;
 use room::grants::Claims;
 use rpc::Call;
-pub(super) use sip::repetition::InFlight;
+pub(crate) use sip::repetition::InFlight;
 
 use super::{State, auth, health};
 

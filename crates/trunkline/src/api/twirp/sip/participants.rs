@@ -22,7 +22,7 @@ pub(super) async fn create(
     request: CreateSipParticipantRequest,
 ) -> Result<SipParticipantInfo, TwirpError> {
     require(context.claims.sip_call())?;
-    match Repetition::begin(&context).await.claim(&context).await? {
+    match Repetition::begin(&context).await?.claim(&context).await? {
         Begun::First(attempt) => attempt.carry_out(place(context, request)).await,
         Begun::Again(outcome) => outcome,
     }

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use super::super::{TwirpError, rpc::Context};
 use crate::{
     api::unix_now_millis,
+    metrics::{Bound, Refused},
     store::{Claim, RequestKey, Store},
 };
 
@@ -26,6 +27,9 @@ const WINDOW: i64 = 10 * 60 * 1000;
 /// For how long a call goes on whose client is gone, so that the same request, sent again, finds it.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// Requests that are answered at once. Far more than the calls of a machine; beyond it a request is refused.
+const MOST: usize = 16 * 1024;
+
 /// What came of a request.
 pub(super) type Outcome = Result<SipParticipantInfo, TwirpError>;
 
@@ -34,19 +38,38 @@ type Lock = Arc<tokio::sync::Mutex<Option<Outcome>>>;
 
 /// The requests that are being answered now. An entry lives as long as somebody holds or awaits its turn.
 #[derive(Clone, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashMap<RequestKey, Lock>>>);
+pub(crate) struct InFlight {
+    turns: Arc<Mutex<HashMap<RequestKey, Lock>>>,
+    refused: Refused,
+}
 
 impl InFlight {
     fn turns(&self) -> std::sync::MutexGuard<'_, HashMap<RequestKey, Lock>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until no other request with this key is under way.
-    async fn turn(&self, key: RequestKey) -> Turn {
-        let lock = self.turns().entry(key.clone()).or_default().clone();
+    async fn turn(&self, key: RequestKey) -> Result<Turn, TwirpError> {
+        let lock = self.place(&key)?;
         let mut turn = Turn { held: None, key, in_flight: self.clone() };
         turn.held = Some(lock.lock_owned().await);
-        turn
+        Ok(turn)
+    }
+
+    fn place(&self, key: &RequestKey) -> Result<Lock, TwirpError> {
+        let mut turns = self.turns();
+        if turns.len() >= MOST && !turns.contains_key(key) {
+            self.refused.count();
+            let text = format!("{MOST} requests with an id are being answered; try again when some are");
+            return Err(TwirpError::new(ErrorCode::ResourceExhausted, text));
+        }
+        Ok(turns.entry(key.clone()).or_default().clone())
+    }
+
+    /// For the metrics.
+    pub(crate) fn bound(&self) -> Bound {
+        let (held, refused) = (self.turns().len(), self.refused.total());
+        Bound { what: "requests_in_flight", held, most: MOST, refused }
     }
 }
 
@@ -106,14 +129,14 @@ pub(super) struct Attempt {
 
 impl Repetition {
     /// Waits for an earlier request that is the same.
-    pub(super) async fn begin(context: &Context) -> Self {
-        let Some(request_id) = context.request_id() else { return Self(None) };
+    pub(super) async fn begin(context: &Context) -> Result<Self, TwirpError> {
+        let Some(request_id) = context.request_id() else { return Ok(Self(None)) };
         let key = RequestKey {
             api_key: context.claims.as_ref().map(|claims| claims.iss.clone()).unwrap_or_default(),
             request_id,
             body_hash: Sha256::digest(&context.body).to_vec(),
         };
-        Self(Some(context.state.in_flight.turn(key).await))
+        Ok(Self(Some(context.state.in_flight.turn(key).await?)))
     }
 
     /// Writes the request down, or finds what came of it before.
