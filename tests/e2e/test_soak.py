@@ -37,6 +37,8 @@ HANDS = 3
 """Things done at the same time."""
 SETTLED = 60.0
 """Seconds after which nothing may be left: a client that has died is given up 27 s after its last packet, a SIP transaction 32 s."""
+REMEMBERED = ("sip_probes", "sip_penalties", "sip_datagram_peers", "sip_tls_peers")
+"""Tables of what was learnt of peers: they forget when they are full."""
 KEPT_FILES = 2
 """Files that are opened when they are first needed and kept: of the store, of the resolver."""
 # trunkline's own phone answers, rings first, is busy, never answers, plays early media, does not exist.
@@ -209,6 +211,8 @@ def held(server: Trunkline) -> dict[str, float]:
         name = line.split("{")[0].split(" ")[0]
         if name in families:
             label = line.split('what="')[1].split('"')[0] if 'what="' in line else ""
+            if label in REMEMBERED:
+                continue
             key = f"{name} {label}".strip()
             found[key] = found.get(key, 0.0) + float(line.rsplit(" ", 1)[1])
     return found

@@ -47,9 +47,7 @@ impl Driver {
         };
         self.tap.report(Direction::Sent, destination.transport, taken.addr, &bytes);
         let outcome = match destination.transport {
-            Transport::Udp => {
-                self.send_datagram(now, destination.addr, bytes.clone()).map_err(Unsent::Unavailable)
-            }
+            Transport::Udp => self.send_datagram(now, destination.addr, bytes.clone()),
             Transport::Tcp | Transport::Tls => self.pool.send(now, taken, bytes.clone()),
         };
         match outcome {
@@ -63,7 +61,7 @@ impl Driver {
         }
     }
 
-    fn send_datagram(&mut self, now: Instant, addr: SocketAddr, bytes: Bytes) -> Result<(), TransportError> {
+    fn send_datagram(&mut self, now: Instant, addr: SocketAddr, bytes: Bytes) -> Result<(), Unsent> {
         if bytes.starts_with(b"INVITE ") {
             self.probes.sending(now, addr);
         }
