@@ -1,12 +1,17 @@
 """Every official client in a room with a Python participant: what each can do, feature by feature (docs/compatibility.md)."""
 
 import asyncio
+import datetime
+import time
+import urllib.error
+import urllib.request
 
 import pytest
 import pytest_asyncio
 from livekit import api
 
 from harness.client import Client
+from harness.relay import Relay
 from harness.server import API_KEY, API_SECRET
 from harness.tones import loudness
 from harness.waiting import until
@@ -16,6 +21,9 @@ pytestmark = [pytest.mark.matrix, pytest.mark.asyncio(loop_scope="module")]
 CLIENT_HERTZ, PARTNER_HERTZ, GUEST_HERTZ = 1_700, 1_100, 2_300
 KINDS = ["python", "python-dual", "node", "chromium", "firefox", "go", "go-single"]
 GO = ("go", "go-single")
+CHATTING = ("node", "chromium", "firefox")
+LASTS, LEEWAY = 4, 60
+"""Seconds of a token; what the server grants beyond its end."""
 DUPLICATE_IDENTITY, PARTICIPANT_REMOVED = 2, 4
 
 
@@ -222,6 +230,68 @@ async def test_what_it_says_of_itself(pair, proves):
                 break
             await asyncio.sleep(0.05)
         assert await named()
+
+
+async def test_what_it_may(pair, livekit_api, proves):
+    async def may_publish(may: bool) -> None:
+        permission = api.ParticipantPermission(can_subscribe=True, can_publish=may, can_publish_data=True, can_update_metadata=True)
+        request = api.UpdateParticipantRequest(room=pair.room, identity="client", permission=permission)
+        await livekit_api.room.update_participant(request)
+
+    with proves("loses and gets back the right to publish", pair.kind):
+        gone = len(pair.partner.told("unpublished", identity="client"))
+        await may_publish(False)
+        await pair.partner.tells("unpublished", identity="client", times=gone + 1)
+        await stops_hearing(pair.partner, "client")
+        await may_publish(True)
+        await pair.client.do("speak", hertz=CLIENT_HERTZ)
+        await pair.partner.forget()
+        await pair.partner.hears("client", CLIENT_HERTZ)
+
+
+async def test_the_rooms_metadata(pair, livekit_api, proves):
+    with proves("is told the room's metadata", pair.kind):
+        for news in ("news", "more of it"):
+            await livekit_api.room.update_room_metadata(api.UpdateRoomMetadataRequest(room=pair.room, metadata=news))
+            await pair.client.tells("room_metadata", metadata=news)
+
+
+async def test_chat(pair, clients, proves):
+    feature = "sends and reads chat messages"
+    if pair.kind not in CHATTING:
+        proves.nothing(feature, pair.kind)
+        return
+    with proves(feature, pair.kind):
+        other = await clients(pair.kind, pair.room, "other")
+        for talker, listener in ((pair.client, other), (other, pair.client)):
+            await talker.do("chat", text=f"hello from {talker.identity}")
+            await listener.tells("chat", identity=talker.identity, text=f"hello from {talker.identity}")
+        await other.leave()
+        await pair.client.tells("left", identity="other")
+
+
+async def test_a_token_that_runs_out(pair, clients, module_server, proves):
+    """Its own token lasts for three more seconds, the server's minute of patience included."""
+    relay = await Relay(module_server.http_port).start()
+    with proves("resumes by the token it was given when its own has run out", pair.kind):
+        grants = api.VideoGrants(room_join=True, room=pair.room, can_update_own_metadata=True)
+        made = api.AccessToken(API_KEY, API_SECRET).with_identity("late").with_grants(grants)
+        jwt = made.with_ttl(datetime.timedelta(seconds=LASTS - LEEWAY)).to_jwt()
+        begun = time.monotonic()
+        late = await clients(pair.kind, pair.room, "late", url=relay.url, token=jwt)
+        await late.do("speak", hertz=GUEST_HERTZ)
+        await pair.client.hears("late", GUEST_HERTZ)
+        await asyncio.sleep(max(0.0, begun + LASTS + 1 - time.monotonic()))  # until the token has run out
+        validate = f"{module_server.url}/rtc/validate?access_token={jwt}"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            await asyncio.to_thread(urllib.request.urlopen, validate)
+        relay.cut()
+        await late.tells("reconnected", seconds=20)
+        await pair.client.forget()
+        await pair.client.hears("late", GUEST_HERTZ)
+        await late.leave()
+        await pair.client.tells("left", identity="late")
+    await relay.stop()
 
 
 async def test_speakers_and_quality(pair, proves):

@@ -3,13 +3,16 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 
 import pytest
 from livekit import api, rtc
 
+from harness.room import RATE
 from harness.server import BINARY
+from harness.tones import hears
 from harness.waiting import until
 
 CALLED = "+15105550123"
@@ -97,6 +100,104 @@ def test_scripts_can_tell_failures_apart(server, sipp, trunk, status, reason, ex
     assert called.returncode == exit_code, called.stderr
     refusal = json.loads(called.stdout)
     assert refusal["meta"]["sip_status_code"] == str(status)
+
+
+async def test_every_flag_of_a_call_is_in_its_invite(server, sipp, trunk):
+    phone = sipp("answer_until_bye")
+    called = server.cli(
+        "sip", "participant", "create", "--room", "flags", "--identity", "phone", "--name", "Ann", "--trunk", trunk(phone.address),
+        "--call", CALLED, "--number", "+15105550100", "--display-name", "Front Desk", "--header", "X-One: 1", "--header", "X-Two: two",
+        "--timeout", "20s", "--media-enc", "allow", "--codecs", "PCMU/8000", "--no-default-codecs", "--wait", "--json",
+    )  # fmt: skip
+    assert called.returncode == 0, called.stderr
+    assert json.loads(called.stdout)["participantIdentity"] == "phone"
+    (invite,) = phone.received("INVITE")
+    assert re.search(r'^From: "Front Desk" ?<sip:\+15105550100@', invite, re.MULTILINE), invite
+    for line in (r"X-One: 1", r"X-Two: two", r"m=audio \d+ RTP/S?AVP 0( 101)?", r"a=crypto:1 .*"):
+        assert re.search(f"^{line}\r?$", invite, re.MULTILINE), (line, invite)
+
+    def seen(room: str = "flags") -> dict:
+        return json.loads(server.cli("room", "participants", "get", "--room", room, "phone").stdout)
+
+    assert seen()["name"] == "Ann"
+    updated = server.cli(
+        "room", "participants", "update", "--room", "flags", "phone", "--name", "Bea", "--metadata", "m", "--attribute", "a=1",
+        "--attribute", "b=2", "--permissions", '{"can_publish_data": false}',
+    )  # fmt: skip
+    assert updated.returncode == 0, updated.stderr
+    assert (seen()["name"], seen()["metadata"]) == ("Bea", "m")
+    assert seen()["attributes"].items() >= {"a": "1", "b": "2"}.items()
+    assert seen()["permission"]["canPublish"] and not seen()["permission"].get("canPublishData", False)
+    assert server.cli("room", "participants", "update", "--room", "flags", "phone", "--attribute", "a=").returncode == 0
+    assert "a" not in seen()["attributes"] and seen()["attributes"]["b"] == "2"
+
+    (track,) = (found["sid"] for found in seen()["tracks"])
+    for flag, muted in (("--mute", True), ("--unmute", False)):
+        done = server.cli("room", "mute-track", "--room", "flags", "--identity", "phone", track, flag)
+        assert (done.returncode == 0) == (flag == "--mute"), done.stderr  # LiveKit's server unmutes nobody unless it is told so
+        assert seen()["tracks"][0].get("muted", False) or not muted
+    assert server.cli("room", "update", "flags", "--metadata", "of the room").returncode == 0
+    assert '"of the room"' in server.cli("room", "list", "--json").stdout
+    moved = server.cli("room", "participants", "move", "--room", "flags", "--destination-room", "elsewhere", "phone")
+    assert moved.returncode == 0, moved.stderr
+    assert seen("elsewhere")["name"] == "Bea"
+    assert server.cli("room", "participants", "remove", "--room", "elsewhere", "phone").returncode == 0
+    await phone.ends_well()
+
+
+async def test_a_request_comes_by_standard_input_and_without_a_callers_name(server, sipp, trunk):
+    phone = sipp("refuse", code=486, reason="Busy Here")
+    document = {"sip_trunk_id": trunk(phone.address), "sip_call_to": CALLED, "room_name": "r", "participant_identity": "i"}
+    called = server.cli("sip", "participant", "create", "-", "--no-display-name", "--wait", input=json.dumps(document))
+    assert called.returncode == 10, called.stderr
+    assert re.search(r"^From: <sip:\+15105550100@", phone.received("INVITE")[0], re.MULTILINE)
+
+
+async def test_data_and_subscriptions_by_the_command_line(server, join):
+    one, other = await join("commands", "one"), await join("commands", "other")
+    await one.speak(700)
+    await until(lambda: other.recording("one").any(), "it is heard", 15)
+    for flags, receivers in ((("--topic", "t"), {one, other}), (("--identity", "other", "--lossy"), {other})):
+        text = f"sent with {' '.join(flags)}"
+        sent = server.cli("room", "send-data", "--room", "commands", *flags, text)
+        assert sent.returncode == 0, sent.stderr
+        for receiver in receivers:
+            await until(lambda r=receiver, t=text: ("", t.encode()) in r.data, f"{receiver.identity} gets {text!r}")
+    assert not any(b"--identity" in data for _, data in one.data)
+    (track,) = one.room.local_participant.track_publications
+    arguments = ["room", "update-subscriptions", "--room", "commands", "--identity", "other"]
+
+    def is_heard() -> bool:
+        return hears(other.recording("one", 0.5), RATE, 700)
+
+    for flags, wanted in (("--unsubscribe", False), ("--subscribe", True)):
+        assert server.cli(*arguments, flags, track).returncode == 0
+
+        other.forget()
+        await asyncio.sleep(0.7)  # what is heard within this time is looked at
+        await until(lambda wanted=wanted: is_heard() == wanted, f"after {flags}", 15)
+
+
+async def test_a_trunk_is_replaced_by_a_document(server, trunk):
+    made = trunk("sip.example.com")
+    document = {"name": "anew", "address": "sip.example.org", "transport": "SIP_TRANSPORT_TCP", "numbers": ["+15105550111"]}
+    replaced = server.cli("sip", "outbound", "update", "--id", made, "-", input=json.dumps(document))
+    assert replaced.returncode == 0, replaced.stderr
+    (item,) = json.loads(server.cli("sip", "outbound", "list", "--json").stdout)["items"]
+    assert (item["name"], item["address"], item["transport"], item["numbers"]) == (*list(document.values()),)
+
+
+async def test_a_call_that_is_detached_goes_on(server, livekit, sipp, trunk):
+    phone = sipp("answer_until_bye")
+    arguments = ["--trunk", trunk(phone.address), "--room", "on", "--from", "+15105550100", "--identity", "p", "--detach"]
+    call = Running(server, "call", CALLED, *arguments)
+    assert await call.ends() == 0, call.said
+    assert "+15105550100@" in phone.received("INVITE")[0]
+    found = await livekit.room.list_participants(api.ListParticipantsRequest(room="on"))
+    assert [participant.identity for participant in found.participants] == ["p"]
+    assert not phone.received("BYE")
+    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="on", identity="p"))
+    await phone.ends_well()
 
 
 def test_other_failures_have_codes_too(server):

@@ -55,6 +55,7 @@ room
   .on(RoomEvent.Reconnected, () => say('reconnected'))
   .on(RoomEvent.TokenRefreshed, () => say('token'))
   .on(RoomEvent.Disconnected, (reason) => say('disconnected', { reason }))
+  .on(RoomEvent.ChatMessage, (message, who) => say('chat', { identity: who?.identity ?? '', text: message.message }))
   .on(RoomEvent.DtmfReceived, (_code, digit, who) => say('digit', { digit, identity: who.identity }))
   .on(RoomEvent.DataReceived, (payload, who, _kind, topic) => {
     const text = new TextDecoder().decode(payload.subarray(0, 200));
@@ -142,6 +143,9 @@ const deeds = {
   },
   async text({ text, topic, to = [] }) {
     await room.localParticipant.sendText(text, { topic, destinationIdentities: to });
+  },
+  async chat({ text }) {
+    await room.localParticipant.sendChatMessage(text);
   },
   async file({ length, topic, to = [] }) {
     const content = randomBytes(length);
