@@ -87,9 +87,10 @@ fn build(root: &Path) -> Result<Finished> {
 /// The release binary against software we did not write.
 fn e2e(root: &Path) -> Result<Finished> {
     let mut pytest = pytest(root)?;
-    let finished = run_counted("e2e", pytest.args(["--durations=10", "tests/e2e"]), count_pytest)?;
+    let mut finished = run_counted("e2e", pytest.args(["--durations=10", "tests/e2e"]), count_pytest)?;
     if let Err(error) = matrix::check(root) {
         eprintln!("{error:#}");
+        finished.succeeded = false;
     }
     Ok(finished)
 }
@@ -121,7 +122,9 @@ pub(crate) fn matrix(root: &Path) -> Result<()> {
         let mut pytest = pytest(root)?;
         pytest.args(["-m", "matrix", "tests/e2e"]).env("LONG", "1");
         finished.push(run_counted("matrix", &mut pytest, count_pytest)?);
-        matrix::write(root)?;
+        if finished.iter().all(|stage| stage.succeeded) {
+            matrix::write(root)?;
+        }
     }
     summarise(&finished)
 }
