@@ -22,6 +22,7 @@ CLIENT_HERTZ, PARTNER_HERTZ, GUEST_HERTZ = 1_700, 1_100, 2_300
 KINDS = ["python", "python-dual", "node", "chromium", "firefox", "go", "go-single"]
 GO = ("go", "go-single")
 CHATTING = ("node", "chromium", "firefox")
+TOLD_OF_PERMISSIONS = ("python", "python-dual", "chromium", "firefox")
 LASTS, LEEWAY = 4, 60
 """Seconds of a token; what the server grants beyond its end."""
 DUPLICATE_IDENTITY, PARTICIPANT_REMOVED = 2, 4
@@ -236,7 +237,10 @@ async def test_what_it_may(pair, livekit_api, proves):
     async def may_publish(may: bool) -> None:
         permission = api.ParticipantPermission(can_subscribe=True, can_publish=may, can_publish_data=True, can_update_metadata=True)
         request = api.UpdateParticipantRequest(room=pair.room, identity="client", permission=permission)
+        told = len(pair.client.told("permissions", identity="client"))
         await livekit_api.room.update_participant(request)
+        if pair.kind in TOLD_OF_PERMISSIONS:
+            await pair.client.tells("permissions", identity="client", times=told + 1)
 
     with proves("loses and gets back the right to publish", pair.kind):
         gone = len(pair.partner.told("unpublished", identity="client"))

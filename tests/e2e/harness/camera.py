@@ -19,7 +19,9 @@ async def page_sees(page: PageClient, identity: str, size: tuple[int, int], leas
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while True:
         seen = await page.do("sees", identity=identity)
-        if seen["frames"] - before >= least_frames and tuple(seen["size"]) == size:
+        # What is decoded, and not painted yet, is black; no camera here shows that.
+        painted = tuple(seen["colour"]) != (0, 0, 0)
+        if painted and seen["frames"] - before >= least_frames and tuple(seen["size"]) == size:
             return tuple(seen["colour"])
         late = asyncio.get_running_loop().time() > deadline
         assert not late, f"{page.identity} does not see {identity} in {size} but {seen}, {before} before{page.complaint()}"
