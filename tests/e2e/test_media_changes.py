@@ -2,7 +2,9 @@
 two ends; and packets that come a second time."""
 
 import asyncio
+import itertools
 import re
+import struct
 import time
 
 import numpy as np
@@ -11,6 +13,7 @@ from livekit import api, rtc
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPMediaConfig, SIPMediaEncryption
 
 from conftest import need
+from harness import g711
 from harness.ear import Ear, key, key_of
 from harness.room import RATE
 from harness.tones import hears, is_tone, tone
@@ -40,12 +43,37 @@ def changing(sipp, ear: Ear, pause: int = 1_500, **changes):
 
 async def offered(phone, times: int) -> None:
     """So many re-INVITEs have been answered and acknowledged."""
-    acks = lambda: len(re.findall(r"message sent .*\n\nACK ", phone.trace()))  # noqa: E731
-    await until(lambda: acks() >= times, f"{times} offers of the phone are through")
+    await until(lambda: len(acknowledged(phone)) >= times, f"{times} offers of the phone are through", 20)
+
+
+def acknowledged(phone) -> list[float]:
+    """When the phone acknowledged the answer to each of its offers."""
+    acks = [phone.moments("ACK", f"CSeq: {number} ACK", "message sent") for number in (1, 2)]
+    return [moments[0] for moments in acks if moments]
+
+
+def offers(phone) -> list[float]:
+    """When the phone sent each of its offers first."""
+    invites = [phone.moments("INVITE", f"CSeq: {number} INVITE", "message sent") for number in (1, 2)]
+    return [moments[0] for moments in invites if moments]
+
+
+def periods(phone) -> list[tuple[float, float]]:
+    """From when until when each of the phone's three descriptions was the one that counts, to this moment."""
+    return list(zip([0.0, *acknowledged(phone)], [*offers(phone), time.time()], strict=True))
 
 
 def agent_hears(agent, hertz: float) -> bool:
     return hears(agent.recording("phone", 1), RATE, hertz)
+
+
+def tones_in_turn(recording: np.ndarray, *hertz: float) -> list[float]:
+    """Which of these tones was heard, in order, each for a fifth of a second or more."""
+    frames = (recording[start : start + FRAME] for start in range(0, len(recording) - FRAME + 1, FRAME))
+    heard = [next((tone for tone in hertz if is_tone(frame, RATE, tone)), None) for frame in frames]
+    runs = [(tone, len(list(run))) for tone, run in itertools.groupby(heard)]
+    steady = [tone for tone, length in runs if tone and length >= 10]
+    return [tone for tone, _ in itertools.groupby(steady)]
 
 
 async def test_audio_follows_a_phone_that_moves_to_another_port_and_back(livekit, join, sipp, trunk_to, ears):
@@ -54,38 +82,53 @@ async def test_audio_follows_a_phone_that_moves_to_another_port_and_back(livekit
     agent = await join("moved", "agent")
     await agent.speak(AGENT_HERTZ)
     await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "moved", wait_until_answered=True))
+    await offered(phone, 2)
+    heard = lambda: tones_in_turn(agent.recording("phone"), here.hertz, there.hertz)  # noqa: E731
+    wanted = [here.hertz, there.hertz, here.hertz]
+    await until(lambda: heard() == wanted, lambda: f"the phone is heard from both places in turn, not {heard()}")
+    back = acknowledged(phone)[1]
+    await until(lambda: len([moment for moment in here.times_of(AGENT_HERTZ) if moment > back + 0.5]) > 20, "the agent is heard again")
 
-    for number, ear in enumerate((here, there, here)):
-        await offered(phone, number)
-        ear.packets.clear()
-        agent.forget("phone")
-        await until(lambda ear=ear: ear.hears(AGENT_HERTZ), f"the agent is heard at place {number}", 8)
-        await until(lambda ear=ear: agent_hears(agent, ear.hertz), f"the phone is heard from place {number}", 8)
-        other = there if ear is here else here
-        if number:
-            moment = time.time()
-            length = len(ear.packets)
-            await until(lambda ear=ear, length=length: len(ear.packets) > length + 20, "some frames more")
-            assert not [packet for packet in other.packets if packet[0] > moment], "nothing goes where it was any more"
+    for number, (begin, end) in enumerate(periods(phone)):
+        ear, other = (there, here) if number == 1 else (here, there)
+        inside = lambda moment, begin=begin, end=end: begin + 0.5 < moment < end  # noqa: E731
+        assert len([moment for moment in ear.times_of(AGENT_HERTZ) if inside(moment)]) > 20, f"the agent is heard at place {number}"
+        stray = [moment for moment, *_ in other.packets if inside(moment)]
+        assert not stray, f"nothing goes where the phone is not, but {len(stray)} packets in period {number}"
     await hang_up(livekit, "moved")
     await phone.ends_well()
 
 
+def answering_in_kind(ear: Ear, hertz: dict[int, float]) -> None:
+    """It hums in the codec that it hears last, in each with a tone of its own."""
+
+    def packets(number: int) -> list[bytes]:
+        payload_type = ear.packets[-1][2][1] & 0x7F if ear.packets else g711.PCMU
+        head = struct.pack("!BBHII", 0x80, payload_type, number & 0xFFFF, number * 160, 77)
+        return [head + g711.hum(payload_type, hertz[payload_type], number)]
+
+    ear.sends = packets
+
+
 async def test_another_codec_in_mid_call_is_spoken_and_heard_both_ways(livekit, join, sipp, trunk_to, ears):
     ear = ears()
-    phone = changing(sipp, ear, new_format=8, new_codec="PCMA")
+    hums = {g711.PCMU: 700.0, g711.PCMA: 900.0}
+    answering_in_kind(ear, hums)
+    phone = changing(sipp, ear, pause=3_000, new_format=8, new_codec="PCMA")
     agent = await join("codec", "agent")
     await agent.speak(AGENT_HERTZ)
     await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "codec", wait_until_answered=True))
+    await offered(phone, 2)
+    heard = lambda: tones_in_turn(agent.recording("phone"), *hums.values())  # noqa: E731
+    await until(lambda: heard() == [700, 900, 700], lambda: f"the phone is heard in one codec, the other, the first, not {heard()}")
+    back = acknowledged(phone)[1]
+    await until(lambda: len([moment for moment in ear.times_of(AGENT_HERTZ) if moment > back + 0.5]) > 50, "the agent is heard again")
 
-    for number, payload_type in enumerate((0, 8, 0)):
-        await offered(phone, number)
-        ear.payload_type = payload_type
-        ear.packets.clear()
-        agent.forget("phone")
-        await until(lambda: ear.hears(AGENT_HERTZ), f"the agent is heard in payload type {payload_type}", 8)
-        await until(lambda: agent_hears(agent, ear.hertz), f"the phone is heard in payload type {payload_type}", 8)
-        assert {packet[1] & 0x7F for _, _, packet in ear.packets[-20:]} == {payload_type}
+    for number, (begin, end) in enumerate(periods(phone)):
+        packets = [packet for moment, _, packet in ear.packets if begin + 0.5 < moment < end]
+        assert {packet[1] & 0x7F for packet in packets} == {g711.PCMA if number == 1 else g711.PCMU}
+        frames = [frame for moment, frame in ear.frames() if begin + 0.5 < moment < end]
+        assert hears(np.concatenate(frames), g711.RATE, AGENT_HERTZ), f"the agent is heard in period {number}"
     await hang_up(livekit, "codec")
     await phone.ends_well()
 

@@ -10,6 +10,7 @@
 //!
 //! It never builds or tests anything that a plain `cargo` or `pytest` command printed by it could not repeat.
 
+mod e2e;
 mod fuzz;
 mod house;
 mod matrix;

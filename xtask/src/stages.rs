@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::e2e;
 use crate::matrix;
 use crate::sdk::{self, Runner};
-use crate::tools;
 
 /// How much of a line that names a failure is worth to be repeated at the end, in characters.
 const MOST_OF_A_FAILURE: usize = 300;
@@ -22,18 +22,20 @@ const STAGES: [&str; 3] = ["rust", "e2e", "sdk"];
 
 /// What a stage counted, and the lines in which its runner names what failed.
 #[derive(Default)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
-    failures: Vec<String>,
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+    pub(crate) failures: Vec<String>,
+    /// What failed at first, and passed when it was run once more by itself.
+    pub(crate) unsteady: Vec<String>,
 }
 
-struct Finished {
+pub(crate) struct Finished {
     name: &'static str,
-    took: Duration,
-    tally: Tally,
-    succeeded: bool,
+    pub(crate) took: Duration,
+    pub(crate) tally: Tally,
+    pub(crate) succeeded: bool,
 }
 
 /// The directory that holds the workspace's Cargo.toml.
@@ -59,7 +61,7 @@ pub(crate) fn test(root: &Path, chosen: &[String]) -> Result<()> {
         }
     }
     if wanted("e2e") {
-        finished.push(e2e(root)?);
+        finished.push(e2e::run(root)?);
     }
     if wanted("sdk") {
         for mut suite in sdk::suites(root)? {
@@ -84,31 +86,11 @@ fn build(root: &Path) -> Result<Finished> {
     run_counted("build", cargo.current_dir(root), |_, _| ())
 }
 
-/// The release binary against software we did not write.
-fn e2e(root: &Path) -> Result<Finished> {
-    let mut pytest = pytest(root)?;
-    let mut finished = run_counted("e2e", pytest.args(["--durations=10", "tests/e2e"]), count_pytest)?;
-    if let Err(error) = matrix::check(root) {
-        eprintln!("{error:#}");
-        finished.succeeded = false;
-    }
-    Ok(finished)
-}
-
-/// pytest with everything that the end-to-end tests need.
-fn pytest(root: &Path) -> Result<Command> {
-    let python = tools::prepare(root)?;
-    tools::node_packages(root, "tests/e2e/node")?;
-    let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest", "-rsfE"]).current_dir(root);
-    Ok(pytest)
-}
-
 /// A busy time of so many seconds; an empty seed is drawn.
 pub(crate) fn soak(root: &Path, seconds: &str, seed: &str) -> Result<()> {
     let mut finished = vec![build(root)?];
     if finished.iter().all(|stage| stage.succeeded) {
-        let mut pytest = pytest(root)?;
+        let mut pytest = e2e::pytest(root)?;
         pytest.args(["-s", "tests/e2e/test_soak.py"]).env("SOAK_SECONDS", seconds).env("SOAK_SEED", seed);
         finished.push(run_counted("soak", &mut pytest, count_pytest)?);
     }
@@ -119,7 +101,7 @@ pub(crate) fn soak(root: &Path, seconds: &str, seed: &str) -> Result<()> {
 pub(crate) fn matrix(root: &Path) -> Result<()> {
     let mut finished = vec![build(root)?];
     if finished.iter().all(|stage| stage.succeeded) {
-        let mut pytest = pytest(root)?;
+        let mut pytest = e2e::pytest(root)?;
         pytest.args(["-m", "matrix", "tests/e2e"]).env("LONG", "1");
         finished.push(run_counted("matrix", &mut pytest, count_pytest)?);
         if finished.iter().all(|stage| stage.succeeded) {
@@ -130,7 +112,11 @@ pub(crate) fn matrix(root: &Path) -> Result<()> {
 }
 
 /// Runs a command, passes its output on line by line and lets `count` read every line.
-fn run_counted(name: &'static str, command: &mut Command, count: fn(&str, &mut Tally)) -> Result<Finished> {
+pub(crate) fn run_counted(
+    name: &'static str,
+    command: &mut Command,
+    count: fn(&str, &mut Tally),
+) -> Result<Finished> {
     println!("\n=== {name}: {}", shown(command));
     let started = Instant::now();
     let mut child =
@@ -202,7 +188,7 @@ fn count_cargo(line: &str, tally: &mut Tally) {
 }
 
 /// `=== 12 passed, 1 failed, 2 skipped in 3.21s ===`
-fn count_pytest(line: &str, tally: &mut Tally) {
+pub(crate) fn count_pytest(line: &str, tally: &mut Tally) {
     if line.starts_with('=')
         && line.contains(" in ")
         && (line.contains(" passed") || line.contains(" failed"))
@@ -223,6 +209,10 @@ fn summarise(finished: &[Finished]) -> Result<()> {
     for stage in finished.iter().filter(|stage| !stage.tally.failures.is_empty()) {
         println!("\nfailed in {}:", stage.name);
         stage.tally.failures.iter().for_each(|failure| println!("  {failure}"));
+    }
+    for stage in finished.iter().filter(|stage| !stage.tally.unsteady.is_empty()) {
+        println!("\nunsteady in {}, passed only when run once more by itself:", stage.name);
+        stage.tally.unsteady.iter().for_each(|story| println!("  {story}"));
     }
     println!("\nstage      seconds  passed  failed  skipped");
     let mut sum = Tally::default();

@@ -90,12 +90,12 @@ class Sipp(Program):
                 found.append(message)
         return found
 
-    def moments(self, start: str) -> list[float]:
-        """When each message that begins so was sent or came."""
+    def moments(self, start: str, within: str = "", way: str = "") -> list[float]:
+        """When each message that begins so, and holds `within`, was sent or came (or only `message sent`, `message received`)."""
         moments = []
         for block in re.split(r"-{20,} ", self.trace())[1:]:
             header, _, message = block.partition("\n\n")
-            if message.startswith(f"{start} "):
+            if message.startswith(f"{start} ") and within in message and way in header:
                 moments.append(datetime.fromisoformat(header.partition("\n")[0]).timestamp())
         return moments
 
