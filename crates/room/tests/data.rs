@@ -127,6 +127,34 @@ fn hidden_senders_have_no_name() {
 }
 
 #[test]
+fn only_agents_speak_for_others_and_what_they_say_is_marked() {
+    let mut world = World::new();
+    let bob = world.join("bob");
+    let agent = world
+        .join_with(|join| {
+            join.identity = "agent".into();
+            join.kind = proto::participant_info::Kind::Agent;
+        })
+        .unwrap();
+    let alice = world.join("alice");
+    world.until(|world| world.clients[&agent].has_channels());
+    let chat = |identity: &str, sequence| proto::DataPacket {
+        participant_identity: identity.into(),
+        sequence,
+        value: Some(Value::ChatMessage(proto::ChatMessage { message: "hi".into(), ..Default::default() })),
+        ..Default::default()
+    };
+    send(&mut world, agent, "_reliable", &chat("alice", 1));
+    send(&mut world, agent, "_reliable", &chat("agent", 2));
+    send(&mut world, alice, "_reliable", &chat("agent", 1));
+    let got = world.clients[&bob].data.iter().filter_map(|(_, packet)| match &packet.value {
+        Some(Value::ChatMessage(chat)) => Some((packet.participant_identity.as_str(), chat.generated)),
+        _ => None,
+    });
+    assert_eq!(got.collect::<Vec<_>>(), [("alice", true), ("agent", false), ("alice", false)]);
+}
+
+#[test]
 fn reliable_data_waits_for_a_client_that_is_still_joining() {
     let mut world = World::new();
     let phone = world.join_phone("phone");
@@ -202,4 +230,22 @@ fn who_is_away_slows_nobody_down_and_begins_anew() {
     let resume = room::Resume { identity: "bob".into(), participant_sid, dual: false };
     let resumed = world.room.resume(world.now, world.wallclock(), &resume);
     assert_eq!(resumed, Err(room::ResumeError::DataLost));
+}
+
+/// The same where only the media path was cut: its signalling never noticed, and is told when the path is back.
+#[test]
+fn who_missed_data_while_its_path_was_cut_begins_anew() {
+    let mut world = World::new();
+    let (alice, bob, carol) = (world.join("alice"), world.join("bob"), world.join("carol"));
+    world.cut.push(bob);
+    for sequence in 1..=800u32 {
+        send_when_possible(&mut world, alice, &chat(&[0; 14_000], sequence, &[]));
+    }
+    world.until_within(Duration::from_secs(15), |world| world.clients[&carol].data.len() == 800);
+    assert!(world.leaves(bob).is_empty(), "nothing is known of it yet");
+    world.cut.clear();
+    world.until_within(Duration::from_secs(30), |world| !world.leaves(bob).is_empty());
+    let leave = world.leaves(bob).remove(0);
+    assert_eq!(leave.reason(), proto::DisconnectReason::StateMismatch);
+    assert_eq!(leave.action(), proto::leave_request::Action::Reconnect);
 }

@@ -232,9 +232,7 @@ fn one_that_stops_answering_offers_is_told_to_start_over() {
     want(&mut world, bob, &track, false);
     world.run_for(Duration::from_secs(16));
     assert_eq!(world.state("bob"), "GONE");
-    let leaves =
-        world.signals(bob, |s| if let Response::Leave(leave) = s { Some(leave.clone()) } else { None });
-    assert_eq!(leaves[0].action(), proto::leave_request::Action::Reconnect);
+    assert_eq!(world.leaves(bob)[0].action(), proto::leave_request::Action::Reconnect);
 }
 
 #[test]

@@ -15,10 +15,6 @@ use room::proto::signal_response::Message as Response;
 use room::{JoinError, LocalEvent, ParticipantId, RoomConfig, proto};
 use support::{World, phone_and_client, speak};
 
-fn leaves(world: &World, of: ParticipantId) -> Vec<proto::LeaveRequest> {
-    world.signals(of, |signal| if let Response::Leave(leave) = signal { Some(leave.clone()) } else { None })
-}
-
 fn responses(world: &World, of: ParticipantId) -> Vec<proto::RequestResponse> {
     world.signals(of, |signal| match signal {
         Response::RequestResponse(response) => Some(response.clone()),
@@ -32,7 +28,7 @@ fn a_client_that_leaves_is_answered_and_others_are_told_why() {
     let (alice, bob) = (world.join("alice"), world.join("bob"));
     let leave = proto::LeaveRequest { reason: Why::ClientInitiated.into(), ..Default::default() };
     world.request(alice, Request::Leave(leave));
-    assert_eq!(leaves(&world, alice)[0].reason(), Why::ClientInitiated);
+    assert_eq!(world.leaves(alice)[0].reason(), Why::ClientInitiated);
     assert!(world.clients[&alice].signal_closed);
     let last = world.updates(bob, "alice").pop().unwrap();
     assert_eq!((last.state(), last.disconnect_reason()), (State::Disconnected, Why::ClientInitiated));
@@ -68,7 +64,7 @@ fn a_newcomer_replaces_whoever_has_its_identity() {
     let (old, bob) = (world.join("alice"), world.join("bob"));
     let old_sid = world.room.participant("alice").unwrap().sid;
     world.join("alice");
-    let leave = leaves(&world, old).remove(0);
+    let leave = world.leaves(old).remove(0);
     assert_eq!(
         (leave.reason(), leave.action()),
         (Why::DuplicateIdentity, proto::leave_request::Action::Disconnect)
@@ -87,7 +83,7 @@ fn removal_tells_the_removed_and_the_others() {
     assert!(world.room.remove(world.now, "phone", Why::ParticipantRemoved));
     assert!(!world.room.remove(world.now, "nobody", Why::ParticipantRemoved));
     world.settle();
-    assert_eq!(leaves(&world, bob)[0].reason(), Why::ParticipantRemoved);
+    assert_eq!(world.leaves(bob)[0].reason(), Why::ParticipantRemoved);
     assert!(matches!(
         world.local_events.last(),
         Some((to, LocalEvent::Removed(Why::ParticipantRemoved))) if *to == phone
@@ -101,7 +97,7 @@ fn a_deleted_room_ends_for_everybody_and_nobody_joins_it_again() {
     world.room.close(world.now, Why::RoomDeleted);
     world.settle();
     assert!(world.closed);
-    assert_eq!(leaves(&world, bob)[0].reason(), Why::RoomDeleted);
+    assert_eq!(world.leaves(bob)[0].reason(), Why::RoomDeleted);
     assert_eq!(world.left.len(), 2);
     let late = world.a_join(|join| join.identity = "late".into());
     assert_eq!(world.room.join(world.now, world.wallclock(), late), Err(JoinError::Closed));
@@ -181,7 +177,7 @@ fn without_signalling_a_client_stays_while_its_media_lives() {
     assert_eq!(world.state("alice"), "GONE");
     let last = world.updates(bob, "alice").pop().unwrap();
     assert_eq!(last.disconnect_reason(), Why::ConnectionTimeout);
-    assert!(leaves(&world, alice).is_empty(), "nothing is sent on a closed connection");
+    assert!(world.leaves(alice).is_empty(), "nothing is sent on a closed connection");
 }
 
 #[test]
@@ -217,7 +213,7 @@ fn a_client_that_never_connects_fails_after_a_minute_or_with_its_signalling() {
     let mute = world.join_with(|join| join.identity = "mute".into()).unwrap();
     world.cut.push(mute);
     world.run_for(Duration::from_secs(61));
-    assert_eq!(leaves(&world, mute)[0].reason(), Why::JoinFailure);
+    assert_eq!(world.leaves(mute)[0].reason(), Why::JoinFailure);
 
     let gone = world.a_join(|join| join.identity = "gone".into());
     let gone = world.room.join(world.now, world.wallclock(), gone).unwrap();
@@ -327,10 +323,7 @@ fn a_client_can_ask_for_the_ends_of_its_session() {
         world.request(bob, proto::signal_request::Message::Simulate(scenario));
         assert!(world.clients[&bob].signal_closed);
         assert_eq!(world.updates(alice, "bob").last().unwrap().state().as_str_name(), "DISCONNECTED");
-        world.signals(
-            bob,
-            |signal| if let Response::Leave(leave) = signal { Some(leave.action()) } else { None },
-        )
+        world.leaves(bob).iter().map(proto::LeaveRequest::action).collect::<Vec<_>>()
     };
     assert!(told(Scenario::NodeFailure(true)).is_empty());
     assert!(told(Scenario::Migration(true)).is_empty());

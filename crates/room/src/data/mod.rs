@@ -61,7 +61,7 @@ impl Room {
     pub(crate) fn send_from_server(&mut self, now: Instant, reliable: bool, packet: &proto::DataPacket) {
         let bytes = packet.encode_to_vec();
         if let Some(envelope) = wire::read(&bytes) {
-            let sender = Sender { identity: envelope.identity, sid: "", reliable };
+            let sender = Sender { identity: envelope.identity, sid: "", reliable, for_another: false };
             self.deliver(now, None, sender, &bytes, &envelope);
         }
     }
@@ -75,8 +75,14 @@ impl Room {
         envelope: &Envelope<'_>,
     ) {
         let Some(sender) = self.participants.get(&from) else { return };
-        let (sid, identity) = (sender.sid.clone(), shown_identity(sender, envelope));
-        let sender = Sender { identity: &identity, sid: &sid, reliable };
+        let for_another = speaks_for_another(sender, envelope);
+        let identity = match () {
+            () if sender.is_hidden() => String::new(),
+            () if for_another => envelope.identity.to_owned(),
+            () => sender.identity.clone(),
+        };
+        let sid = sender.sid.clone();
+        let sender = Sender { identity: &identity, sid: &sid, reliable, for_another };
         self.deliver(now, Some(from), sender, packet, envelope);
     }
 
@@ -146,6 +152,7 @@ impl Room {
         if !remote.connected {
             remote.outbox.expire(now);
         }
+        let is_back = remote.outbox.is_away(now);
         let mut sent = false;
         while let Some(packet) = remote.outbox.front() {
             match remote.transport.primary().send_data(true, packet) {
@@ -155,7 +162,11 @@ impl Room {
             remote.outbox.pop(now);
             sent = true;
         }
-        if sent {
+        // Its media was away too, so that a new session interrupts nothing; going on would hide the gap in its data.
+        let begins_anew = sent && is_back && remote.outbox.has_lost();
+        if begins_anew {
+            self.end(now, to, proto::DisconnectReason::StateMismatch, true);
+        } else if sent {
             self.touch(to);
         }
     }
@@ -184,18 +195,13 @@ fn is_agent(participant: &Participant) -> bool {
     participant.kind == proto::participant_info::Kind::Agent
 }
 
-/// Whom recipients see as the sender: agents may speak for others in chat and text streams.
-fn shown_identity(sender: &Participant, envelope: &Envelope<'_>) -> String {
-    match () {
-        () if sender.is_hidden() => String::new(),
-        () if is_agent(sender)
-            && envelope.content == Content::Attributable
-            && !envelope.identity.is_empty() =>
-        {
-            envelope.identity.to_owned()
-        }
-        () => sender.identity.clone(),
-    }
+/// Agents may speak for others in chat and text streams; recipients then see those as the sender.
+fn speaks_for_another(sender: &Participant, envelope: &Envelope<'_>) -> bool {
+    is_agent(sender)
+        && !sender.is_hidden()
+        && envelope.content == Content::Attributable
+        && !envelope.identity.is_empty()
+        && envelope.identity != sender.identity
 }
 
 fn is_addressed(recipient: &Participant, envelope: &Envelope<'_>) -> bool {

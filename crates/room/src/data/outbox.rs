@@ -59,9 +59,14 @@ impl Outbox {
         }
     }
 
+    /// Whether it has been waiting for so long that its client must be away.
+    pub(crate) fn is_away(&self, now: Instant) -> bool {
+        !self.packets.is_empty() && self.moved.is_none_or(|moved| now > moved + AWAY)
+    }
+
     /// How full it is, 0 to 1, of a client that takes what it can. Nobody waits for one that is away: 0.
     pub(crate) fn pressure(&self, now: Instant) -> f32 {
-        if self.packets.is_empty() || self.moved.is_none_or(|moved| now > moved + AWAY) {
+        if self.packets.is_empty() || self.is_away(now) {
             return 0.0;
         }
         let (bytes, packets) = (self.bytes as f32 / MAX_BYTES as f32, self.packets.len() as f32);

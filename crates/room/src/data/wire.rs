@@ -17,6 +17,10 @@ const STREAM_HEADER: u32 = 13;
 const SEQUENCE: u32 = 16;
 const PARTICIPANT_SID: u32 = 17;
 
+const CHAT_GENERATED: u32 = 6;
+const HEADER_TEXT: u32 = 9;
+const TEXT_GENERATED: u32 = 5;
+
 const USER_PARTICIPANT_SID: u32 = 1;
 const USER_DESTINATION_SIDS: u32 = 3;
 const USER_PARTICIPANT_IDENTITY: u32 = 5;
@@ -33,7 +37,7 @@ pub(crate) enum Content {
     Metrics,
     /// Answers a method call, which may be the API's.
     RpcReply,
-    /// Chat or the head of a stream: agents may speak for others.
+    /// A chat message or the head of a text stream: agents may speak for others.
     Attributable,
     #[default]
     Other,
@@ -56,6 +60,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) identity: &'a str,
     pub(crate) sid: &'a str,
     pub(crate) reliable: bool,
+    /// An agent that speaks for the participant of this identity: what it says is marked as generated.
+    pub(crate) for_another: bool,
 }
 
 /// A field: its number, its value as varint or bytes, and the whole of it.
@@ -115,7 +121,8 @@ pub(crate) fn read(packet: &[u8]) -> Option<Envelope<'_>> {
             TRANSCRIPTION => envelope.content = Content::Transcription,
             METRICS => envelope.content = Content::Metrics,
             RPC_ACK | RPC_RESPONSE => envelope.content = Content::RpcReply,
-            CHAT_MESSAGE | STREAM_HEADER => envelope.content = Content::Attributable,
+            CHAT_MESSAGE => envelope.content = Content::Attributable,
+            STREAM_HEADER if is_text(field.bytes?) => envelope.content = Content::Attributable,
             PARTICIPANT_IDENTITY => envelope.identity = text(field.bytes)?,
             DESTINATION_IDENTITIES => envelope.destination_identities.push(text(field.bytes)?),
             SEQUENCE => envelope.sequence = field.varint as u32,
@@ -136,8 +143,13 @@ pub(crate) fn read(packet: &[u8]) -> Option<Envelope<'_>> {
     few.then_some(envelope)
 }
 
+/// Whether the head of a stream is that of a text.
+fn is_text(header: &[u8]) -> bool {
+    fields(header).flatten().any(|field| field.number == HEADER_TEXT)
+}
+
 /// The packet as its recipients get it: everything as it came, but the sender's fields, the kind by the channel,
-/// and the recipients' identities the same inside and outside.
+/// the recipients' identities the same inside and outside, and the mark of what an agent says for another.
 pub(crate) fn rewrite(packet: &[u8], envelope: &Envelope<'_>, sender: Sender<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(packet.len() + 128);
     encode_key(KIND, WireType::Varint, &mut out);
@@ -151,6 +163,10 @@ pub(crate) fn rewrite(packet: &[u8], envelope: &Envelope<'_>, sender: Sender<'_>
         match field.number {
             KIND | PARTICIPANT_IDENTITY | PARTICIPANT_SID | DESTINATION_IDENTITIES => {}
             USER => put_user(&mut out, field.bytes.unwrap_or_default(), envelope, sender),
+            CHAT_MESSAGE if sender.for_another => {
+                put_marked(&mut out, &field, CHAT_GENERATED);
+            }
+            STREAM_HEADER if sender.for_another => put_header_marked(&mut out, &field),
             _ => out.extend_from_slice(field.raw),
         }
     }
@@ -173,17 +189,38 @@ fn put_user(out: &mut Vec<u8>, user: &[u8], envelope: &Envelope<'_>, sender: Sen
             inner.extend_from_slice(field.raw);
         }
     }
-    encode_key(USER, WireType::LengthDelimited, out);
-    encode_varint(inner.len() as u64, out);
-    out.extend_from_slice(&inner);
+    put_bytes(out, USER, &inner);
+}
+
+/// A message with a flag of its own set. Of a field that comes twice the last counts (protobuf's encoding).
+fn put_marked(out: &mut Vec<u8>, field: &Field<'_>, flag: u32) {
+    let mut marked = field.bytes.unwrap_or_default().to_vec();
+    encode_key(flag, WireType::Varint, &mut marked);
+    encode_varint(1, &mut marked);
+    put_bytes(out, field.number, &marked);
+}
+
+fn put_header_marked(out: &mut Vec<u8>, header: &Field<'_>) {
+    let mut marked = Vec::with_capacity(header.raw.len() + 8);
+    for field in fields(header.bytes.unwrap_or_default()).flatten() {
+        match field.number {
+            HEADER_TEXT => put_marked(&mut marked, &field, TEXT_GENERATED),
+            _ => marked.extend_from_slice(field.raw),
+        }
+    }
+    put_bytes(out, header.number, &marked);
 }
 
 fn put_text(out: &mut Vec<u8>, number: u32, text: &str) {
     if !text.is_empty() {
-        encode_key(number, WireType::LengthDelimited, out);
-        encode_varint(text.len() as u64, out);
-        out.extend_from_slice(text.as_bytes());
+        put_bytes(out, number, text.as_bytes());
     }
+}
+
+fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    encode_key(number, WireType::LengthDelimited, out);
+    encode_varint(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::*;
 
-const BOB: Sender<'_> = Sender { identity: "bob", sid: "PA_bob", reliable: true };
+const BOB: Sender<'_> = Sender { identity: "bob", sid: "PA_bob", reliable: true, for_another: false };
 
 #[allow(deprecated, reason = "the fields older clients use are what is tested")]
 fn user_packet() -> proto::DataPacket {
@@ -67,6 +67,51 @@ fn a_hidden_sender_has_no_identity() {
     let packet = proto::DataPacket::decode(&*rewrite(&bytes, &read(&bytes).unwrap(), sender)).unwrap();
     assert_eq!(packet.participant_identity, "");
     assert_eq!(packet.participant_sid, "PA_bob");
+}
+
+#[test]
+fn what_an_agent_says_for_another_is_marked_and_else_as_it_was() {
+    let agent = Sender { identity: "alice", for_another: true, ..BOB };
+    let message = proto::ChatMessage { id: "1".into(), message: "hello".into(), ..Default::default() };
+    let value = Some(proto::data_packet::Value::ChatMessage(message.clone()));
+    let bytes = proto::DataPacket { value, ..Default::default() }.encode_to_vec();
+    let packet = proto::DataPacket::decode(&*rewrite(&bytes, &read(&bytes).unwrap(), agent)).unwrap();
+    let marked = proto::ChatMessage { generated: true, ..message };
+    assert_eq!(packet.value, Some(proto::data_packet::Value::ChatMessage(marked)));
+
+    let text = proto::data_stream::TextHeader { version: 3, ..Default::default() };
+    let head = |text| proto::data_stream::Header {
+        stream_id: "s".into(),
+        topic: "lk.chat".into(),
+        content_header: Some(proto::data_stream::header::ContentHeader::TextHeader(text)),
+        ..Default::default()
+    };
+    let value = Some(proto::data_packet::Value::StreamHeader(head(text.clone())));
+    let bytes = proto::DataPacket { value, ..Default::default() }.encode_to_vec();
+    let packet = proto::DataPacket::decode(&*rewrite(&bytes, &read(&bytes).unwrap(), agent)).unwrap();
+    let marked = head(proto::data_stream::TextHeader { generated: true, ..text });
+    assert_eq!(packet.value, Some(proto::data_packet::Value::StreamHeader(marked)));
+}
+
+#[test]
+fn only_chat_and_texts_may_be_said_for_another() {
+    use proto::data_stream::{ByteHeader, Header, TextHeader, header::ContentHeader};
+    let content = |value| {
+        let bytes = proto::DataPacket { value: Some(value), ..Default::default() }.encode_to_vec();
+        read(&bytes).unwrap().content
+    };
+    let stream = |content_header| {
+        proto::data_packet::Value::StreamHeader(Header {
+            content_header: Some(content_header),
+            ..Default::default()
+        })
+    };
+    assert_eq!(
+        content(proto::data_packet::Value::ChatMessage(proto::ChatMessage::default())),
+        Content::Attributable
+    );
+    assert_eq!(content(stream(ContentHeader::TextHeader(TextHeader::default()))), Content::Attributable);
+    assert_eq!(content(stream(ContentHeader::ByteHeader(ByteHeader::default()))), Content::Other);
 }
 
 proptest! {

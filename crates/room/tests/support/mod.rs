@@ -259,6 +259,14 @@ impl World {
         self.clients[&id].signals.iter().filter_map(pick).collect()
     }
 
+    /// What a client was told to leave with.
+    pub(crate) fn leaves(&self, id: ParticipantId) -> Vec<proto::LeaveRequest> {
+        self.signals(
+            id,
+            |signal| if let Response::Leave(leave) = signal { Some(leave.clone()) } else { None },
+        )
+    }
+
     /// The updates a client got of a participant.
     pub(crate) fn updates(&self, id: ParticipantId, of: &str) -> Vec<proto::ParticipantInfo> {
         let updates = self.signals(id, |signal| match signal {
