@@ -10,7 +10,7 @@ use media::codec::FRAME_MS;
 use media::dtmf::tones::Player;
 use media::dtmf::{DialString, EventPacket, QueueFull, Sender, SenderStep};
 use media::jitter::{PlayoutBuffer, PlayoutStats, Pulled, TalkerCodec, Width};
-use media::mix::{MAX_FRAME, Mixer};
+use media::mix::{MAX_FRAME, Mixer, fade_in, fade_out};
 use room::TrackSid;
 
 use super::alignment::Alignment;
@@ -31,14 +31,33 @@ struct Talker {
     track: TrackSid,
     buffer: PlayoutBuffer,
     last_packet: Instant,
+    /// Nothing of it has been heard yet.
+    begins: bool,
     /// The track has ended: the talker goes when the last words are through.
     ended: bool,
+    /// They are.
+    gone: bool,
 }
 
 impl Talker {
     /// Whether anything has come of it lately.
     fn was_heard(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last_packet) <= IDLE
+    }
+
+    /// Its part in this frame; false for silence. It begins and ends with a slope, wherever its track was cut.
+    fn frame(&mut self, now: Instant, pcm: &mut [i16]) -> bool {
+        self.gone = self.ended && !self.buffer.has_more();
+        if self.buffer.pull(now, pcm) == Pulled::Silence {
+            return false;
+        }
+        if std::mem::take(&mut self.begins) {
+            fade_in(pcm);
+        }
+        if self.gone {
+            fade_out(pcm);
+        }
+        true
     }
 }
 
@@ -144,7 +163,6 @@ impl ToPhone {
         if let Some(talker) = self.talkers.iter_mut().find(|talker| talker.track == *track) {
             talker.ended = true;
         }
-        self.sort_out(|talker| talker.ended && !talker.buffer.has_more());
     }
 
     /// Forgets everybody: what they said will not be heard any more.
@@ -254,7 +272,7 @@ impl ToPhone {
             }
             talker.buffer.clock_helps(clock_helps);
             let pcm = &mut self.pcm[..self.width.frame()];
-            if talker.buffer.pull(now, pcm) != Pulled::Silence {
+            if talker.frame(now, pcm) {
                 self.mixer.add(pcm);
             }
             if alone {
@@ -262,7 +280,7 @@ impl ToPhone {
             }
         }
         if ended {
-            self.sort_out(|talker| talker.ended && !(talker.buffer.has_more() && talker.was_heard(now)));
+            self.sort_out(|talker| talker.gone || (talker.ended && !talker.was_heard(now)));
         }
         self.mixer.finish(&mut self.pcm[..self.width.frame()]) > 0
     }
@@ -278,7 +296,9 @@ impl ToPhone {
             }
         }
         let buffer = PlayoutBuffer::new(self.width);
-        self.talkers.push(Talker { track: track.clone(), buffer, last_packet: now, ended: false });
+        let track = track.clone();
+        let talker = Talker { track, buffer, last_packet: now, begins: true, ended: false, gone: false };
+        self.talkers.push(talker);
         self.talkers.last_mut()
     }
 }

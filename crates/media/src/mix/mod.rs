@@ -2,8 +2,11 @@
 //!
 //! A talker alone passes untouched. Knows nothing of codecs, rates, time or who talks; allocates nothing.
 
+mod fade;
 #[cfg(test)]
 mod tests;
+
+pub use fade::{fade_in, fade_out};
 
 /// Samples in the longest frame: 20 ms at 16 kHz.
 pub const MAX_FRAME: usize = 320;

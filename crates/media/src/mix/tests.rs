@@ -58,3 +58,15 @@ proptest! {
         prop_assert_eq!(soft_clip(-high), -soft_clip(high));
     }
 }
+
+#[test]
+fn a_talker_begins_and_ends_on_a_slope() {
+    let (mut first, mut last) = ([8_000i16; FRAME], [8_000i16; FRAME]);
+    fade_in(&mut first);
+    fade_out(&mut last);
+    let steps = |frame: &[i16]| frame.windows(2).map(|pair| pair[1].abs_diff(pair[0])).max();
+    assert_eq!((first[0], first[FRAME / 4], first[FRAME - 1]), (0, 8_000, 8_000));
+    assert_eq!((last[0], last[FRAME - 1]), (7_950, 0));
+    assert_eq!((steps(&first), steps(&last)), (Some(200), Some(50)));
+    fade_in(&mut []);
+}

@@ -17,6 +17,7 @@ use super::*;
 
 mod before_the_answer;
 mod clock;
+mod ends;
 mod packet_times;
 mod wideband;
 
