@@ -2,8 +2,11 @@
 
 import asyncio
 import itertools
+import json
 import os
+import re
 import time
+from pathlib import Path
 from urllib.parse import urlencode
 
 import aiohttp
@@ -113,6 +116,18 @@ def header(message: str, name: str) -> str | None:
 
 def body(message: str) -> str:
     return message.replace("\r\n", "\n").partition("\n\n")[2]
+
+
+def stories(name: str) -> list:
+    """What a file beside this one tells; `{x*257}` in it stands for 257 times x."""
+    text = (Path(__file__).parent / name).read_text()
+    return json.loads(re.sub(r"\{(.)\*(\d+)\}", lambda found: found[1] * int(found[2]), text))
+
+
+async def ask(livekit, method: str, request, answer):
+    """Asks by the SDK's own client for what none of its calls asks for."""
+    sip = livekit.sip
+    return await sip._client.request("SIP", method, request, sip._admin_headers(), answer)
 
 
 async def eventually(condition, what: str, seconds: float = 15.0) -> None:

@@ -2,8 +2,6 @@ package sdk
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"regexp"
 	"slices"
 	"testing"
@@ -14,7 +12,6 @@ import (
 	"github.com/twitchtv/twirp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -233,54 +230,4 @@ func TestNothingListensWhereTheTrunkLeads(t *testing.T) {
 	trunk := newTrunk(t, &livekit.SIPOutboundTrunkInfo{Address: phone.Address, Transport: tcp}).SipTrunkId
 	_, err := place(call(trunk))
 	wantTwirp(t, err, twirp.FailedPrecondition, "refused")
-}
-
-func TestACallThatBreaksARuleIsRefusedWithTheRule(t *testing.T) {
-	content, err := os.ReadFile("../refused.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stories []struct {
-		Story   string
-		Request json.RawMessage
-		Code    twirp.ErrorCode
-		Text    string
-	}
-	if err := json.Unmarshal(content, &stories); err != nil {
-		t.Fatal(err)
-	}
-	trunk := trunkTo(t, "127.0.0.1:9")
-	for _, story := range stories {
-		t.Run(story.Story, func(t *testing.T) {
-			request := &livekit.CreateSIPParticipantRequest{}
-			if err := protojson.Unmarshal(story.Request, request); err != nil {
-				t.Logf("this release of the SDK cannot ask for it: %v", err)
-				return
-			}
-			whole := &livekit.CreateSIPParticipantRequest{SipTrunkId: trunk, SipCallTo: callee, RoomName: "refused"}
-			proto.Merge(whole, request)
-			clearEmptied(story.Request, whole)
-			if story.Code == "" {
-				story.Code = twirp.InvalidArgument
-			}
-			_, err := place(whole)
-			wantTwirp(t, err, story.Code, story.Text)
-		})
-	}
-}
-
-// clearEmptied empties what a story gives as an empty string: merging leaves it as it was.
-func clearEmptied(story json.RawMessage, request *livekit.CreateSIPParticipantRequest) {
-	var given map[string]any
-	_ = json.Unmarshal(story, &given)
-	for name, value := range given {
-		if value == "" {
-			fields := request.ProtoReflect().Descriptor().Fields()
-			for i := range fields.Len() {
-				if string(fields.Get(i).Name()) == name {
-					request.ProtoReflect().Clear(fields.Get(i))
-				}
-			}
-		}
-	}
 }

@@ -2,17 +2,12 @@ package sdk
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/twitchtv/twirp"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -158,54 +153,6 @@ func TestADeletedTrunkIsGone(t *testing.T) {
 	equal(t, "listed", len(list(t, &livekit.ListSIPOutboundTrunkRequest{TrunkIds: []string{id}})), 0)
 	_, err = update(id, &livekit.SIPOutboundTrunkUpdate{Name: proto.String("ghost")})
 	wantTwirp(t, err, twirp.NotFound, "requested sip trunk does not exist")
-}
-
-func TestATrunkThatBreaksARuleIsRefusedWithTheRule(t *testing.T) {
-	content, err := os.ReadFile("../refused_trunks.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stories []struct {
-		Story          string
-		Create, Change json.RawMessage
-		Text           string
-	}
-	if err := json.Unmarshal(content, &stories); err != nil {
-		t.Fatal(err)
-	}
-	for _, story := range stories {
-		t.Run(story.Story, func(t *testing.T) {
-			if story.Create != nil {
-				trunk := &livekit.SIPOutboundTrunkInfo{}
-				given(t, story.Create, trunk, `{"address": "sip.example.com", "numbers": ["+15105550100"]}`)
-				_, err = sip.CreateSIPOutboundTrunk(context.Background(), &livekit.CreateSIPOutboundTrunkRequest{Trunk: trunk})
-			} else {
-				change := &livekit.UpdateSIPOutboundTrunkRequest{}
-				given(t, story.Change, change, fmt.Sprintf(`{"sip_trunk_id": %q}`, trunkTo(t, "sip.example.com")))
-				_, err = sip.UpdateSIPOutboundTrunk(context.Background(), change)
-			}
-			if errors.Is(err, lksdk.ErrInvalidParameter) {
-				t.Log("the SDK does not ask for it")
-				return
-			}
-			wantTwirp(t, err, twirp.InvalidArgument, story.Text)
-		})
-	}
-}
-
-// given reads a message from what a story says over what is plain.
-func given(t *testing.T, story json.RawMessage, into proto.Message, plain string) {
-	t.Helper()
-	var whole map[string]json.RawMessage
-	for _, part := range [][]byte{[]byte(plain), story} {
-		if err := json.Unmarshal(part, &whole); err != nil {
-			t.Fatal(err)
-		}
-	}
-	both, _ := json.Marshal(whole)
-	if err := protojson.Unmarshal(both, into); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestWhoeverHasNotTheKeyGetsNothing(t *testing.T) {

@@ -189,15 +189,47 @@ test('the codecs that are asked for are the codecs that are offered', async () =
   assert.match(offers[2][2], /^8 \d+$/, 'and alone where only they are wanted');
 });
 
-test('a call whose encryption is required is offered encrypted, and nothing else', async () => {
-  const callee = await phone('refuse', { keys: { code: 488, reason: 'Not Acceptable Here' } });
-  const media = { encryption: SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE };
-  const trunk = await trunkTo(callee.address);
-  await assert.rejects(sip.createSipParticipant(trunk, CALLEE, newRoom(), { media, waitUntilAnswered: true }));
-  const offer = body(await callee.invite());
-  assert.match(offer, /m=audio \d+ RTP\/SAVP /);
-  assert.match(offer, /a=crypto:1 /);
-  assert.doesNotMatch(offer, /RTP\/AVP /);
+// A trunk's options, a call's.
+const REQUIRE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE;
+const encrypted = {
+  'by the call': [undefined, { media: { encryption: REQUIRE } }],
+  'by the trunk': [{ media: { encryption: REQUIRE } }, {}],
+  'by the trunk, deprecated': [{ mediaEncryption: REQUIRE }, {}],
+};
+
+for (const [by, [options, call]] of Object.entries(encrypted)) {
+  test(`a call whose encryption is required, ${by}, is offered encrypted, and nothing else`, async () => {
+    const callee = await phone('refuse', { keys: { code: 488, reason: 'Not Acceptable Here' } });
+    const trunk = await trunkTo(callee.address, ['+15105550100'], options);
+    await assert.rejects(sip.createSipParticipant(trunk, CALLEE, newRoom(), { ...call, waitUntilAnswered: true }));
+    const offer = body(await callee.invite());
+    assert.match(offer, /m=audio \d+ RTP\/SAVP /);
+    assert.match(offer, /a=crypto:1 /);
+    assert.doesNotMatch(offer, /RTP\/AVP /);
+  });
+}
+
+const RINGS_FOR = { keys: { ring: 1500, contact: '[local_ip]:[local_port]' } };
+
+test('a timeout below the ringing timeout cuts off no phone that rings', async () => {
+  const callee = await phone('until_the_end', RINGS_FOR);
+  const room = newRoom();
+  const call = { participantIdentity: 'slow', waitUntilAnswered: true, timeout: 0.5 };
+  await sip.createSipParticipant(await trunkTo(callee.address), CALLEE, room, call);
+  assert.equal((await rooms.getParticipant(room, 'slow')).attributes['sip.callStatus'], 'active');
+  await rooms.deleteRoom(room);
+  await callee.story();
+});
+
+test('a call that is not waited for outlives the timeout of its request', async () => {
+  const callee = await phone('until_the_end', RINGS_FOR);
+  const room = newRoom();
+  const watcher = await listener(room);
+  const call = { participantIdentity: 'slow', timeout: 1 };
+  await sip.createSipParticipant(await trunkTo(callee.address), CALLEE, room, call);
+  assert.deepEqual((await watcher.statuses('slow', 'active')).slice(-2), ['ringing', 'active']);
+  await rooms.deleteRoom(room);
+  await callee.story();
 });
 
 test('two calls into one room under the default identity: the second takes the place of the first', async () => {

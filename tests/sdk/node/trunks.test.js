@@ -3,10 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { SIPHeaderOptions, SIPMediaEncryption, SIPOutboundTrunkInfo, SIPTransport } from '@livekit/protocol';
+import {
+  GetSIPOutboundTrunkRequest,
+  GetSIPOutboundTrunkResponse,
+  SIPHeaderOptions,
+  SIPMediaEncryption,
+  SIPOutboundTrunkInfo,
+  SIPTransport,
+} from '@livekit/protocol';
 import { ServerError } from 'livekit-server-sdk';
 
-import { impostor, serverWith, sip, stranger, thrownBy, trunkTo } from './world.js';
+import { ask, impostor, serverWith, sip, stranger, thrownBy, trunkTo } from './world.js';
 
 test('a trunk comes back as it was created, with an id, and is found in the list', async () => {
   const made = await sip.createSipOutboundTrunk('carrier', 'sip.example.com:5080', ['+15105550100', '+15105550101'], {
@@ -151,7 +158,10 @@ test('passwords are left out where the server is told to', async () => {
   const changed = await hiding.updateSipOutboundTrunkFields(sipTrunkId, { authPassword: 'battery staple' });
   const [found] = await hiding.listSipOutboundTrunk({ trunkIds: [sipTrunkId] });
   const [legacy] = await hiding.listSipTrunk();
-  for (const shown of [changed, found]) assert.deepEqual([shown.authUsername, shown.authPassword], ['caller', '']);
+  const one = new GetSIPOutboundTrunkRequest({ sipTrunkId });
+  const answer = await ask('GetSIPOutboundTrunk', one, { admin: true }, hiding);
+  const fetched = GetSIPOutboundTrunkResponse.fromJson(answer).trunk;
+  for (const shown of [changed, found, fetched]) assert.deepEqual([shown.authUsername, shown.authPassword], ['caller', '']);
   assert.deepEqual([legacy.outboundUsername, legacy.outboundPassword], ['caller', '']);
 });
 

@@ -1,5 +1,7 @@
 // The world's door (tests/sdk/world.py) and what several stories share.
 
+import { readFileSync } from 'node:fs';
+
 import { RoomServiceClient, SipClient } from 'livekit-server-sdk';
 
 const door = process.env.WORLD_URL;
@@ -69,6 +71,17 @@ export const header = (message, name) => headers(message, name)[0];
 
 /** The body of a SIP message. */
 export const body = (message) => message.split(/\r?\n\r?\n/).slice(1).join('\n\n');
+
+/** What a file beside this folder tells; `{x*257}` in it stands for 257 times x. */
+export function stories(name) {
+  const text = readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
+  return JSON.parse(text.replace(/\{(.)\*(\d+)\}/g, (_, character, count) => character.repeat(Number(count))));
+}
+
+/** Asks by the SDK's own client for what none of its calls asks for; the request is one of its messages. */
+export async function ask(method, request, grant, client = sip) {
+  return client.rpc.request('SIP', method, request.toJson(), await client.authHeader({}, grant));
+}
 
 /** A trunk to an address; returns its id. */
 export async function trunkTo(address, numbers = ['+15105550100'], options = undefined) {

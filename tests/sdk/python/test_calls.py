@@ -1,26 +1,20 @@
 """Calls: every option of CreateSIPParticipant, what it returns or raises, and what the phone is sent."""
 
-import json
 import re
-from pathlib import Path
 
 import pytest
 from conftest import CALLEE, body, call, header, headers
-from google.protobuf import json_format
 from livekit import api
 from livekit.protocol.sip import (
     CreateSIPParticipantRequest,
     SIPCodec,
     SIPHeaderOptions,
     SIPMediaConfig,
-    SIPMediaEncryption,
     SIPNamedDest,
     SIPOutboundConfig,
     SIPRequestDest,
     SIPUri,
 )
-
-REFUSED = json.loads((Path(__file__).resolve().parents[1] / "refused.json").read_text())
 
 
 async def participant(livekit, request: CreateSIPParticipantRequest):
@@ -212,19 +206,6 @@ async def test_the_codecs_that_are_asked_for_are_offered(livekit, world, trunk_t
     assert re.fullmatch(r"RTP/AVP 0 \d+", offers[2]), "only what is listed"
 
 
-@pytest.mark.parametrize("by", ["media", "media_encryption"])
-async def test_required_encryption_is_offered_by_the_new_field_and_the_deprecated_one(livekit, world, trunk_to, by):
-    phone = await world.phone("refuse", {"code": 488, "reason": "Not Acceptable Here"})
-    require = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE
-    fields = {"media": SIPMediaConfig(encryption=require)} if by == "media" else {by: require}
-    with pytest.raises(api.SipCallError):
-        await livekit.sip.create_sip_participant(call(await trunk_to(phone.address), wait_until_answered=True, **fields))
-    offer = body(await phone.invite())
-    assert re.search(r"m=audio \d+ RTP/SAVP ", offer)
-    assert "a=crypto:1 " in offer
-    assert "RTP/AVP " not in offer
-
-
 async def test_a_phone_that_falls_silent_is_given_up_after_the_media_timeout(livekit, world, trunk_to):
     phone = await world.phone("baresip")
     media = SIPMediaConfig()
@@ -268,14 +249,3 @@ async def test_nobody_answers(livekit, world, trunk_to):
     assert (raised.value.code, raised.value.status) == ("canceled", 408)
     assert "sip request timed out" in raised.value.message
     await phone.story()
-
-
-@pytest.mark.parametrize("story", REFUSED, ids=lambda story: story["story"])
-async def test_a_call_that_breaks_a_rule_is_refused_with_the_rule(livekit, trunk_to, story):
-    plain = {"sip_trunk_id": await trunk_to("127.0.0.1:9"), "sip_call_to": CALLEE, "room_name": "refused"}
-    request = json_format.ParseDict({**plain, **story["request"]}, CreateSIPParticipantRequest())
-    with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request)
-    assert not isinstance(raised.value, api.SipCallError)
-    assert raised.value.code == story.get("code", "invalid_argument"), raised.value.message
-    assert story["text"] in raised.value.message

@@ -1,17 +1,21 @@
 """Clients that are in no package registry: what they send is sent byte for byte, and the answers are what they can read.
 
-`lk` 2.18.2 as captured from the real program; Ruby's livekit-server-sdk as its sources write it (no capture). Only what
-differs from run to run is filled in: the phone's address, trunk ids, rooms, tokens.
+`lk` 2.18.2 as captured from the real program, where a size is given; its other flags, and Ruby's livekit-server-sdk, as
+their sources write them (no capture). Only what differs from run to run is filled in: the phone's address, trunk ids, rooms,
+tokens.
 """
 
 import asyncio
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 
 import jwt
 import pytest
+from conftest import body as content
+from conftest import header
 from google.protobuf import text_format
 from livekit.protocol import room, sip
 
@@ -197,6 +201,101 @@ async def test_lk_names_a_trunk_that_is_not_there():
     assert answer.body == b'{"code":"not_found","msg":"requested sip trunk does not exist"}', "to the byte"
 
 
+async def lk_admin(method: str, message, text: str) -> Answer:
+    return await exchange(lk(f"livekit.SIP/{method}", lk_token(sip={"admin": True}), protobuf(message, text)))
+
+
+async def test_lk_lists_every_column_of_a_trunk():
+    # --name carrier --address ... --transport tls --destination-country US --media-enc require --auth-user ... --numbers ...
+    text = """trunk {
+      name: "carrier" address: "sip.example.com:5061" transport: SIP_TRANSPORT_TLS numbers: "+15105550100" numbers: "+15105550101"
+      auth_username: "caller" auth_password: "correct horse" media_encryption: SIP_MEDIA_ENCRYPT_REQUIRE destination_country: "US"
+    }"""
+    made = await lk_admin("CreateSIPOutboundTrunk", sip.CreateSIPOutboundTrunkRequest(), text)
+    trunk = understood(made, sip.SIPOutboundTrunkInfo())
+    # With --json and without, the request is the same; so is the deprecated list's.
+    listed = await lk_admin("ListSIPOutboundTrunk", sip.ListSIPOutboundTrunkRequest(), "")
+    items = understood(listed, sip.ListSIPOutboundTrunkResponse()).items
+    [shown] = [item for item in items if item.sip_trunk_id == trunk.sip_trunk_id]
+    assert shown == trunk
+    assert (shown.name, shown.address) == ("carrier", "sip.example.com:5061")
+    assert list(shown.numbers) == ["+15105550100", "+15105550101"]
+    assert (shown.transport, shown.media_encryption) == (sip.SIP_TRANSPORT_TLS, sip.SIP_MEDIA_ENCRYPT_REQUIRE)
+    assert (shown.auth_username, shown.auth_password, shown.destination_country) == ("caller", "correct horse", "US")
+    legacy = await lk_admin("ListSIPTrunk", sip.ListSIPTrunkRequest(), "")
+    items = understood(legacy, sip.ListSIPTrunkResponse()).items
+    [old] = [item for item in items if item.sip_trunk_id == trunk.sip_trunk_id]
+    assert (old.kind, old.outbound_address) == (sip.SIPTrunkInfo.TRUNK_OUTBOUND, "sip.example.com:5061")
+    assert (old.outbound_number, old.outbound_username) == ("+15105550100", "caller")
+
+
+async def test_lk_changes_what_its_flags_name():
+    trunk = await lk_trunk("lk", "127.0.0.1:44533")
+    # --id ... --name renamed --address ... --transport tcp --destination-country DE --numbers ... --auth-user ... --auth-pass ...
+    text = f"""sip_trunk_id: "{trunk}" update {{
+      address: "other.example.com" transport: SIP_TRANSPORT_TCP numbers {{ set: "+15105550177" set: "+15105550178" }}
+      auth_username: "caller" auth_password: "correct horse" name: "renamed" destination_country: "DE"
+    }}"""
+    changed = await lk_admin("UpdateSIPOutboundTrunk", sip.UpdateSIPOutboundTrunkRequest(), text)
+    told = understood(changed, sip.SIPOutboundTrunkInfo())
+    assert (told.sip_trunk_id, told.name, told.address) == (trunk, "renamed", "other.example.com")
+    assert (told.transport, list(told.numbers)) == (sip.SIP_TRANSPORT_TCP, ["+15105550177", "+15105550178"])
+    assert (told.auth_username, told.auth_password, told.destination_country) == ("caller", "correct horse", "DE")
+    # --numbers ""
+    text = f'sip_trunk_id: "{trunk}" update {{ numbers {{}} }}'
+    emptied = await lk_admin("UpdateSIPOutboundTrunk", sip.UpdateSIPOutboundTrunkRequest(), text)
+    assert emptied.status == 400
+    assert json.loads(emptied.body) == {"code": "invalid_argument", "msg": "numbers: list update must be set"}
+
+
+async def test_lk_replaces_a_trunk_from_a_file():
+    trunk = await lk_trunk("lk", "127.0.0.1:44533")
+    text = f"""sip_trunk_id: "{trunk}" replace {{
+      name: "second" address: "other.example.com" numbers: "+15105550177" headers {{ key: "X-Account" value: "42" }}
+      media {{ only_listed_codecs: true codecs {{ name: "PCMA" rate: 8000 }} }}
+    }}"""
+    replaced = await lk_admin("UpdateSIPOutboundTrunk", sip.UpdateSIPOutboundTrunkRequest(), text)
+    told = understood(replaced, sip.SIPOutboundTrunkInfo())
+    assert (told.sip_trunk_id, told.name, told.headers) == (trunk, "second", {"X-Account": "42"})
+    assert [codec.name for codec in told.media.codecs] == ["PCMA"]
+    ghost = text.replace(trunk, "ST_nothere")
+    answer = await lk_admin("UpdateSIPOutboundTrunk", sip.UpdateSIPOutboundTrunkRequest(), ghost)
+    assert (answer.status, answer.body) == (404, b'{"code":"not_found","msg":"requested sip trunk does not exist"}')
+
+
+@pytest.mark.parametrize("shown", ["Support Line", ""])
+async def test_lk_calls_with_a_name_a_header_and_media(world, shown):
+    phone = await world.phone("refuse", {"code": 488, "reason": "Not Acceptable Here"})
+    trunk = await lk_trunk("lk", phone.address)
+    # --trunk ... --number ... --call ... --room ... --identity ... --name ... --header "X-Account: 42" --media-enc require
+    # --codecs PCMA/8000 --no-default-codecs --wait, and --display-name ... or --no-display-name
+    text = f"""
+      sip_trunk_id: "{trunk}"
+      sip_call_to: "+15105550123"
+      room_name: "api-lk-media"
+      participant_identity: "sip-test"
+      participant_name: "Test Caller"
+      ringing_timeout {{ seconds: 79 nanos: 500000000 }}
+      sip_number: "+15105550111"
+      headers {{ key: "X-Account" value: "42" }}
+      media_encryption: SIP_MEDIA_ENCRYPT_REQUIRE
+      wait_until_answered: true
+      display_name: "{shown}"
+      media {{ only_listed_codecs: true codecs {{ name: "PCMA" rate: 8000 }} encryption: SIP_MEDIA_ENCRYPT_REQUIRE }}
+    """
+    body = protobuf(sip.CreateSIPParticipantRequest(), text)
+    answer = await exchange(lk("livekit.SIP/CreateSIPParticipant", lk_token(sip={"call": True}), body))
+    assert answer.status == 400
+    told = json.loads(answer.body)
+    assert (told["code"], told["meta"]["sip_status_code"]) == ("invalid_argument", "488")
+    assert told["msg"] == "twirp error unknown: INVITE failed: sip status: 488: Not Acceptable Here"
+    invite = await phone.invite()
+    assert header(invite, "From").startswith(f'"{shown}" <sip:+15105550111@' if shown else "<sip:+15105550111@")
+    assert header(invite, "X-Account") == "42"
+    assert re.search(r"m=audio \d+ RTP/SAVP 8 \d+\n", content(invite)), "PCMA and digits, nothing else"
+    assert "a=crypto:1 " in content(invite)
+
+
 @pytest.mark.parametrize("waits", [True, False])
 async def test_ruby_calls(world, waits):
     phone = await world.phone("answer_until_bye")
@@ -228,3 +327,69 @@ async def test_ruby_calls(world, waits):
     body = protobuf(room.DeleteRoomRequest(), f'room: "api-ruby-{waits}"')
     await exchange(ruby("livekit.RoomService/DeleteRoom", ruby_token(video={"roomCreate": True}), body))
     await phone.story()
+
+
+async def ruby_admin(method: str, message, text: str) -> Answer:
+    return await exchange(ruby(f"livekit.SIP/{method}", ruby_token(video={}, sip={"admin": True}), protobuf(message, text)))
+
+
+def raised(answer: Answer) -> tuple[int, str, str, dict]:
+    """What the twirp gem makes a Twirp::Error of: it takes the body for JSON, whatever it asked for."""
+    assert answer.headers["content-type"] == "application/json"
+    told = json.loads(answer.body)
+    assert set(told) <= {"code", "msg", "meta"}
+    return answer.status, told["code"], told["msg"], told.get("meta", {})
+
+
+async def test_ruby_lists_changes_replaces_and_deletes_a_trunk():
+    text = 'trunk { name: "ruby" address: "sip.example.com" numbers: "+15105550100" metadata: "old" }'
+    made = await ruby_admin("CreateSIPOutboundTrunk", sip.CreateSIPOutboundTrunkRequest(), text)
+    trunk = understood(made, sip.SIPOutboundTrunkInfo())
+    listed = await ruby_admin("ListSIPOutboundTrunk", sip.ListSIPOutboundTrunkRequest(), "")
+    assert trunk in list(understood(listed, sip.ListSIPOutboundTrunkResponse()).items)
+
+    named = f'sip_trunk_id: "{trunk.sip_trunk_id}"'
+    update = 'update { name: "renamed" numbers { add: "+15105550199" } }'
+    changed = await ruby_admin("UpdateSIPOutboundTrunk", sip.UpdateSIPOutboundTrunkRequest(), f"{named} {update}")
+    told = understood(changed, sip.SIPOutboundTrunkInfo())
+    assert (told.name, list(told.numbers), told.metadata) == ("renamed", ["+15105550100", "+15105550199"], "old")
+    replacement = 'replace { name: "second" address: "other.example.com" numbers: "+15105550177" }'
+    replaced = await ruby_admin("UpdateSIPOutboundTrunk", sip.UpdateSIPOutboundTrunkRequest(), f"{named} {replacement}")
+    told = understood(replaced, sip.SIPOutboundTrunkInfo())
+    assert (told.sip_trunk_id, told.address, told.metadata) == (trunk.sip_trunk_id, "other.example.com", "")
+
+    deleted = await ruby_admin("DeleteSIPTrunk", sip.DeleteSIPTrunkRequest(), named)
+    assert understood(deleted, sip.SIPTrunkInfo()) == sip.SIPTrunkInfo(sip_trunk_id=trunk.sip_trunk_id)
+    listed = await ruby_admin("ListSIPOutboundTrunk", sip.ListSIPOutboundTrunkRequest(), "")
+    items = understood(listed, sip.ListSIPOutboundTrunkResponse()).items
+    assert trunk.sip_trunk_id not in [item.sip_trunk_id for item in items]
+
+
+async def test_ruby_raises_what_the_server_says_of_a_trunk():
+    text = 'trunk { name: "ruby" address: "sip.example.com" }'
+    numberless = await ruby_admin("CreateSIPOutboundTrunk", sip.CreateSIPOutboundTrunkRequest(), text)
+    assert raised(numberless) == (400, "invalid_argument", "no trunk numbers specified", {})
+    text = 'sip_trunk_id: "ST_nothere" update { name: "ghost" }'
+    unknown = await ruby_admin("UpdateSIPOutboundTrunk", sip.UpdateSIPOutboundTrunkRequest(), text)
+    assert raised(unknown) == (404, "not_found", "requested sip trunk does not exist", {})
+    body = protobuf(sip.ListSIPOutboundTrunkRequest(), "")
+    caller = await exchange(ruby("livekit.SIP/ListSIPOutboundTrunk", ruby_token(video={}, sip={"call": True}), body))
+    assert raised(caller) == (401, "unauthenticated", "permissions denied", {})
+
+
+async def test_ruby_raises_why_a_call_failed(world):
+    phone = await world.phone("refuse", {"code": 486, "reason": "Busy Here"})
+    text = f'trunk {{ name: "ruby" address: "{phone.address}" numbers: "+15105550100" }}'
+    made = await ruby_admin("CreateSIPOutboundTrunk", sip.CreateSIPOutboundTrunkRequest(), text)
+    trunk = understood(made, sip.SIPOutboundTrunkInfo()).sip_trunk_id
+    call = 'sip_call_to: "{}" room_name: "api-ruby" wait_until_answered: true sip_trunk_id: "{}"'
+    token = ruby_token(video={}, sip={"call": True})
+    body = protobuf(sip.CreateSIPParticipantRequest(), call.format("+15105550123", trunk))
+    status, code, message, meta = raised(await exchange(ruby("livekit.SIP/CreateSIPParticipant", token, body)))
+    assert (status, code) == (429, "resource_exhausted")
+    assert message == "twirp error unknown: INVITE failed: sip status: 486: Busy Here"
+    assert meta == {"error_details": BUSY_DETAILS, "sip_status": "Busy Here", "sip_status_code": "486"}
+    body = protobuf(sip.CreateSIPParticipantRequest(), call.format("sip:me@example.com", trunk))
+    refused = raised(await exchange(ruby("livekit.SIP/CreateSIPParticipant", token, body)))
+    expected = "SipCallTo should be a phone number or SIP user, not a full SIP URI"
+    assert refused == (400, "invalid_argument", expected, {})

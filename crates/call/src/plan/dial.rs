@@ -103,9 +103,20 @@ fn twilio_number(number: &str, host: &str) -> String {
 fn requested_uri(uri: &sip_request_dest::Uri, transport: Option<Transport>) -> Result<SipUri, String> {
     let uri = match uri {
         sip_request_dest::Uri::Raw(raw) => SipUri::parse(raw)?,
-        sip_request_dest::Uri::Values(values) => values_uri(values)?,
+        sip_request_dest::Uri::Values(values) => agreeing(values_uri(values)?, transport)?,
     };
     uri.with_transport(transport)
+}
+
+/// A raw URI may name any transport, the trunk's counts. Who spells out the parts means what they say.
+fn agreeing(uri: SipUri, transport: Option<Transport>) -> Result<SipUri, String> {
+    match (uri.transport, transport) {
+        (Some(asked), Some(of_trunk)) if asked != of_trunk => {
+            let (asked, of_trunk) = (asked.as_str(), of_trunk.as_str());
+            Err(format!("its transport should be left open or the trunk's, {of_trunk}, but is {asked}"))
+        }
+        _ => Ok(uri),
+    }
 }
 
 fn values_uri(values: &livekit_protocol::SipUri) -> Result<SipUri, String> {

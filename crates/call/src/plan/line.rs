@@ -77,7 +77,8 @@ impl<'a> Line<'a> {
             rules::length("sip_number", &request.sip_number, rules::MAX_NAME)?;
             return Ok(request.sip_number.clone());
         }
-        let usable: Vec<&String> = self.numbers.iter().filter(|number| *number != "*").collect();
+        let usable: Vec<&String> =
+            self.numbers.iter().filter(|number| !matches!(number.as_str(), "*" | "")).collect();
         if usable.is_empty() {
             return Err(PlanError::NoNumbers);
         }

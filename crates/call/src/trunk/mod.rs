@@ -5,7 +5,7 @@ mod tests;
 mod update;
 
 use livekit_protocol::{
-    CreateSipParticipantRequest, SipMediaConfig, SipMediaEncryption, SipOutboundTrunkInfo,
+    CreateSipParticipantRequest, SipMediaConfig, SipMediaEncryption, SipOutboundTrunkInfo, SipTransport,
 };
 use thiserror::Error;
 
@@ -40,6 +40,9 @@ pub enum TrunkError {
     /// Nowhere to call.
     #[error("no outbound address specified")]
     NoAddress,
+    /// A transport that has no name.
+    #[error("transport: unknown transport {0}")]
+    Transport(i32),
     /// An update without `update` and `replace`.
     #[error("missing or unsupported update action")]
     NoAction,
@@ -83,6 +86,10 @@ pub fn validate(trunk: &SipOutboundTrunkInfo) -> Result<(), TrunkError> {
     if trunk.numbers.is_empty() {
         return Err(TrunkError::NoNumbers);
     }
+    if trunk.numbers.iter().any(String::is_empty) {
+        return Err(TrunkError::List("values must not be empty"));
+    }
+    SipTransport::try_from(trunk.transport).map_err(|_| TrunkError::Transport(trunk.transport))?;
     if trunk.address.is_empty() {
         return Err(TrunkError::NoAddress);
     }

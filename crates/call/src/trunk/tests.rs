@@ -33,6 +33,8 @@ fn a_wrong_trunk_is_refused_with_the_text_that_clients_know() {
             |t| t.address = "a host".into(),
             "trunk address should be a hostname or IP, with or without a port: its host is not a host name or IP",
         ),
+        (|t| t.numbers.push(String::new()), "numbers: values must not be empty"),
+        (|t| t.transport = 9, "transport: unknown transport 9"),
         (|t| t.from_host = "sips:x".into(), "from_host should be a hostname or IP, not SIP URI"),
         (
             |t| drop(t.headers.insert("CSeq".into(), "1".into())),

@@ -232,6 +232,59 @@ async fn a_program_that_gives_up_takes_its_call_with_it() {
 }
 
 #[tokio::test]
+async fn required_encryption_is_offered_by_the_deprecated_name() {
+    let phone = Phone::refusing(488, "Not Acceptable Here", 1).await;
+    let required = Some(SipMediaEncryption::SipMediaEncryptRequire);
+    let options = CreateSIPParticipantOptions { media_encryption: required, ..waiting() };
+    let refused = refusal(call(&trunk_to(&phone.address).await, &new_room(), options).await);
+    assert_eq!(refused.meta["sip_status_code"], "488");
+    let offer = phone.requests("INVITE", 1).await.remove(0);
+    assert!(offer.contains(" RTP/SAVP ") && offer.contains("a=crypto:1 "), "{offer}");
+    assert!(!offer.contains(" RTP/AVP "), "{offer}");
+}
+
+#[tokio::test]
+async fn a_timeout_below_the_ringing_timeout_cuts_off_no_phone_that_rings() {
+    let phone = Phone::ringing_for(Duration::from_millis(1500)).await;
+    let room = new_room();
+    let options = CreateSIPParticipantOptions { timeout: Some(Duration::from_millis(500)), ..waiting() };
+    call(&trunk_to(&phone.address).await, &room, options).await.unwrap();
+    let seen = rooms().get_participant(&room, "callee").await.unwrap();
+    assert_eq!(seen.attributes["sip.callStatus"], "active");
+    rooms().delete_room(&room).await.unwrap();
+    phone.story().await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_waited_for_outlives_the_timeout_of_its_request() {
+    let phone = Phone::ringing_for(Duration::from_millis(1500)).await;
+    let room = new_room();
+    let listener = Listener::join(&room).await;
+    let timeout = Some(Duration::from_secs(1));
+    let options = CreateSIPParticipantOptions { timeout, wait_until_answered: None, ..waiting() };
+    call(&trunk_to(&phone.address).await, &room, options).await.unwrap();
+    let statuses = listener.statuses("callee", "active").await;
+    assert_eq!(statuses[statuses.len() - 2..], ["ringing", "active"]);
+    rooms().delete_room(&room).await.unwrap();
+    phone.story().await;
+}
+
+#[tokio::test]
+async fn a_duration_that_protobuf_does_not_know_is_refused() {
+    let trunk = trunk_to("127.0.0.1:9").await;
+    let absurd = Some(Duration::from_secs(315_576_000_001));
+    let asynchronous = || CreateSIPParticipantOptions { wait_until_answered: None, ..waiting() };
+    for (options, field) in [
+        (CreateSIPParticipantOptions { ringing_timeout: absurd, ..asynchronous() }, "ringing_timeout"),
+        (CreateSIPParticipantOptions { max_call_duration: absurd, ..asynchronous() }, "max_call_duration"),
+    ] {
+        let refused = refusal(call(&trunk, &new_room(), options).await);
+        assert_eq!(refused.code, "invalid_argument", "{field}: {}", refused.msg);
+        assert!(refused.msg.contains(field), "{}", refused.msg);
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_breaks_a_rule_is_refused_with_the_rule() {
     let trunk = trunk_to("127.0.0.1:9").await;
     let with = |change: fn(&mut CreateSIPParticipantOptions)| {

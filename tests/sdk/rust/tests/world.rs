@@ -2,6 +2,7 @@
 
 use std::env;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use livekit_api::services::room::RoomClient;
 use livekit_api::services::sip::{CreateSIPOutboundTrunkOptions, CreateSIPParticipantOptions, SIPClient};
@@ -70,6 +71,13 @@ impl Phone {
         Self::start(json!({ "scenario": "refuse", "keys": keys, "calls": calls })).await
     }
 
+    /// Rings for so long, answers, and takes whatever ends the call.
+    pub async fn ringing_for(time: Duration) -> Self {
+        let ring = u64::try_from(time.as_millis()).unwrap();
+        let keys = json!({ "ring": ring, "contact": "[local_ip]:[local_port]" });
+        Self::start(json!({ "scenario": "until_the_end", "keys": keys })).await
+    }
+
     pub async fn baresip() -> Self {
         Self::start(json!({ "baresip": true })).await
     }
@@ -99,6 +107,11 @@ impl Listener {
 
     pub async fn hears(&self, identity: &str, hertz: u32) {
         through(&format!("/listeners/{}/hears/{identity}?hertz={hertz}", self.0), None).await;
+    }
+
+    pub async fn statuses(&self, identity: &str, last: &str) -> Vec<String> {
+        let path = format!("/listeners/{}/statuses/{identity}?last={last}", self.0);
+        serde_json::from_value(through(&path, None).await).unwrap()
     }
 
     pub async fn left(&self, identity: &str) -> u64 {
