@@ -1,6 +1,8 @@
 """The server as it is deployed: TLS in front, few file descriptors, the files under deploy/."""
 
 import asyncio
+import base64
+import hashlib
 import os
 import re
 import resource
@@ -11,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from conftest import need
+from conftest import Clients, need
+from harness.browsers import Chromium
 from harness.certificates import Authority
 from harness.ports import free_port
-from harness.room import access_token
+from harness.room import RATE, access_token
 from harness.server import API_KEY, API_SECRET, ROOT
-from harness.waiting import wait_until
+from harness.tones import hears
+from harness.waiting import until, wait_until
 
 
 class Nginx:
@@ -25,7 +29,7 @@ class Nginx:
     def __init__(self, folder: Path, upstream: int):
         self.port = free_port()
         self.authority = Authority(folder / "authority")
-        identity = self.authority.identity("localhost")
+        self.identity = identity = self.authority.identity("localhost")
         site = (ROOT / "deploy" / "nginx.conf").read_text()
         site = site.replace("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl").replace("calls.example.com;", "localhost;")
         site = re.sub(r"ssl_certificate +\S+;", f"ssl_certificate {identity.certificate};", site)
@@ -54,7 +58,41 @@ def tls(server, tmp_path):
     proxy.stop()
 
 
-async def test_browsers_and_sdks_join_through_tls(server, tls):
+class Trusting(Chromium):
+    """Chromium that takes this one key for good, whoever vouches for it; all else of the certificate it checks."""
+
+    key = ""
+
+    def command(self) -> list:
+        *command, page = super().command()
+        return [*command, f"--ignore-certificate-errors-spki-list={self.key}", page]
+
+
+def fingerprint(certificate: Path) -> str:
+    """SHA-256 of a certificate's public key, in Base64."""
+    pem = subprocess.run(["openssl", "x509", "-in", certificate, "-pubkey", "-noout"], capture_output=True, check=True)
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=pem.stdout, capture_output=True, check=True)
+    return base64.b64encode(hashlib.sha256(der.stdout).digest()).decode()
+
+
+async def test_a_browser_joins_through_tls_and_is_heard(server, tls, join, tmp_path, go_builder):
+    need("chromium")
+    python = await join("secure", "python")
+    await python.speak(1_100)
+    clients = Clients(server, tmp_path, go_builder)
+    clients.browsers["chromium"] = browser = Trusting(tmp_path)
+    browser.key = fingerprint(tls.identity.certificate)
+    try:
+        await browser.start()
+        page = await clients("chromium", "secure", "page", url=f"wss://localhost:{tls.port}")
+        await page.do("speak", hertz=1_700)
+        await page.hears("python", 1_100, seconds=60)
+        await until(lambda: hears(python.recording("page"), RATE, 1_700), "the page is heard", 60)
+    finally:
+        await clients.stop()
+
+
+async def test_sdks_join_through_tls(server, tls):
     """The Python SDK checks the certificate; a room is joined and its API called through the proxy."""
     client = f"import asyncio, os, sys\n{CLIENT}"
     arguments = [f"localhost:{tls.port}", access_token("secure", "alice"), API_KEY, API_SECRET]

@@ -4,18 +4,22 @@ packet by packet, and a client's connection goes on.
 
 import itertools
 
+import numpy as np
 import pytest
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from conftest import need
+from harness import g711
 from harness.ear import Ear
 from harness.room import RATE
-from harness.tones import hears
+from harness.tones import hears, tone
 from harness.waiting import until
 from harness.workers import make_rooms
 
 PHONE_HERTZ = 700
+# Low tones, which have no steps as large as those of a cut.
+FIRST_HERTZ, SECOND_HERTZ = 300, 450
 
 
 @pytest.fixture
@@ -60,15 +64,33 @@ def is_unbroken(packets: list[dict[str, str]]) -> None:
     assert 49 < rate < 51, f"{rate:.2f} frames a second"
 
 
+def steepest(samples: np.ndarray) -> int:
+    """The largest step from one sample to the next."""
+    return int(np.abs(np.diff(samples.astype(np.int32))).max())
+
+
+def is_without_a_click(ear: Ear, begin: float) -> None:
+    """What was heard since is never steeper than the tones themselves: a cut in a tone is a step of up to its whole height."""
+    frames = [frame for moment, frame in ear.frames() if moment >= begin]
+    own = max(steepest(ulaw(tone(hertz, 1, g711.RATE))) for hertz in (FIRST_HERTZ, SECOND_HERTZ))
+    seen = steepest(np.concatenate(frames))
+    assert seen < 1.3 * own, f"a step of {seen} among tones whose own steps are {own}"
+
+
+def ulaw(samples: np.ndarray) -> np.ndarray:
+    return g711.decode(g711.PCMU, g711.encode(g711.PCMU, samples))
+
+
 async def test_a_phone_is_moved_and_its_stream_is_not_broken(server, livekit, join, sipp, trunk_to, ear):
     await make_rooms(server, livekit, "first", "second")
     phone = sipp("answer_for_an_ear", ear=ear.port)
     first, second = await join("first", "first agent"), await join("second", "second agent")
-    await first.speak(1_100)
-    await second.speak(1_700)
+    await first.speak(FIRST_HERTZ)
+    await second.speak(SECOND_HERTZ)
     await call(livekit, await trunk_to(phone.address), "first")
     await until(lambda: hears(first.recording("phone"), RATE, PHONE_HERTZ), "the first agent hears the phone", 30)
-    await until(lambda: len(ear.packets) > 100, "two seconds of audio", 20)
+    await until(lambda: len(ear.times_of(FIRST_HERTZ)) > 100, "two seconds of audio", 20)
+    begin = ear.times_of(FIRST_HERTZ)[50]
 
     for room, destination, agent in (("first", "second", second), ("second", "first", first)):
         agent.forget()
@@ -80,6 +102,7 @@ async def test_a_phone_is_moved_and_its_stream_is_not_broken(server, livekit, jo
     await livekit.room.remove_participant(api.RoomParticipantIdentity(room="first", identity="phone"))
     await phone.ends_well()
     is_unbroken(ear.rtp())
+    is_without_a_click(ear, begin)
 
 
 async def test_a_client_is_moved_on_the_connection_that_it_has(server, livekit, join, baresip, trunk_to):

@@ -10,18 +10,19 @@ from collections import Counter
 class LossyPath:
     """Relays UDP between whoever sends to `address` and `target`; what gets lost is drawn from a seed that is printed.
 
-    Of copies of the same datagram the fifth arrives at the latest: a test of twenty calls fails for no bad luck.
+    Of copies of the same datagram the fifth arrives at the latest: a test of twenty calls fails for no bad luck. What passes
+    comes from `seen_as`, so that without loss it is a NAT.
     """
 
-    def __init__(self, target: str, loss: float, seed: int | None = None):
+    def __init__(self, target: str, loss: float, seed: int | None = None, seen_as: str = "127.0.0.1"):
         self.seed = random.randrange(1 << 32) if seed is None else seed
         print(f"loss {loss:.0%}, seed {self.seed}")
         self.dice = random.Random(self.seed)
         self.loss = loss
         host, port = target.split(":")
         self.target = (host, int(port))
-        self.near = self._socket()  # the server sends here
-        self.far = self._socket()  # the phone sees this one
+        self.near = self._socket("127.0.0.1")  # the server sends here
+        self.far = self._socket(seen_as)  # the phone sees this one
         self.peer: tuple[str, int] | None = None
         self.passed = self.lost = 0
         self.unlucky: Counter[bytes] = Counter()
@@ -29,9 +30,9 @@ class LossyPath:
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     @staticmethod
-    def _socket() -> socket.socket:
+    def _socket(host: str) -> socket.socket:
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        made.bind(("127.0.0.1", 0))
+        made.bind((host, 0))
         return made
 
     @property

@@ -103,7 +103,7 @@ fn rtc(node_ip: Option<IpAddr>, outward: Option<IpAddr>, outward_v6: Option<IpAd
         (None, Some(own)) => Some(RtcAddress { bind: own, announced: own }),
         (_, None) => None,
     };
-    addresses.extend(public.filter(|address| !address.bind.is_loopback()));
+    addresses.extend(public.filter(|address| address.bind != LOOPBACK));
     // Whoever names one address means it; IPv6 needs no NAT that one would have to tell of.
     let v6 = outward_v6.filter(|_| node_ip.is_none_or(|ip| ip.is_ipv4() && !ip.is_loopback()));
     addresses.extend(v6.map(|own| RtcAddress { bind: own, announced: own }));
