@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import hashlib
+import json
 import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from harness.browsers import Chromium
 from harness.certificates import Authority
 from harness.ports import free_port
 from harness.room import RATE, access_token
-from harness.server import API_KEY, API_SECRET, ROOT
+from harness.server import API_KEY, API_SECRET, BINARY, ROOT, Trunkline
 from harness.tones import hears
 from harness.waiting import until, wait_until
 
@@ -134,6 +136,39 @@ def test_the_soft_limit_is_raised_to_the_hard_one(make_server):
     server = make_server(launcher=["prlimit", f"--nofile=512:{hard}"])
     limits = Path(f"/proc/{server.process.pid}/limits").read_text()
     assert re.search(rf"Max open files +{hard} +{hard} ", limits), limits
+
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+C_LIBRARY = {"linux-vdso.so.1", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+
+
+@pytest.fixture
+def image():
+    """What the image is made of: the program, in a place that anybody may read, and a folder for its data."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield shutil.copy(BINARY, folder / "trunkline")
+
+
+def test_the_image_holds_all_that_its_command_needs(image):
+    """Its base has a C library and certificates, its user no rights; there is no Docker here to try more."""
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    parts = [json.loads(re.search(rf"^{word} (\[.*\])$", dockerfile, re.M)[1]) for word in ("ENTRYPOINT", "CMD")]
+    assert sum(parts, []) == ["trunkline", "serve", "--config", "/etc/trunkline.yaml"], "as the harness starts it"
+    linked = subprocess.run(["ldd", image], capture_output=True, text=True, check=True).stdout
+    assert {Path(line.split()[0]).name for line in linked.splitlines()} <= C_LIBRARY, linked
+
+    server = Trunkline(image.parent, launcher=NOBODY if os.geteuid() == 0 else [], binary=image)
+    server.config_path.chmod(0o444)
+    try:
+        server.start()
+        users = re.search(r"^Uid:\s+(\d+)", Path(f"/proc/{server.process.pid}/status").read_text(), re.M)
+        assert users[1] != "0"
+        assert server.cli("room", "create", "image").returncode == 0
+    finally:
+        assert server.stop() == 0
+    assert (image.parent / "data" / "trunkline.db").exists()
 
 
 def test_the_unit_is_one_that_systemd_understands(tmp_path):

@@ -19,9 +19,10 @@ API_SECRET = "e2e-secret-that-is-long-enough-for-hs256"
 class Trunkline:
     """One server process. `start` may be called again after `stop` or `kill`: same ports, same data."""
 
-    def __init__(self, folder: Path, launcher: list[str] = (), **settings):
+    def __init__(self, folder: Path, launcher: list[str] = (), binary: Path = BINARY, **settings):
         self.folder = folder
         self.launcher = launcher
+        self.binary = binary
         self.http_port = free_port()
         self.rtc_port = free_port()
         self.sip_port = free_port()
@@ -65,7 +66,7 @@ class Trunkline:
     def start(self) -> "Trunkline":
         log = self.log_path.open("ab")
         self.process = subprocess.Popen(
-            [*self.launcher, BINARY, "serve", "--config", self.config_path], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            [*self.launcher, self.binary, "serve", "--config", self.config_path], stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
         log.close()
         wait_until(self._healthy, f"the server answers on {self.url}; its log: {self.log_path}")
