@@ -153,7 +153,10 @@ async fn resume(
                 pump::run(socket, session, state, key, Duration::ZERO).await;
             })
         }
-        Ok(None) => socket.on_upgrade(pump::refuse_resume),
+        Ok(None) => socket.on_upgrade(async move |socket| {
+            let _place = place;
+            pump::refuse_resume(socket).await;
+        }),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }
 }

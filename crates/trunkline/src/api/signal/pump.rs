@@ -90,11 +90,22 @@ async fn next_out(outgoing: &mut mpsc::Receiver<SignalOut>, quiet_until: Instant
     outgoing.recv().await
 }
 
-/// Tells a client that its earlier session is gone and that it shall join anew.
+/// Tells a client that its earlier session is gone and that it shall join anew. It closes the connection then: where we do so
+/// at once, livekit-client in Firefox sees only that, and waits for good.
 pub(super) async fn refuse_resume(mut socket: WebSocket) {
     let refusal = Message::Binary(room::signal::resume_refused());
     if let Ok(Ok(())) = timeout(WRITE_TIMEOUT, socket.send(refusal)).await {
+        drop(timeout(CLOSE_TIMEOUT, closed(&mut socket)).await);
         drop(timeout(CLOSE_TIMEOUT, socket.send(close())).await);
+    }
+}
+
+/// Until the client has closed the connection; whatever else it says is of no account.
+async fn closed(socket: &mut WebSocket) {
+    while let Some(Ok(frame)) = socket.next().await {
+        if matches!(frame, Message::Close(_)) {
+            return;
+        }
     }
 }
 
