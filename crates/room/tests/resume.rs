@@ -198,6 +198,35 @@ fn the_state_the_client_tells_is_applied() {
     assert!(world.clients[&bob].mid_to_track.is_empty(), "it has left the track");
 }
 
+/// Go's SDK takes what it has no media of for not subscribed, what it has just been told of among it.
+#[test]
+fn what_go_has_not_heard_yet_is_no_track_that_it_does_not_want() {
+    let mut world = World::new();
+    let phone = world.join_phone("phone");
+    let go = world
+        .join_with(|join| {
+            join.identity = "go".into();
+            join.client.sdk = proto::client_info::Sdk::Go.into();
+        })
+        .unwrap();
+    world.until(|world| world.clients[&go].has_channels());
+    let track = world.room.publish_audio(world.now, phone, phone_track()).unwrap().to_string();
+    world.settle();
+    cut_and_resume(&mut world, go, "go", false, Duration::ZERO);
+    let subscription = proto::UpdateSubscription { track_sids: vec![track.clone()], ..Default::default() };
+    sync(&mut world, go, proto::SyncState { subscription: Some(subscription), ..Default::default() });
+    world.client(go).restart_ice();
+    world.until(|world| world.clients[&go].mid_to_track.values().any(|sid| *sid == track));
+    world.run_for(Duration::from_millis(200));
+    speak(&mut world, phone, 0..50, 0x33);
+    assert_eq!(world.clients[&go].heard.len(), 50);
+    let wish = proto::UpdateSubscription { track_sids: vec![track], ..Default::default() };
+    world.request(go, Request::Subscription(wish));
+    world.client(go).restart_ice();
+    world.run_for(Duration::from_secs(1));
+    assert!(world.clients[&go].mid_to_track.is_empty(), "what it asks for is another thing");
+}
+
 #[test]
 fn a_client_whose_address_changes_hears_on_after_two_seconds() {
     for dual in [false, true] {

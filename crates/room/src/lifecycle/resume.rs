@@ -111,10 +111,17 @@ impl Room {
             from,
             &proto::UpdateTrackSettings { track_sids, disabled: true, ..Default::default() },
         );
-        if let Some(subscription) = &state.subscription {
+        let is_wish = self.participants.get(&from).is_some_and(lists_wishes);
+        if let Some(subscription) = state.subscription.as_ref().filter(|wanted| wanted.subscribe || is_wish) {
             self.update_subscription(now, from, subscription);
         }
     }
+}
+
+/// Whether the tracks that a client names as not subscribed are those that it does not want. Go's SDK names all that it has no
+/// media of: whatever began while it was cut off would never be heard.
+fn lists_wishes(participant: &Participant) -> bool {
+    participant.client.sdk() != proto::client_info::Sdk::Go
 }
 
 fn knows(participant: &Participant, track: &str) -> bool {
