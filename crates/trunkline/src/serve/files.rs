@@ -2,7 +2,9 @@
 //! allow.
 //!
 //! The soft limit is raised to the hard one, as far as the process may. What is missing then is said once, with what to do.
+//! The kernel's table of them is made as long as it will ever be.
 
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::config::Config;
@@ -22,8 +24,19 @@ pub(super) fn raise_limit(config: &Config) {
             Err(error) => tracing::debug!(%error, "the limit of file descriptors cannot be raised"),
         }
     }
-    if let Some(warning) = shortage(needed(config), limit.current) {
+    let needed = needed(config);
+    if let Some(warning) = shortage(needed, limit.current) {
         tracing::warn!("{warning}");
+    }
+    make_room(limit.current.map_or(needed, |limit| limit.min(needed)));
+}
+
+/// Lets the kernel's table grow at once. It doubles when it is full, and of a process with threads each doubling keeps whoever
+/// opens a socket for some 15 ms (`expand_fdtable` waits for all processors): calls that are up would hear it.
+fn make_room(descriptors: u64) {
+    let last = i32::try_from(descriptors.saturating_sub(1)).unwrap_or(i32::MAX);
+    if let Err(error) = fcntl_dupfd_cloexec(std::io::stderr(), last) {
+        tracing::debug!(%error, "the table of file descriptors grows as it is needed");
     }
 }
 
