@@ -71,6 +71,16 @@ function record(track, identity) {
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const digest = async (bytes) => hex(await crypto.subtle.digest('SHA-256', bytes));
 
+async function publish(oscillator, volume, options) {
+  // One channel, as a microphone has: of two there is neither RED nor DTX.
+  const mouth = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
+  oscillator.connect(volume).connect(mouth);
+  oscillator.start();
+  const [track] = mouth.stream.getAudioTracks();
+  const { trackSid } = await room.localParticipant.publishTrack(track, { source: Track.Source.Microphone, ...options });
+  return { sid: trackSid };
+}
+
 const deeds = {
   async join({ url, token, subscribe }) {
     room = new LivekitClient.Room();
@@ -81,15 +91,19 @@ const deeds = {
     return { sid: room.localParticipant.sid };
   },
   /** Publishes an oscillator as the microphone. */
-  async speak({ hertz }) {
-    const oscillator = new OscillatorNode(context, { frequency: hertz });
-    const volume = new GainNode(context, { gain: 0.3 });
-    const mouth = context.createMediaStreamDestination();
-    oscillator.connect(volume).connect(mouth);
-    oscillator.start();
-    const [track] = mouth.stream.getAudioTracks();
-    const { trackSid } = await room.localParticipant.publishTrack(track, { source: Track.Source.Microphone });
-    return { sid: trackSid };
+  speak({ hertz }) {
+    return publish(new OscillatorNode(context, { frequency: hertz }), new GainNode(context, { gain: 0.3 }));
+  },
+  /** Says tones in turn, with digital silence between them, in which it need not send (DTX), for three minutes. */
+  talk({ hertz, spoken, pause }) {
+    const [oscillator, volume] = [new OscillatorNode(context), new GainNode(context, { gain: 0 })];
+    for (let number = 0; number * (spoken + pause) < 180; number += 1) {
+      const begin = context.currentTime + number * (spoken + pause);
+      oscillator.frequency.setValueAtTime(hertz[number % hertz.length], begin);
+      volume.gain.setValueAtTime(0.3, begin);
+      volume.gain.setValueAtTime(0, begin + spoken);
+    }
+    return publish(oscillator, volume, { dtx: true });
   },
   /** What was heard of a participant in the last seconds: 16-bit samples in base64. */
   recording({ identity, seconds }) {

@@ -48,6 +48,7 @@ type order struct {
 	Name       string            `json:"name"`
 	Method     string            `json:"method"`
 	Payload    string            `json:"payload"`
+	Scenario   string            `json:"scenario"`
 }
 
 // obey runs until it is told to leave. Every order has a goroutine of its own: some wait for others.
@@ -135,6 +136,8 @@ func (d *deeds) do(order order) (map[string]any, error) {
 			return nil, err
 		}
 		return map[string]any{"answer": *answer}, nil
+	case "simulate":
+		return nil, d.simulate(order.Scenario)
 	case "people":
 		return d.people(), nil
 	case "me":
@@ -192,18 +195,35 @@ func repeat(track *lksdk.LocalTrack, echo <-chan media.Sample) {
 }
 
 func loop(track *lksdk.LocalTrack, packets [][]byte) {
-	next := 0
-	for range time.Tick(frame) {
-		_ = track.WriteSample(media.Sample{Data: packets[next%len(packets)], Duration: frame}, nil)
-		next++
-	}
+	write(track, func(number int) []byte { return packets[number%len(packets)] })
 }
 
 func hum(track *lksdk.LocalTrack, hertz float64) {
 	tone := newTone(hertz)
-	for range time.Tick(frame) {
-		_ = track.WriteSample(media.Sample{Data: tone.frame(), Duration: frame}, nil)
+	write(track, func(int) []byte { return tone.frame() })
+}
+
+// write sends a frame every 20 ms, and at once those that it is late with: a ticker would leave them out.
+func write(track *lksdk.LocalTrack, next func(number int) []byte) {
+	begun := time.Now()
+	for number := 0; ; number++ {
+		time.Sleep(time.Until(begun.Add(time.Duration(number) * frame)))
+		_ = track.WriteSample(media.Sample{Data: next(number), Duration: frame}, nil)
 	}
+}
+
+// simulate asks for an end of the session, by livekit-client's name of it.
+func (d *deeds) simulate(scenario string) error {
+	scenarios := map[string]lksdk.SimulateScenario{
+		"node-failure": lksdk.SimulateNodeFailure, "migration": lksdk.SimulateMigration,
+		"server-leave": lksdk.SimulateServerLeave, "leave-full-reconnect": lksdk.SimulateLeaveRequestFullReconnect,
+	}
+	chosen, ok := scenarios[scenario]
+	if !ok {
+		return errors.New("no such scenario: " + scenario)
+	}
+	d.room.Simulate(chosen)
+	return nil
 }
 
 func (d *deeds) subscribe(identity string, wanted bool) error {

@@ -1,32 +1,9 @@
 package main
 
 import (
-	"encoding/binary"
 	"math"
 	"math/bits"
 )
-
-// linear holds the sample of every mu-law byte (ITU-T G.711).
-var linear = func() (table [256]int16) {
-	for code := range table {
-		inverted := ^byte(code)
-		magnitude := (int32(inverted&0x0f)<<3+0x84)<<((inverted>>4)&7) - 0x84
-		if inverted&0x80 != 0 {
-			magnitude = -magnitude
-		}
-		table[code] = int16(magnitude)
-	}
-	return table
-}()
-
-// samples decodes mu-law to 16-bit little-endian samples.
-func samples(payload []byte) []byte {
-	out := make([]byte, 0, 2*len(payload))
-	for _, code := range payload {
-		out = binary.LittleEndian.AppendUint16(out, uint16(linear[code]))
-	}
-	return out
-}
 
 func muLaw(sample int16) byte {
 	magnitude, sign := int32(sample), byte(0)

@@ -6,12 +6,9 @@
 package main
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,7 +25,7 @@ var (
 	token     = flag.String("token", "", "the access token")
 	single    = flag.Bool("single", false, "use one peer connection")
 	subscribe = flag.Bool("subscribe", true, "subscribe to everything unasked")
-	recorded  = flag.String("record", ".", "the folder for what it heard: IDENTITY.s16 (PCMU, 8 kHz, 16 bit), IDENTITY.opus (length, packet, ...)")
+	recorded  = flag.String("record", ".", "the folder for what it heard: IDENTITY.pcmu and IDENTITY.opus (heads and payloads, see ears.go)")
 )
 
 // events writes one line at a time, whoever tells of it.
@@ -142,42 +139,5 @@ func callbacks(echo, pictures chan<- media.Sample) *lksdk.RoomCallback {
 		OnDisconnectedWithReason: func(reason lksdk.DisconnectionReason) {
 			tell("disconnected", map[string]any{"reason": string(reason)})
 		},
-	}
-}
-
-// listen writes down what a track carries: PCMU as samples, Opus as it came.
-func listen(track *webrtc.TrackRemote, identity string, echo chan<- media.Sample) {
-	pcmu := strings.EqualFold(track.Codec().MimeType, webrtc.MimeTypePCMU)
-	name := identity + ".opus"
-	if pcmu {
-		name = identity + ".s16"
-	}
-	file, err := os.OpenFile(filepath.Join(*recorded, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		tell("failed", map[string]any{"error": err.Error()})
-		return
-	}
-	defer file.Close()
-	packets := 0
-	for {
-		packet, _, err := track.ReadRTP()
-		if err != nil {
-			tell("ended", map[string]any{"identity": identity, "packets": packets})
-			return
-		}
-		packets++
-		if packets == 50 {
-			tell("hearing", map[string]any{"identity": identity, "packets": packets})
-		}
-		if pcmu {
-			_, _ = file.Write(samples(packet.Payload))
-			continue
-		}
-		length := binary.LittleEndian.AppendUint16(nil, uint16(len(packet.Payload)))
-		_, _ = file.Write(append(length, packet.Payload...))
-		select {
-		case echo <- media.Sample{Data: packet.Payload, Duration: frame}:
-		default:
-		}
 	}
 }

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import opus
+from . import packets
 from .room import access_token
 from .tones import hears
 from .waiting import until
 
 HERE = Path(__file__).resolve().parents[1]
 RATE = 48_000
-PCMU_RATE = 8_000
 
 
 class Client:
@@ -113,8 +112,9 @@ class Program(Client):
         return samples[-int(seconds * RATE) :], RATE
 
     async def forget(self) -> None:
-        for path in [*self.folder.glob("*.s16"), *self.folder.glob("*.opus")]:
-            path.write_bytes(b"")
+        for kind in ("s16", "opus", "pcmu"):
+            for path in self.folder.glob(f"*.{kind}"):
+                path.write_bytes(b"")
 
     async def leave(self) -> None:
         """Leaves the room as its SDK does it, if it still runs; a program that does not end is ended."""
@@ -162,7 +162,7 @@ class NodeClient(Program):
 
 
 class GoClient(Program):
-    """With two peer connections unless `single`; writes down PCMU as samples and Opus as packets."""
+    """With two peer connections unless `single`; writes down what it hears packet by packet."""
 
     def __init__(self, program: Path, environment: dict, folder: Path, url: str, room: str, identity: str, single: bool = False, **options):
         super().__init__([], folder, url, room, identity, environment=environment, **options)
@@ -173,13 +173,10 @@ class GoClient(Program):
         ]  # fmt: skip
 
     async def recording(self, identity: str, seconds: float = 3.0) -> tuple[np.ndarray, int]:
-        pcmu, packed = self.folder / f"{identity}.s16", self.folder / f"{identity}.opus"
-        if packed.exists() and packed.stat().st_size > 0:
-            packets = opus.read_packets(packed.read_bytes())[-int(seconds * 50) :]
-            return await asyncio.to_thread(opus.decode, packets, RATE), RATE
-        content = pcmu.read_bytes() if pcmu.exists() else b""
-        samples = np.frombuffer(content[: len(content) // 2 * 2], dtype="<i2")
-        return samples[-int(seconds * PCMU_RATE) :], PCMU_RATE
+        pcmu, opus = (self.folder / f"{identity}.{kind}" for kind in ("pcmu", "opus"))
+        if opus.exists() and opus.stat().st_size > 0:
+            return await asyncio.to_thread(packets.from_opus, opus.read_bytes(), seconds)
+        return packets.from_pcmu(pcmu.read_bytes() if pcmu.exists() else b"", seconds)
 
 
 class PageClient(Client):

@@ -4,7 +4,6 @@ import base64
 import ctypes
 import ctypes.util
 import functools
-import struct
 
 import numpy as np
 
@@ -39,9 +38,14 @@ def encode(samples: np.ndarray, rate: int, bitrate: int = 32_000, fec: bool = Fa
 
 def decode(packets: list[bytes], rate: int) -> np.ndarray:
     """Samples; an empty packet is one that was lost."""
+    return np.concatenate([np.zeros(0, np.int16), *decode_each(packets, rate)])
+
+
+def decode_each(packets: list[bytes], rate: int) -> list[np.ndarray]:
+    """The samples of each packet."""
     error = ctypes.c_int()
     decoder = ctypes.c_void_p(library().opus_decoder_create(rate, 1, ctypes.byref(error)))
-    out, lost = [np.zeros(0, np.int16)], rate // 50
+    out, lost = [], rate // 50
     for packet in packets:
         buffer = (ctypes.c_int16 * (rate * 120 // 1000))()
         wanted = lost if not packet else rate * 120 // 1000
@@ -49,21 +53,9 @@ def decode(packets: list[bytes], rate: int) -> np.ndarray:
         assert count > 0
         out.append(np.frombuffer(buffer, dtype=np.int16)[:count].copy())
     library().opus_decoder_destroy(decoder)
-    return np.concatenate(out)
+    return out
 
 
 def in_text(packets: list[bytes]) -> list[str]:
     """Packets in base64, as JSON can carry them."""
     return [base64.b64encode(packet).decode() for packet in packets]
-
-
-def read_packets(content: bytes) -> list[bytes]:
-    """The packets of a file of lengths (16 bit, little endian) and packets; an unfinished last one is left out."""
-    packets, at = [], 0
-    while at + 2 <= len(content):
-        (length,) = struct.unpack_from("<H", content, at)
-        if at + 2 + length > len(content):
-            break
-        packets.append(content[at + 2 : at + 2 + length])
-        at += 2 + length
-    return packets

@@ -171,6 +171,8 @@ class MediaPath:
         self.loss = 0.0
         """The share of RTP packets that get lost, each way."""
         self.dice = random.Random(7)
+        self.rtp: list[tuple[float, bool, int]] = []
+        """Of each RTP packet: when it came, whether a client sent it, and its payload type."""
         self.moves = self.moved = 0
         self.rate: float | None = None
         """Bytes per second that reach each client; more wait in a queue of a quarter second, and what does not fit is lost."""
@@ -198,7 +200,11 @@ class MediaPath:
                 self._forget()
 
     def _relay(self, came_on: socket.socket, datagram: bytes, sender: tuple) -> None:
-        if self.cut or (_is_rtp(datagram) and self.dice.random() < self.loss):
+        if _is_rtp(datagram):
+            self.rtp.append((time.time(), came_on is self.near, datagram[1] & 0x7F))
+            if self.dice.random() < self.loss:
+                return
+        if self.cut:
             return
         with contextlib.suppress(OSError):
             if came_on is self.near:

@@ -18,6 +18,7 @@ import {
   LocalVideoTrack,
   Room,
   RoomEvent,
+  SimulateScenarioKind,
   TrackKind,
   TrackPublishOptions,
   TrackSource,
@@ -98,25 +99,40 @@ function shoot(source, colour, width, height) {
   setInterval(shot, 1000 / 15).unref();
 }
 
-async function hum(source, hertz) {
+const hum = (source, hertz) => play(source, (moment) => Math.sin(2 * Math.PI * hertz * moment));
+
+function sayWords(source, hertz, spoken, pause) {
+  return play(source, (moment) => {
+    const number = Math.floor(moment / (spoken + pause));
+    const within = moment - number * (spoken + pause);
+    return within < spoken ? Math.sin(2 * Math.PI * hertz[number % hertz.length] * within) : 0;
+  });
+}
+
+async function play(source, wave) {
   for (let position = 0; ; position += FRAME) {
     const samples = new Int16Array(FRAME);
-    for (let i = 0; i < FRAME; i += 1) {
-      samples[i] = Math.sin((2 * Math.PI * hertz * (position + i)) / RATE) * 0.3 * 32767;
-    }
+    for (let i = 0; i < FRAME; i += 1) samples[i] = wave((position + i) / RATE) * 0.3 * 32767;
     await source.captureFrame(new AudioFrame(samples, RATE, 1, FRAME));
   }
 }
 
+async function publish(sound, wishes = {}) {
+  const source = new AudioSource(RATE, 1);
+  const track = LocalAudioTrack.createAudioTrack('voice', source);
+  const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE, ...wishes });
+  const publication = await room.localParticipant.publishTrack(track, options);
+  sound(source).catch(() => {});
+  return { sid: publication.sid };
+}
+
 const deeds = {
-  async speak({ hertz }) {
-    const source = new AudioSource(RATE, 1);
-    const track = LocalAudioTrack.createAudioTrack('voice', source);
-    const options = new TrackPublishOptions();
-    options.source = TrackSource.SOURCE_MICROPHONE;
-    const publication = await room.localParticipant.publishTrack(track, options);
-    hum(source, hertz).catch(() => {});
-    return { sid: publication.sid };
+  speak({ hertz }) {
+    return publish((source) => hum(source, hertz));
+  },
+  /** Says tones in turn, with digital silence between them, in which it need not send (DTX). */
+  talk({ hertz, spoken, pause }) {
+    return publish((source) => sayWords(source, hertz, spoken, pause), { dtx: true });
   },
   async camera({ width, height, colour, codec }) {
     const source = new VideoSource(width, height);
@@ -187,6 +203,10 @@ const deeds = {
   },
   async dtmf({ code, digit }) {
     await room.localParticipant.publishDtmf(code, digit);
+  },
+  /** By livekit-client's name of it. */
+  async simulate({ scenario }) {
+    await room.simulateScenario(SimulateScenarioKind[`SIMULATE_${scenario.toUpperCase().replaceAll('-', '_')}`]);
   },
   async people() {
     const people = [...room.remoteParticipants.values()];

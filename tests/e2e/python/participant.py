@@ -86,24 +86,45 @@ async def record(stream: rtc.AudioStream, identity: str) -> None:
 
 
 async def hum(source: rtc.AudioSource, hertz: float) -> None:
+    await play(source, lambda moments: np.sin(2 * np.pi * hertz * moments))
+
+
+async def say_words(source: rtc.AudioSource, hertz: list[float], spoken: float, pause: float) -> None:
+    def loud(moments):
+        number, within = np.divmod(moments, spoken + pause)
+        pitch = np.take(hertz, number.astype(int), mode="wrap")
+        return np.where(within < spoken, np.sin(2 * np.pi * pitch * within), 0)
+
+    await play(source, loud)
+
+
+async def play(source: rtc.AudioSource, wave) -> None:
     position = 0
     while True:
         moments = (np.arange(FRAME) + position) / RATE
-        samples = (np.sin(2 * np.pi * hertz * moments) * 0.3 * 32767).astype(np.int16)
+        samples = (wave(moments) * 0.3 * 32767).astype(np.int16)
         position += FRAME
         await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, FRAME))
+
+
+async def publish(sound, **options) -> dict:
+    source = rtc.AudioSource(RATE, 1)
+    voice["track"] = rtc.LocalAudioTrack.create_audio_track("voice", source)
+    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, **options)
+    publication = await room.local_participant.publish_track(voice["track"], options)
+    soon(sound(source))
+    return {"sid": publication.sid}
 
 
 class Deeds:
     """What it can be told to do; each returns what it says when it is done."""
 
     async def speak(self, hertz: float):
-        source = rtc.AudioSource(RATE, 1)
-        voice["track"] = rtc.LocalAudioTrack.create_audio_track("voice", source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-        publication = await room.local_participant.publish_track(voice["track"], options)
-        soon(hum(source, hertz))
-        return {"sid": publication.sid}
+        return await publish(lambda source: hum(source, hertz))
+
+    async def talk(self, hertz: list[float], spoken: float, pause: float):
+        """Says tones in turn, with digital silence between them, in which it need not send (DTX)."""
+        return await publish(lambda source: say_words(source, hertz, spoken, pause), dtx=True)
 
     async def mute(self, muted: bool):
         voice["track"].mute() if muted else voice["track"].unmute()
@@ -190,7 +211,9 @@ class Deeds:
         await room.local_participant.publish_transcription(rtc.Transcription(who.identity, sid, [segment]))
 
     async def simulate(self, scenario: str):
-        await room.simulate_scenario(room_pb2.SimulateScenarioKind.Value(scenario))
+        """By livekit-client's name of it."""
+        name = f"SIMULATE_{scenario.upper().replace('-', '_')}"
+        await room.simulate_scenario(room_pb2.SimulateScenarioKind.Value(name))
 
     async def people(self):
         people = room.remote_participants.values()
