@@ -6,6 +6,7 @@
 pub(crate) mod client;
 mod leg;
 mod path;
+mod told;
 pub(crate) mod video;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -252,28 +253,6 @@ impl World {
         });
         self.run_for(Duration::from_millis(300));
         (mid, published[0].sid.clone())
-    }
-
-    /// Signals a client got, as far as `pick` picks them.
-    pub(crate) fn signals<T>(&self, id: ParticipantId, pick: impl Fn(&Response) -> Option<T>) -> Vec<T> {
-        self.clients[&id].signals.iter().filter_map(pick).collect()
-    }
-
-    /// What a client was told to leave with.
-    pub(crate) fn leaves(&self, id: ParticipantId) -> Vec<proto::LeaveRequest> {
-        self.signals(
-            id,
-            |signal| if let Response::Leave(leave) = signal { Some(leave.clone()) } else { None },
-        )
-    }
-
-    /// The updates a client got of a participant.
-    pub(crate) fn updates(&self, id: ParticipantId, of: &str) -> Vec<proto::ParticipantInfo> {
-        let updates = self.signals(id, |signal| match signal {
-            Response::Update(update) => Some(update.participants.clone()),
-            _ => None,
-        });
-        updates.into_iter().flatten().filter(|info| info.identity == of).collect()
     }
 
     pub(crate) fn request(&mut self, id: ParticipantId, message: proto::signal_request::Message) {
