@@ -8,7 +8,9 @@
 //! the key, to take a call elsewhere that was at the described host: a phone that does not send silence is often quiet. Who
 //! has nothing to show is a carrier that has moved the media and told nobody, or a thief: it waits so long that a call with a
 //! media timeout is over before. A description with a new address opens the latch, but for a while not to whoever was latched
-//! before, unless it fits: a fork that lost may go on talking until it has read its CANCEL.
+//! before: a fork that lost may go on talking until it has read its CANCEL. At the described host it is heard meanwhile, since
+//! it may send on from where it did, but audio goes where the description says: its last packets from the old place must not
+//! keep it there.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -78,8 +80,10 @@ impl Latch {
 
     /// Whether a valid packet from `from` is to be believed.
     pub(super) fn admit(&mut self, now: Instant, from: SocketAddr, claim: Claim) -> bool {
-        if self.is_shut_out(now, from) {
-            return false;
+        match self.fit(from) {
+            Fit::Elsewhere if self.is_former(now, from) => return false,
+            Fit::SameHost if self.is_former(now, from) => return self.latched.is_none(),
+            _ => {}
         }
         let admitted = self.latched.is_none_or(|latched| {
             let silent = now.saturating_duration_since(latched.heard);
@@ -111,11 +115,11 @@ impl Latch {
         hosts.into_iter().flatten().any(|a| a.ip() == from.ip())
     }
 
-    fn is_shut_out(&self, now: Instant, from: SocketAddr) -> bool {
-        let former = self.former.is_some_and(|(former, ended)| {
+    /// Whether it was latched under the description before, and that is not long ago.
+    fn is_former(&self, now: Instant, from: SocketAddr) -> bool {
+        self.former.is_some_and(|(former, ended)| {
             former == from && now.saturating_duration_since(ended) < FORMER_SHUT_OUT
-        });
-        former && self.fit(from) == Fit::Elsewhere
+        })
     }
 
     fn fit(&self, from: SocketAddr) -> Fit {

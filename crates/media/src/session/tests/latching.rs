@@ -174,3 +174,24 @@ fn a_held_phone_cannot_be_replaced_by_waiting() {
     assert!(!is_heard(&mut session, start + SECOND * 61, attacker(), &forged(1)));
     assert!(is_heard(&mut session, start + SECOND * 61, nat(), &voice(1)));
 }
+
+#[test]
+fn the_last_packets_from_the_old_port_keep_no_audio_there() {
+    let moved = addr("198.51.100.5:9000");
+    let move_away = |now| {
+        let (mut session, start) = session();
+        assert!(is_heard(&mut session, start, phone_addr(), &voice(0)));
+        session.negotiate(&Negotiated { remote_rtp: moved, ..terms() }, start);
+        assert!(is_heard(&mut session, start + FRAME, phone_addr(), &voice(1)), "still under way");
+        assert_eq!(session.remote(), Some(moved));
+        (session, start + now)
+    };
+    let (mut session, now) = move_away(FRAME * 2);
+    assert!(is_heard(&mut session, now, moved, &packet(0, 1, 1, 99, &SILENCE)));
+    assert!(!is_heard(&mut session, now, phone_addr(), &voice(2)), "it has moved");
+    assert_eq!(session.remote(), Some(moved));
+
+    let (mut session, now) = move_away(SECOND * 4);
+    assert!(is_heard(&mut session, now, phone_addr(), &voice(200)));
+    assert_eq!(session.remote(), Some(phone_addr()), "it sends from there for good");
+}
