@@ -64,22 +64,25 @@ def addresses_in(invite: str) -> dict[str, str]:
     return {name: re.search(place, invite, re.M)[1] for name, place in places.items()}
 
 
-async def both_hear(agent: Participant, ear) -> None:
-    await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), "the agent hears the phone", 20)
-    await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears the agent", 20)
-
-
-async def test_what_a_stun_server_saw_is_told_to_clients_and_phones(server, livekit, join, sipp, ears, trunk_to):
+async def call_heard_both_ways(livekit, join, sipp, ears, trunk_to) -> tuple[set[str], dict[str, str]]:
+    """What the agent and the phone of a call were told of the server's addresses."""
     ear = ears(PHONE_HERTZ)
     phone = sipp("answer_for_an_ear", ear=ear.port)
     agent = await join("external", "agent")
     await agent.speak(AGENT_HERTZ)
     await call(livekit, await trunk_to(phone.address), "external")
-    await both_hear(agent, ear)
-    assert SEEN in await candidates(agent)
-    assert addresses_in(phone.received("INVITE")[0]) == {"via": SEEN, "contact": SEEN, "audio": SEEN}
+    await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), "the agent hears the phone", 20)
+    await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears the agent", 20)
+    told = await candidates(agent), addresses_in(phone.received("INVITE")[0])
     await livekit.room.remove_participant(PHONE)
     await phone.ends_well()
+    return told
+
+
+async def test_what_a_stun_server_saw_is_told_to_clients_and_phones(server, livekit, join, sipp, ears, trunk_to):
+    to_agent, to_phone = await call_heard_both_ways(livekit, join, sipp, ears, trunk_to)
+    assert SEEN in to_agent
+    assert to_phone == {"via": SEEN, "contact": SEEN, "audio": SEEN}
 
 
 def has_a_network() -> bool:
@@ -101,13 +104,6 @@ FIXED_SETTINGS = {
 @pytest.mark.parametrize("server", [FIXED_SETTINGS], indirect=True, ids=["fixed"])
 async def test_configured_addresses_are_told_to_clients_and_phones(server, livekit, join, sipp, ears, trunk_to):
     """The phone reaches us all the same: it answers to where audio comes from."""
-    ear = ears(PHONE_HERTZ)
-    phone = sipp("answer_for_an_ear", ear=ear.port)
-    agent = await join("external", "agent")
-    await agent.speak(AGENT_HERTZ)
-    await call(livekit, await trunk_to(phone.address), "external")
-    await both_hear(agent, ear)
-    assert FIXED in await candidates(agent)
-    assert addresses_in(phone.received("INVITE")[0]) == {"via": FIXED, "contact": FIXED, "audio": FIXED_FOR_AUDIO}
-    await livekit.room.remove_participant(PHONE)
-    await phone.ends_well()
+    to_agent, to_phone = await call_heard_both_ways(livekit, join, sipp, ears, trunk_to)
+    assert FIXED in to_agent
+    assert to_phone == {"via": FIXED, "contact": FIXED, "audio": FIXED_FOR_AUDIO}

@@ -172,9 +172,7 @@ fn a_client_that_thinks_it_publishes_what_nobody_knows_is_told_to_start_over() {
     assert_eq!(world.state("bob"), "ACTIVE");
     sync(&mut world, bob, published("TR_forgotten"));
     assert_eq!(world.state("bob"), "GONE");
-    let leaves =
-        world.signals(bob, |s| if let Response::Leave(leave) = s { Some(leave.clone()) } else { None });
-    assert_eq!(leaves[0].action(), proto::leave_request::Action::Reconnect);
+    assert_eq!(world.leaves(bob)[0].action(), proto::leave_request::Action::Reconnect);
 }
 
 #[test]
