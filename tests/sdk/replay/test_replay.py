@@ -104,6 +104,11 @@ def understood(answer: Answer, message):
     return message
 
 
+async def lk_call(text: str, size: int | None = None) -> Answer:
+    body = protobuf(sip.CreateSIPParticipantRequest(), text, size)
+    return await exchange(lk("livekit.SIP/CreateSIPParticipant", lk_token(sip={"call": True}), body))
+
+
 async def lk_trunk(name: str, address: str) -> str:
     text = f'trunk {{ name: "{name}" address: "{address}" numbers: ["+15105550100"] }}'
     body = protobuf(sip.CreateSIPOutboundTrunkRequest(), text, 35 + len(name))
@@ -141,8 +146,7 @@ async def test_lk_calls_from_a_file_and_looks_at_the_room(world):
       krisp_enabled: true
       wait_until_answered: true
     """
-    body = protobuf(sip.CreateSIPParticipantRequest(), text, 82)
-    answer = await exchange(lk("livekit.SIP/CreateSIPParticipant", lk_token(sip={"call": True}), body))
+    answer = await lk_call(text, 82)
     info = understood(answer, sip.SIPParticipantInfo())
     assert (info.participant_identity, info.room_name) == ("sip-test", "api-lk")
     assert len(answer.body) == 53, "as captured"
@@ -176,8 +180,7 @@ async def test_lk_reads_why_a_call_failed(world):
       sip_number: "+15105550100"
       wait_until_answered: true
     """
-    body = protobuf(sip.CreateSIPParticipantRequest(), text, 72)
-    answer = await exchange(lk("livekit.SIP/CreateSIPParticipant", lk_token(sip={"call": True}), body))
+    answer = await lk_call(text, 72)
     assert answer.status == 429
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.body) == {
@@ -195,8 +198,7 @@ async def test_lk_names_a_trunk_that_is_not_there():
       participant_identity: "busy"
       ringing_timeout { seconds: 80 }
     """
-    body = protobuf(sip.CreateSIPParticipantRequest(), text, 44)
-    answer = await exchange(lk("livekit.SIP/CreateSIPParticipant", lk_token(sip={"call": True}), body))
+    answer = await lk_call(text, 44)
     assert answer.status == 404
     assert answer.body == b'{"code":"not_found","msg":"requested sip trunk does not exist"}', "to the byte"
 
@@ -283,8 +285,7 @@ async def test_lk_calls_with_a_name_a_header_and_media(world, shown):
       display_name: "{shown}"
       media {{ only_listed_codecs: true codecs {{ name: "PCMA" rate: 8000 }} encryption: SIP_MEDIA_ENCRYPT_REQUIRE }}
     """
-    body = protobuf(sip.CreateSIPParticipantRequest(), text)
-    answer = await exchange(lk("livekit.SIP/CreateSIPParticipant", lk_token(sip={"call": True}), body))
+    answer = await lk_call(text)
     assert answer.status == 400
     told = json.loads(answer.body)
     assert (told["code"], told["meta"]["sip_status_code"]) == ("invalid_argument", "488")
