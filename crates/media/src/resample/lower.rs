@@ -4,15 +4,14 @@
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
-use super::{bessel_i0, dot};
+use super::half::Half;
+use super::{FULL_SCALE, bessel_i0, dot, to_i16};
 
 /// Kaiser's shape for some 50 dB of stop-band.
 const BETA: f64 = 4.8;
 /// The longest piece handled at once, in samples that come out.
-const CHUNK: usize = 160;
+pub(super) const CHUNK: usize = 160;
 
-/// From 16 to 8 kHz: flat to 3.4 kHz, 50 dB down from 4.6 kHz on.
-static TO_HALF: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(48, 3_950.0 / 16_000.0));
 /// From 48 to 16 kHz: flat to 7 kHz, 50 dB down from 9.2 kHz on.
 static TO_THIRD: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(72, 7_950.0 / 48_000.0));
 /// From 48 to 8 kHz: flat to 3.3 kHz, 50 dB down from 4.6 kHz on.
@@ -22,29 +21,38 @@ static TO_SIXTH: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(136, 3_900.0 / 4
 #[derive(Debug, Clone)]
 pub struct Lower {
     factor: usize,
-    taps: &'static [f32],
-    /// What went before, and after it the piece being worked on.
-    line: Box<[f32]>,
+    filter: Filter,
+}
+
+#[derive(Debug, Clone)]
+enum Filter {
+    Half(Box<Half>),
+    Whole {
+        taps: &'static [f32],
+        /// What went before, and after it the piece being worked on.
+        line: Box<[f32]>,
+    },
 }
 
 impl Lower {
     /// From 16 to 8 kHz.
     pub fn to_half() -> Self {
-        Self::new(2, &TO_HALF)
+        Self { factor: 2, filter: Filter::Half(Box::new(Half::new())) }
     }
 
     /// From 48 to 16 kHz.
     pub fn to_third() -> Self {
-        Self::new(3, &TO_THIRD)
+        Self::whole(3, &TO_THIRD)
     }
 
     /// From 48 to 8 kHz.
     pub fn to_sixth() -> Self {
-        Self::new(6, &TO_SIXTH)
+        Self::whole(6, &TO_SIXTH)
     }
 
-    fn new(factor: usize, taps: &'static [f32]) -> Self {
-        Self { factor, taps, line: vec![0.0; taps.len() - factor + factor * CHUNK].into() }
+    fn whole(factor: usize, taps: &'static [f32]) -> Self {
+        let line = vec![0.0; taps.len() - factor + factor * CHUNK].into();
+        Self { factor, filter: Filter::Whole { taps, line } }
     }
 
     /// How many samples make one.
@@ -54,17 +62,45 @@ impl Lower {
 
     /// Writes one sample to `out` for as many of `input` as make one; stops where either ends.
     pub fn process(&mut self, input: &[i16], out: &mut [i16]) {
-        let past = self.taps.len() - self.factor;
-        for (piece, out) in input.chunks(self.factor * CHUNK).zip(out.chunks_mut(CHUNK)) {
-            let whole = piece.len() / self.factor * self.factor;
-            let new = self.line[past..].iter_mut().zip(&piece[..whole]);
-            new.for_each(|(slot, sample)| *slot = f32::from(*sample));
-            let windows = self.line[..past + whole].windows(self.taps.len()).step_by(self.factor);
-            // The filter is symmetric: which way round it meets the samples does not matter.
-            out.iter_mut().zip(windows).for_each(|(out, window)| *out = dot(self.taps, window) as i16);
-            self.line.copy_within(whole..whole + past, 0);
+        self.run(input, f32::from, out);
+    }
+
+    /// [`Lower::process`] for samples between -1 and 1. What is louder is cut off.
+    pub fn process_float(&mut self, input: &[f32], out: &mut [i16]) {
+        self.run(input, |sample| sample * FULL_SCALE, out);
+    }
+
+    fn run<T: Copy>(&mut self, input: &[T], level: impl Fn(T) -> f32, out: &mut [i16]) {
+        let factor = self.factor;
+        for (piece, out) in input.chunks(factor * CHUNK).zip(out.chunks_mut(CHUNK)) {
+            let samples = (piece.len() / factor).min(out.len());
+            let (piece, out) = (&piece[..samples * factor], &mut out[..samples]);
+            match &mut self.filter {
+                Filter::Half(half) => half.process(piece, &level, out),
+                Filter::Whole { taps, line } => whole(factor, taps, line, (piece, &level), out),
+            }
         }
     }
+}
+
+fn whole<T: Copy>(
+    factor: usize,
+    taps: &[f32],
+    line: &mut [f32],
+    (piece, level): (&[T], impl Fn(T) -> f32),
+    out: &mut [i16],
+) {
+    let past = taps.len() - factor;
+    line[past..].iter_mut().zip(piece).for_each(|(slot, sample)| *slot = level(*sample));
+    let windows = line[..past + piece.len()].windows(taps.len()).step_by(factor);
+    // The filter is symmetric: which way round it meets the samples does not matter.
+    out.iter_mut().zip(windows).for_each(|(out, window)| *out = to_i16(dot(taps, window)));
+    line.copy_within(piece.len()..piece.len() + past, 0);
+}
+
+/// Kaiser's window, from -1 to 1.
+pub(super) fn kaiser(at: f64) -> f64 {
+    bessel_i0(BETA * (1.0 - at.powi(2)).max(0.0).sqrt())
 }
 
 /// A low-pass with unit gain; half-way down at `cutoff` parts of the rate.
@@ -73,8 +109,7 @@ pub(super) fn low_pass(taps: usize, cutoff: f64) -> Vec<f32> {
     let tap = |n: usize| {
         // The number of taps is even, so this is never zero.
         let at = n as f64 - middle;
-        let window = bessel_i0(BETA * (1.0 - (at / (middle + 0.5)).powi(2)).max(0.0).sqrt());
-        (2.0 * PI * cutoff * at).sin() / (PI * at) * window
+        (2.0 * PI * cutoff * at).sin() / (PI * at) * kaiser(at / (middle + 0.5))
     };
     let taps: Vec<f64> = (0..taps).map(tap).collect();
     let sum: f64 = taps.iter().sum();

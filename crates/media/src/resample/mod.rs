@@ -6,6 +6,7 @@
 //! size: any length goes in.
 
 mod double;
+mod half;
 mod lower;
 
 pub use double::Double;
@@ -31,6 +32,8 @@ const CUTOFF: f64 = 4_000.0 / 48_000.0;
 const BETA: f64 = 7.4;
 /// The longest piece handled at once, in samples at 8 kHz: 20 ms.
 const CHUNK: usize = 160;
+/// A sample of 1.0 as an integer.
+pub(crate) const FULL_SCALE: f32 = 32_768.0;
 
 /// The low-pass, with unit gain at 48 kHz.
 static TABLE: LazyLock<[f32; TAPS]> = LazyLock::new(low_pass);
@@ -124,6 +127,13 @@ fn dot(taps: &[f32], samples: &[f32]) -> f32 {
         }
     }
     sums.iter().sum()
+}
+
+/// To the nearest integer; what is too loud is cut off.
+pub(crate) fn to_i16(sample: f32) -> i16 {
+    // One and a half times 2^23: a float as large has no fractions, and its lowest bits are the integer's.
+    const NO_FRACTIONS: f32 = 12_582_912.0;
+    (sample.clamp(f32::from(i16::MIN), f32::from(i16::MAX)) + NO_FRACTIONS).to_bits() as i16
 }
 
 fn low_pass() -> [f32; TAPS] {

@@ -27,6 +27,12 @@ impl Clock {
         proto::TimedVersion { unix_micro, ticks: 0 }
     }
 
+    /// The last moment up to `at` whose time of day is a whole number of `step`s: rooms that are driven together come to the same one.
+    pub(crate) fn whole(&self, at: Instant, step: Duration) -> Instant {
+        let over = self.since_1970(at).as_nanos() % step.as_nanos().max(1);
+        at - Duration::from_nanos(u64::try_from(over).unwrap_or(0))
+    }
+
     fn since_1970(&self, now: Instant) -> Duration {
         self.since_1970 + now.saturating_duration_since(self.instant)
     }

@@ -23,7 +23,7 @@ use crate::ids::{ParticipantId, new_sid};
 use crate::moderation::{Nonces, PendingRpcs};
 use crate::output::Output;
 use crate::participant::{Participant, Participants, Remote};
-use clock::Clock;
+pub(crate) use clock::Clock;
 
 pub use moving::Traveller;
 

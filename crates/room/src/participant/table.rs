@@ -19,14 +19,15 @@ pub(crate) struct Participants {
 }
 
 struct Entry {
-    participant: Participant,
+    /// Boxed: a node of the map has places for eleven.
+    participant: Box<Participant>,
     due: Option<Instant>,
     touched: bool,
 }
 
 impl Participants {
     pub(crate) fn get(&self, id: &ParticipantId) -> Option<&Participant> {
-        self.entries.get(id).map(|entry| &entry.participant)
+        self.entries.get(id).map(|entry| &*entry.participant)
     }
 
     pub(crate) fn get_mut(&mut self, id: &ParticipantId) -> Option<&mut Participant> {
@@ -39,7 +40,7 @@ impl Participants {
 
     pub(crate) fn insert(&mut self, id: ParticipantId, participant: Participant) {
         self.remove(&id);
-        self.entries.insert(id, Entry { participant, due: None, touched: true });
+        self.entries.insert(id, Entry { participant: Box::new(participant), due: None, touched: true });
         self.touched.push(id);
     }
 
@@ -48,7 +49,7 @@ impl Participants {
         if let Some(due) = entry.due {
             self.due.remove(&(due, *id));
         }
-        Some(entry.participant)
+        Some(*entry.participant)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ParticipantId> {
@@ -56,11 +57,11 @@ impl Participants {
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &Participant> {
-        self.entries.values().map(|entry| &entry.participant)
+        self.entries.values().map(|entry| &*entry.participant)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ParticipantId, &Participant)> {
-        self.entries.iter().map(|(id, entry)| (id, &entry.participant))
+        self.entries.iter().map(|(id, entry)| (id, &*entry.participant))
     }
 
     /// Everybody, each to be asked again.
@@ -70,7 +71,7 @@ impl Participants {
             if !std::mem::replace(&mut entry.touched, true) {
                 touched.push(*id);
             }
-            (id, &mut entry.participant)
+            (id, &mut *entry.participant)
         })
     }
 

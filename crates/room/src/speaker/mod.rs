@@ -8,13 +8,15 @@ use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
 
 use crate::ids::ParticipantId;
-use crate::lifecycle::Room;
+use crate::lifecycle::{Clock, Room};
 use crate::participant::Participant;
 
 pub(crate) use g711::g711_level;
 
 /// How often speakers are looked at, and over what time.
-pub(crate) const INTERVAL: Duration = Duration::from_millis(400);
+const INTERVAL: Duration = Duration::from_millis(400);
+/// Rooms look together, in groups this far apart: one wake-up of the control plane then sends what all of a group have to tell.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// A track without packets for so long is silent.
 const STALE: Duration = Duration::from_millis(800);
 /// Packets at least this loud count (-dBov).
@@ -97,7 +99,7 @@ impl Room {
                 changed.push((*id, speaker_info(participant)));
             }
         }
-        self.speakers_due = listening.then_some(now + INTERVAL);
+        self.speakers_due = listening.then(|| next_look(self.clock, now));
         self.tell_speakers(&changed);
     }
 
@@ -126,6 +128,11 @@ impl Room {
             }
         }
     }
+}
+
+/// When speakers are looked at next.
+pub(crate) fn next_look(clock: Clock, now: Instant) -> Instant {
+    clock.whole(now + INTERVAL, TOGETHER)
 }
 
 fn speaker_info(participant: &Participant) -> proto::SpeakerInfo {

@@ -119,7 +119,9 @@ impl Room {
         }
         if let Some(level) = packet.level {
             track.meter.observe(now, level);
-            self.speakers_due.get_or_insert(now + speaker::INTERVAL);
+            if self.speakers_due.is_none() {
+                self.speakers_due = Some(speaker::next_look(self.clock, now));
+            }
         }
         hand_over(&mut self.out, track, from, packet);
         // Taken out of the map while the subscribers' entries in it are written to.

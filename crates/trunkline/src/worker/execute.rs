@@ -232,7 +232,7 @@ impl Worker {
         let opened = self.with_room(key, |slot| {
             let participant = slot.room.join_local(now.at, now.wallclock, open.join)?;
             let phone = Phone::new((key, participant), &config, sockets, events, &mut rng, now.at);
-            slot.phones.insert(participant, phone);
+            slot.phones.insert(participant, Box::new(phone));
             // A participant that has just joined has published nothing.
             let _ = slot.room.publish_audio(now.at, participant, track);
             let participant_sid = slot.room.participant_sid(participant).unwrap_or_default().to_owned();

@@ -13,11 +13,11 @@ const LIMIT: Duration = Duration::from_millis(400);
 
 /// The phones that are being left.
 #[derive(Debug, Default)]
-pub(super) struct Farewells(Vec<(Phone, Instant)>);
+pub(super) struct Farewells(Vec<(Box<Phone>, Instant)>);
 
 impl Farewells {
     /// Takes leave of a phone: at once if there is nothing left to say.
-    pub(super) fn take(&mut self, now: Now, phone: Phone) {
+    pub(super) fn take(&mut self, now: Now, phone: Box<Phone>) {
         if phone.has_last_words() {
             self.0.push((phone, now.at + LIMIT));
         } else {
@@ -38,7 +38,7 @@ impl Farewells {
                 phone.handle_timeout(at, now.wallclock, None);
             }
         }
-        let over = |(phone, until): &mut (Phone, Instant)| !phone.has_last_words() || now.at >= *until;
+        let over = |(phone, until): &mut (Box<Phone>, Instant)| !phone.has_last_words() || now.at >= *until;
         for (phone, _) in self.0.extract_if(.., over) {
             phone.close(now.at, now.wallclock);
         }

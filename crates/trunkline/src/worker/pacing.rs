@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 
 /// The rest: far below what a listener's jitter buffer notices.
 const MOMENT: Duration = Duration::from_millis(2);
-/// Things per second from which on it pays: about four calls.
-const MANY: u32 = 600;
+/// The same where enough comes in half the time.
+const HALF_A_MOMENT: Duration = Duration::from_millis(1);
+/// Things per second from which on a rest pays: about four calls ...
+const MANY: f64 = 600.0;
+/// ... and half of one is enough: some fifty.
+const VERY_MANY: f64 = 5_000.0;
 /// How long is counted.
 const WINDOW: Duration = Duration::from_millis(500);
 
@@ -18,12 +22,12 @@ const WINDOW: Duration = Duration::from_millis(500);
 pub(super) struct Pacing {
     since: Instant,
     count: u32,
-    busy: bool,
+    moment: Duration,
 }
 
 impl Pacing {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, count: 0, busy: false }
+        Self { since: now, count: 0, moment: Duration::ZERO }
     }
 
     /// So many sockets were ready, or deadlines due.
@@ -31,7 +35,11 @@ impl Pacing {
         self.count = self.count.saturating_add(u32::try_from(things).unwrap_or(u32::MAX));
         let passed = now.saturating_duration_since(self.since);
         if passed >= WINDOW {
-            self.busy = f64::from(self.count) > f64::from(MANY) * passed.as_secs_f64();
+            self.moment = match f64::from(self.count) / passed.as_secs_f64() {
+                rate if rate > VERY_MANY => HALF_A_MOMENT,
+                rate if rate > MANY => MOMENT,
+                _ => Duration::ZERO,
+            };
             self.since = now;
             self.count = 0;
         }
@@ -39,8 +47,8 @@ impl Pacing {
 
     /// How long to rest after a turn that began at `woke`.
     pub(super) fn rest(&self, woke: Instant, now: Instant) -> Option<Duration> {
-        let left = (woke + MOMENT).saturating_duration_since(now);
-        (self.busy && !left.is_zero()).then_some(left)
+        let left = (woke + self.moment).saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 }
 
@@ -63,12 +71,13 @@ mod tests {
     fn a_busy_worker_rests_and_a_quiet_one_does_not() {
         assert_eq!(after_a_second_of(12), Some(Duration::from_micros(1_500)));
         assert_eq!(after_a_second_of(2), None);
+        assert_eq!(after_a_second_of(100), Some(Duration::from_micros(500)));
     }
 
     #[test]
     fn a_turn_that_took_long_is_followed_at_once() {
         let start = Instant::now();
-        let pacing = Pacing { since: start, count: 0, busy: true };
+        let pacing = Pacing { since: start, count: 0, moment: MOMENT };
         assert_eq!(pacing.rest(start, start + Duration::from_millis(3)), None);
     }
 }

@@ -47,7 +47,8 @@ pub(super) struct RoomSlot {
     pub(super) room: Room,
     pub(super) sessions: HashMap<ParticipantId, Session>,
     next_connection: u64,
-    pub(super) phones: HashMap<ParticipantId, Phone>,
+    /// Boxed, as a map is larger than what it holds.
+    pub(super) phones: HashMap<ParticipantId, Box<Phone>>,
     /// Whoever waits for what comes of the method calls that are under way.
     pub(super) rpcs: HashMap<RpcId, Reply<Option<RpcAnswer>>>,
     /// Something happened since the outputs were drained last.
@@ -60,7 +61,7 @@ pub(super) struct Drained {
     /// The room is closed: it goes.
     pub(super) closed: bool,
     /// Phones that are out of the room.
-    pub(super) phones: Vec<Phone>,
+    pub(super) phones: Vec<Box<Phone>>,
     /// Who has left.
     pub(super) left: Vec<ParticipantId>,
     /// What is told of those who are forwarded, and asked for guests.
@@ -108,7 +109,7 @@ impl RoomSlot {
 
     /// When the room or one of its phones wants to be called.
     pub(super) fn next_timeout(&mut self) -> Option<Instant> {
-        let phones = self.phones.values().filter_map(Phone::next_timeout).min();
+        let phones = self.phones.values().filter_map(|phone| phone.next_timeout()).min();
         [self.room.next_timeout(), phones].into_iter().flatten().min()
     }
 

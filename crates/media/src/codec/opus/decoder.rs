@@ -10,7 +10,7 @@ use std::fmt;
 use super::OpusError;
 use super::engine::Engine;
 use super::packet::{Sound, samples, sound, speech_alone};
-use crate::resample::Lower;
+use crate::resample::{FULL_SCALE, Lower, to_i16};
 
 const TELEPHONE: u32 = 8_000;
 const WIDEBAND: u32 = 16_000;
@@ -31,16 +31,13 @@ pub struct Decoder {
     rate: u32,
     /// `None` until the first packet.
     engine: Option<Engine>,
-    /// The way down from the engine's rate, and what is on it.
-    down: Option<Down>,
+    /// The way down from the engine's rate, where there is one.
+    down: Option<Lower>,
+    /// What the engine made, at its rate; as long as the longest packet so far.
+    made: Vec<f32>,
     /// Packets of nothing but speech that a decoder for all sound has had in a row, and whether the last was quiet.
     speech: u32,
     quiet: bool,
-}
-
-struct Down {
-    lower: Lower,
-    high: Box<[i16]>,
 }
 
 impl fmt::Debug for Decoder {
@@ -61,7 +58,7 @@ impl Decoder {
         if !matches!(rate, TELEPHONE | WIDEBAND | FULL_BAND) {
             return Err(OpusError::Rate(rate));
         }
-        Ok(Self { rate, engine: None, down: None, speech: 0, quiet: false })
+        Ok(Self { rate, engine: None, down: None, made: Vec::new(), speech: 0, quiet: false })
     }
 
     /// The rate of the samples, in Hz.
@@ -129,14 +126,12 @@ impl Decoder {
     fn begin(&mut self, rate: u32) -> Result<(), OpusError> {
         self.engine = Some(Engine::new(rate)?);
         self.speech = 0;
-        let lower: Option<fn() -> Lower> = match (rate, self.rate) {
-            (WIDEBAND, TELEPHONE) => Some(Lower::to_half),
-            (FULL_BAND, TELEPHONE) => Some(Lower::to_sixth),
-            (FULL_BAND, WIDEBAND) => Some(Lower::to_third),
+        self.down = match (rate, self.rate) {
+            (WIDEBAND, TELEPHONE) => Some(Lower::to_half()),
+            (FULL_BAND, TELEPHONE) => Some(Lower::to_sixth()),
+            (FULL_BAND, WIDEBAND) => Some(Lower::to_third()),
             _ => None,
         };
-        let high = || vec![0; rate as usize * LONGEST_MS / 1_000].into_boxed_slice();
-        self.down = lower.map(|lower| Down { lower: lower(), high: high() });
         Ok(())
     }
 
@@ -162,12 +157,22 @@ impl Decoder {
             Some(packet) if engine.rate() <= WIDEBAND => Some(speech_alone(packet, &mut parted)),
             packet => packet,
         };
-        let Some(Down { lower, high }) = &mut self.down else { return engine.decode(packet, fec, out) };
-        let factor = lower.factor();
-        let room = (factor * out.len()).min(high.len());
-        let done = engine.decode(packet, fec, &mut high[..room]).map_err(|error| fewer(error, factor))?;
+        let factor = self.down.as_ref().map_or(1, Lower::factor);
+        let most = factor * out.len();
+        let room = match packet {
+            Some(packet) if !fec => samples(packet, engine.rate())?.min(most),
+            _ => most.min(engine.rate() as usize * LONGEST_MS / 1_000),
+        };
+        if self.made.len() < room {
+            self.made.resize(room, 0.0);
+        }
+        let made = &mut self.made[..room];
+        let done = engine.decode(packet, fec, made).map_err(|error| fewer(error, factor))?;
         let out = &mut out[..done / factor];
-        lower.process(&high[..done], out);
+        match &mut self.down {
+            Some(lower) => lower.process_float(&made[..done], out),
+            None => out.iter_mut().zip(made).for_each(|(out, made)| *out = to_i16(*made * FULL_SCALE)),
+        }
         self.quiet = out.iter().all(|sample| sample.unsigned_abs() <= QUIET.unsigned_abs());
         Ok(out.len())
     }

@@ -1,4 +1,7 @@
 //! The library's decoder at one rate: packets, concealment and recovery, in its own steps.
+//!
+//! Samples come as the library makes them, between -1 and 1 but for what overshoots: whoever turns them into integers cuts that off.
+//! Its own integers would cost a soft clip and a rounding function for each sample, and speech has no need of either.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,7 +40,7 @@ impl Engine {
         &mut self,
         packet: Option<&[u8]>,
         fec: bool,
-        out: &mut [i16],
+        out: &mut [f32],
     ) -> Result<usize, OpusError> {
         match packet {
             None => self.conceal(out),
@@ -46,12 +49,12 @@ impl Engine {
                 let samples = samples(packet, self.rate)?;
                 let given = out.len();
                 let out = out.get_mut(..samples).ok_or(OpusError::Buffer { needed: samples, given })?;
-                self.guarded(|codec| codec.decode_s16(packet, samples, out))
+                self.guarded(|codec| codec.decode(packet, samples, out))
             }
         }
     }
 
-    fn conceal(&mut self, out: &mut [i16]) -> Result<usize, OpusError> {
+    fn conceal(&mut self, out: &mut [f32]) -> Result<usize, OpusError> {
         let step = self.step();
         if out.len() < step {
             return Err(OpusError::Buffer { needed: step, given: out.len() });
@@ -61,13 +64,13 @@ impl Engine {
         for steps in [8, 4, 2, 1] {
             while out.len() - done >= steps * step {
                 let piece = &mut out[done..done + steps * step];
-                done += self.guarded(|codec| codec.decode_s16(&[], piece.len(), piece))?;
+                done += self.guarded(|codec| codec.decode(&[], piece.len(), piece))?;
             }
         }
         Ok(done)
     }
 
-    fn recover(&mut self, next: &[u8], out: &mut [i16]) -> Result<usize, OpusError> {
+    fn recover(&mut self, next: &[u8], out: &mut [f32]) -> Result<usize, OpusError> {
         let frame = frame_samples(next, self.rate)?;
         if !carries_fec(next) || out.len() < frame {
             return self.conceal(out);
@@ -76,7 +79,7 @@ impl Engine {
         let lead = (out.len() - frame) / self.step() * self.step();
         let done = if lead == 0 { 0 } else { self.conceal(&mut out[..lead])? };
         let piece = &mut out[done..done + frame];
-        Ok(done + self.guarded(|codec| codec.decode_fec_s16(next, frame, piece))?)
+        Ok(done + self.guarded(|codec| codec.decode_fec(next, frame, piece))?)
     }
 
     fn step(&self) -> usize {

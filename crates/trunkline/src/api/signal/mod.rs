@@ -26,7 +26,7 @@ use crate::worker::{JoinError, SignalJoin, SignalResume};
 /// One signalling message, packed or not.
 const MAX_FRAME: usize = 2 * 1024 * 1024;
 /// What is read at once from a client. Every connection keeps as much for as long as it lasts; only offers are longer.
-const READ_BUFFER: usize = 8 * 1024;
+const READ_BUFFER: usize = 2 * 1024;
 
 /// Which of the two routes is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

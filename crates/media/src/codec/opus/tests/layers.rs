@@ -29,7 +29,7 @@ fn speech_is_the_same_without_its_upper_layer() {
     let mut decoder = Decoder::new(8_000).unwrap();
     let (mut all, mut heard) = (Vec::new(), Vec::new());
     for packet in &sent {
-        let (mut full, mut ours) = ([0; 960], [0; 160]);
+        let (mut full, mut ours) = ([0.0; 960], [0; 160]);
         assert_eq!(whole.decode(Some(packet), false, &mut full), Ok(960));
         all.extend_from_slice(&full);
         assert_eq!(decoder.decode(Some(packet), false, &mut ours), Ok(160));
@@ -38,7 +38,7 @@ fn speech_is_the_same_without_its_upper_layer() {
     // The two ways down hold the sound back by different parts of a sample.
     let likeness = (0..6).map(|part| {
         let mut low = vec![0; heard.len() - 1];
-        Lower::to_sixth().process(&all[part..], &mut low);
+        Lower::to_sixth().process_float(&all[part..], &mut low);
         snr(&heard, &low, 8_000).max(snr(&low, &heard, 8_000))
     });
     let likeness = likeness.fold(f64::MIN, f64::max);
