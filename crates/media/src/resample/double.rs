@@ -1,4 +1,4 @@
-//! From 8 to 16 kHz: the same low-pass as on the way down. One and a half milliseconds of delay.
+//! From 8 to 16 kHz: a low-pass on what was spread out. One and a half milliseconds of delay.
 
 use std::sync::LazyLock;
 
