@@ -1,16 +1,14 @@
 """Discontinuous transmission: who is silent need not send, and a phone hears every word whole, with quiet between the words."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import pytest
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import g711
 from harness.ear import Ear
 from harness.path import Path
-from harness.tones import loudness, share
+from harness.tones import share
 from harness.waiting import until
+from harness.words import HOLE, STEP, Word, levels, words_of
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(150)]
 
@@ -20,38 +18,12 @@ SPOKEN, PAUSE = 0.5, 2.0
 """Seconds of a word, and of digital silence after it."""
 COUNT = 6
 """Words that are judged; the one before them may begin before its track is published."""
-STEP = 0.005
-LOUD, QUIET = -35, -55
-"""dBFS: a word has -13."""
-HOLE = 0.1
-"""Seconds that are made up, and may be faint, where a packet came late."""
+QUIET = -55
+"""dBFS."""
 
 
-@dataclass
-class Word:
-    begin: int
-    end: int
-    """Steps of `STEP` seconds."""
-
-    @property
-    def seconds(self) -> float:
-        return (self.end - self.begin) * STEP
-
-
-def levels(samples: np.ndarray) -> list[float]:
-    step = int(STEP * g711.RATE)
-    return [loudness(samples[start : start + step]) for start in range(0, len(samples) - step + 1, step)]
-
-
-def words_of(steps: list[float]) -> list[Word]:
-    """What is loud, with holes no longer than `HOLE`."""
-    words: list[Word] = []
-    for number, level in enumerate(steps):
-        if level > LOUD and words and (number - words[-1].end) * STEP <= HOLE:
-            words[-1].end = number + 1
-        elif level > LOUD:
-            words.append(Word(number, number + 1))
-    return words
+def steps_of(ear: Ear) -> list[float]:
+    return levels(ear.heard(), g711.RATE)
 
 
 def heard_whole(ear: Ear, words: list[Word], steps: list[float]) -> None:
@@ -84,8 +56,8 @@ async def test_a_phone_hears_every_word_of_who_sends_nothing_between_them(
         await livekit.sip.create_sip_participant(request)
         with proves("stops sending in silence (DTX), and every word is heard whole by a phone", kind):
             await client.do("talk", hertz=WORDS, spoken=SPOKEN, pause=PAUSE)
-            await until(lambda: len(words_of(levels(ear.heard()))) > COUNT + 1, f"the phone hears {COUNT} words", 90)
-            steps = levels(ear.heard())
+            await until(lambda: len(words_of(steps_of(ear))) > COUNT + 1, f"the phone hears {COUNT} words", 90)
+            steps = steps_of(ear)
             words = words_of(steps)[1 : COUNT + 1]
             begin, end = (ear.frames()[int(word.begin * STEP / 0.02)][0] for word in (words[0], words[-1]))
             sent = sum(of_client and begin < moment < end for moment, of_client, _ in path.media.rtp)

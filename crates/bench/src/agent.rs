@@ -211,6 +211,9 @@ impl Tap for Ears {
             None => heard.entry(identity.to_owned()).or_default(),
         };
         let TappedPacket { at, codec, seq, timestamp, payload } = *packet;
-        hearing.packet(at, codec, seq, timestamp, payload);
+        match codec {
+            Some(codec) => hearing.packet(at, codec, seq, timestamp, payload),
+            None => hearing.silence(seq),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use livekit_protocol as proto;
@@ -9,7 +10,7 @@ use prost::Message;
 use room::grants::VideoGrant;
 use room::{
     AudioPacket, Codec, Env, Join, JoinMode, LocalJoin, LocalTrack, Output, ParticipantId, PeerId, Protocol,
-    Receive, Resume, Room, RoomConfig,
+    Quiet, Receive, Resume, Room, RoomConfig,
 };
 
 use crate::Script;
@@ -226,8 +227,13 @@ impl World {
     fn speak(&mut self, script: &mut Script<'_>) {
         let Some(phone) = script.pick(&self.phones) else { return };
         let (seq, payload) = (script.word().into(), script.bytes());
-        let packet =
-            AudioPacket { seq, timestamp: script.long(), marker: false, payload: payload.to_vec().into() };
+        let quiet = match script.byte() % 4 {
+            0 => Some(Quiet::Described(Arc::from([60; 9]))),
+            1 => Some(Quiet::Unchanged),
+            _ => None,
+        };
+        let (timestamp, payload) = (script.long(), payload.to_vec().into());
+        let packet = AudioPacket { seq, timestamp, marker: false, payload, quiet };
         let codec = script.pick(&[Codec::Pcmu, Codec::Pcma, Codec::Opus]).unwrap_or(Codec::Pcmu);
         self.room.write_audio(self.now, phone, codec, &packet);
         if let Ok(packet) = proto::DataPacket::decode(script.bytes()) {

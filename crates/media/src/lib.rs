@@ -4,6 +4,7 @@
 //! clock, spawns or draws randomness of its own; every parser takes hostile input and nothing panics.
 
 pub mod codec;
+pub mod comfort;
 pub mod denoise;
 pub mod dtmf;
 pub mod jitter;

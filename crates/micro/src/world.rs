@@ -83,6 +83,7 @@ pub(crate) fn env() -> Env {
         ice_servers: Vec::new(),
         certificate: room::peer::new_certificate(),
         narrowband: true,
+        comfort_noise: true,
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Env {
     pub certificate: Option<Certificate>,
     /// Clients to whom only telephones listen are asked for narrowband.
     pub narrowband: bool,
+    /// Clients that take comfort noise are not sent a telephone's silence.
+    pub comfort_noise: bool,
 }
 
 /// How a client wants its media connection.

@@ -32,7 +32,7 @@ pub use lifecycle::{Room, Traveller};
 /// LiveKit's protobuf messages.
 pub use livekit_protocol as proto;
 pub use moderation::{ModerationError, RpcFailure, RpcId};
-pub use output::{AudioPacket, Codec, LocalEvent, Output, Receive};
+pub use output::{AudioPacket, Codec, LocalEvent, Output, Quiet, Receive};
 pub use participant::{LimitExceeded, check_limits};
 pub use quality::PhonePath;
 /// The transport of a packet: UDP, or TCP with the framing done by the shell.

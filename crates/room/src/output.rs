@@ -69,6 +69,17 @@ pub struct AudioPacket {
     pub marker: bool,
     /// The codec's payload, shared by all subscribers.
     pub payload: Arc<[u8]>,
+    /// The talker is quiet: subscribers who took comfort noise make his silence themselves and are not sent the payload.
+    pub quiet: Option<Quiet>,
+}
+
+/// What a quiet talker sounds like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Quiet {
+    /// As was described last.
+    Unchanged,
+    /// Like this: a payload of comfort noise (RFC 3389), for G.711 only.
+    Described(Arc<[u8]>),
 }
 
 /// What a room wants done.

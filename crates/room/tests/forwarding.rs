@@ -179,7 +179,13 @@ fn a_phone_is_heard_in_the_codecs_of_both_rooms_and_hears_its_own_room_only() {
     two.carry();
     assert_eq!(demands(&two.here, phone).last(), Some(&(true, false, true)), "a phone listens, too");
 
-    let packet = |byte| AudioPacket { seq: 9, timestamp: 0, marker: true, payload: vec![byte; 60].into() };
+    let packet = |byte| AudioPacket {
+        seq: 9,
+        timestamp: 0,
+        marker: true,
+        payload: vec![byte; 60].into(),
+        quiet: None,
+    };
     for (codec, byte) in [(Codec::Pcmu, 1), (Codec::Pcma, 3), (Codec::Opus, 2)] {
         two.here.room.write_audio(two.here.now, phone, codec, &packet(byte));
     }

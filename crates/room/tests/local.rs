@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use room::proto::DisconnectReason as Why;
 use room::proto::signal_response::Message as Response;
-use room::{AudioPacket, Codec, LocalEvent, ParticipantId, PublishError};
-use support::{FRAME, World, demands, phone_track, speak};
+use room::{AudioPacket, Codec, LocalEvent, ParticipantId, PublishError, Quiet};
+use support::client::Heard;
+use support::{FRAME, World, audio, demands, phone_track, speak};
 
 fn phone(world: &mut World, identity: &str) -> ParticipantId {
     let phone = world.join_phone(identity);
@@ -33,7 +34,13 @@ fn each_client_gets_the_codec_it_negotiated_and_the_phone_learns_which_are_neede
     placed(&mut world, opus_only, 1);
     assert_eq!(demands(&world, phone), [(true, false, false), (true, false, true)]);
 
-    let packet = |byte| AudioPacket { seq: 9, timestamp: 0, marker: true, payload: vec![byte; 60].into() };
+    let packet = |byte| AudioPacket {
+        seq: 9,
+        timestamp: 0,
+        marker: true,
+        payload: vec![byte; 60].into(),
+        quiet: None,
+    };
     world.room.write_audio(world.now, phone, Codec::Pcmu, &packet(1));
     world.room.write_audio(world.now, phone, Codec::Opus, &packet(2));
     world.run_for(FRAME);
@@ -43,6 +50,45 @@ fn each_client_gets_the_codec_it_negotiated_and_the_phone_learns_which_are_neede
     world.room.remove(world.now, "browser", Why::ParticipantRemoved);
     world.settle();
     assert_eq!(demands(&world, phone).last(), Some(&(false, false, true)));
+}
+
+#[test]
+fn a_phones_silence_is_described_to_who_takes_comfort_noise_and_sent_to_the_others() {
+    let mut world = World::new();
+    let phone = phone(&mut world, "phone");
+    let browser = world.join("browser");
+    placed(&mut world, browser, 1);
+    let other = phone_that_listens(&mut world);
+    let noise = || Some(Quiet::Described([65; 9].into()));
+    for (number, quiet) in
+        [None, noise(), Some(Quiet::Unchanged), Some(Quiet::Unchanged), None, None].into_iter().enumerate()
+    {
+        let packet = AudioPacket { quiet, ..audio(40 + number as u64, number as u8) };
+        world.room.write_audio(world.now, phone, Codec::Pcmu, &packet);
+        world.run_for(FRAME);
+    }
+    let heard = &world.clients[&browser].heard;
+    let first = heard[0].seq;
+    let came = heard.iter().map(|packet| {
+        let Heard { payload_type, payload, seq, marker, .. } = packet;
+        (*payload_type, payload[0], seq - first, *marker)
+    });
+    let spoken = [(0, 0, 0, false), (13, 65, 1, false), (0, 4, 2, true), (0, 5, 3, false)];
+    assert_eq!(came.collect::<Vec<_>>(), spoken, "nothing is missing between them");
+    let ticks: Vec<_> = heard.iter().map(|packet| packet.timestamp).collect();
+    assert_eq!(ticks.windows(2).map(|two| two[1] - two[0]).collect::<Vec<_>>(), [160, 480, 160]);
+    let others = world
+        .local_events
+        .iter()
+        .filter(|(to, event)| *to == other && matches!(event, LocalEvent::Audio { .. }));
+    assert_eq!(others.count(), 6, "another phone gets every frame");
+}
+
+fn phone_that_listens(world: &mut World) -> ParticipantId {
+    let other = world.join_phone("other");
+    world.room.subscribe_all(world.now, other, true);
+    world.settle();
+    other
 }
 
 #[test]

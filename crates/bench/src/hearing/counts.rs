@@ -21,6 +21,8 @@ pub(super) struct Timing {
     first: Option<First>,
     fastest: Option<Fastest>,
     highest_seq: u64,
+    /// Packets that describe a silence.
+    descriptions: u64,
     last_arrival: Option<Instant>,
     spacings: Vec<f32>,
     jitter: f64,
@@ -88,7 +90,7 @@ impl Counts {
 impl Timing {
     pub(super) fn counts(&self) -> Counts {
         let expected = self.first.map_or(0, |first| self.highest_seq - first.seq + 1);
-        Counts { lost: expected.saturating_sub(self.counts.frames), ..self.counts }
+        Counts { lost: expected.saturating_sub(self.counts.frames + self.descriptions), ..self.counts }
     }
 
     pub(super) fn spacings(&self) -> &[f32] {
@@ -111,6 +113,15 @@ impl Timing {
         self.time(at, first, f64::from(media) / f64::from(clock));
         self.space(at);
         Some(media)
+    }
+
+    /// A description of silence came in place of frames: the next one is not waited for.
+    pub(super) fn silence(&mut self, seq: u64) {
+        if self.first.is_some_and(|first| seq >= first.seq) {
+            self.descriptions += 1;
+            self.highest_seq = self.highest_seq.max(seq);
+        }
+        self.last_arrival = None;
     }
 
     /// How long the frame was on its way, compared with the fastest and with the one before.
@@ -166,6 +177,17 @@ mod tests {
         let counts = timing.counts();
         assert_eq!((counts.frames, counts.lost, counts.late, counts.gaps), (3, 1, 1, 1));
         assert!((counts.longest_gap_ms - 65.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_described_silence_is_neither_loss_nor_gap() {
+        let (mut timing, start) = (Timing::default(), Instant::now());
+        timing.packet(start, 10, 0, 8000);
+        timing.silence(11);
+        timing.silence(12);
+        timing.packet(start + ms(1000), 13, 8000, 8000);
+        let counts = timing.counts();
+        assert_eq!((counts.frames, counts.lost, counts.late, counts.gaps), (2, 0, 0, 0));
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Hearing {
         &self.marks
     }
 
+    /// A packet came that says what the silence from now on sounds like.
+    pub(crate) fn silence(&mut self, seq: u64) {
+        self.timing.silence(seq);
+    }
+
     /// Takes a packet that came at `at`.
     pub(crate) fn packet(&mut self, at: Instant, codec: Codec, seq: u64, timestamp: u32, payload: &[u8]) {
         if self.codec.replace(codec).is_some_and(|before| before.clock() != codec.clock()) {

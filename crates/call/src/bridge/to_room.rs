@@ -10,12 +10,13 @@ use media::codec::AudioCodec;
 use media::codec::g711;
 use media::codec::g722;
 use media::codec::opus::{Encoder, MAX_PACKET, RTP_CLOCK};
+use media::comfort::{Background, Hush};
 use media::denoise::Denoiser;
 use media::jitter::FRAME;
 use media::resample::Lower;
 use media::tone::DialTone;
 use rand::RngCore;
-use room::{AudioPacket, Codec};
+use room::{AudioPacket, Codec, Quiet};
 
 use super::frames::{Frames, Samples, SourcePacket};
 use super::io::{Demand, Sink};
@@ -48,6 +49,8 @@ pub(super) struct ToRoom {
     /// Opus, likewise.
     opus: Splice,
     fifo: Frames,
+    /// Whether what goes out as G.711 is silence.
+    hush: Hush,
     denoiser: Option<Box<Denoiser>>,
     /// With the sample rate it is for.
     encoder: Option<(u32, Box<Encoder>)>,
@@ -67,6 +70,7 @@ impl ToRoom {
             g711: Splice::new(seq, ticks, RATE),
             opus: Splice::new(seq, ticks.wrapping_mul(OPUS_TICKS), RTP_CLOCK),
             fifo: Frames::default(),
+            hush: Hush::default(),
             denoiser: voice_isolation.then(|| Box::new(Denoiser::new())),
             encoder: None,
             lower: None,
@@ -148,12 +152,13 @@ impl ToRoom {
         }
         let Some(place) = self.opus.place(now, packet.seq, packet.timestamp) else { return };
         let place = Place { resumed: packet.marker || place.resumed, ..place };
-        self.write(Codec::Opus, place, packet.payload, sink);
+        self.write(Codec::Opus, place, packet.payload, None, sink);
     }
 
     fn pass(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
         let Some(place) = self.g711.place(now, packet.seq, packet.timestamp) else { return };
         let marker = packet.marker || place.resumed;
+        let quiet = quiet(self.hush.payload(packet.codec, packet.payload));
         for (codec, law) in [(Codec::Pcmu, AudioCodec::Pcmu), (Codec::Pcma, AudioCodec::Pcma)] {
             if self.wants(codec) {
                 let place = Place { resumed: marker, ..place };
@@ -161,9 +166,9 @@ impl ToRoom {
                     Some(convert) => {
                         let mut converted = [0; MAX_PAYLOAD];
                         let length = convert(packet.payload, &mut converted);
-                        self.write(codec, place, &converted[..length], sink);
+                        self.write(codec, place, &converted[..length], quiet.clone(), sink);
                     }
-                    None => self.write(codec, place, packet.payload, sink),
+                    None => self.write(codec, place, packet.payload, quiet.clone(), sink),
                 }
             }
         }
@@ -221,13 +226,14 @@ impl ToRoom {
 
     fn write_g711(&mut self, pcm: &[i16; FRAME], place: Place, sink: &mut impl Sink) {
         let mut payload = [0; FRAME];
+        let quiet = quiet(self.hush.samples(pcm));
         if self.demand.pcmu {
             g711::encode_ulaw(pcm, &mut payload);
-            self.write(Codec::Pcmu, place, &payload, sink);
+            self.write(Codec::Pcmu, place, &payload, quiet.clone(), sink);
         }
         if self.demand.pcma {
             g711::encode_alaw(pcm, &mut payload);
-            self.write(Codec::Pcma, place, &payload, sink);
+            self.write(Codec::Pcma, place, &payload, quiet, sink);
         }
     }
 
@@ -238,7 +244,7 @@ impl ToRoom {
         let Some(encoder) = self.encoder(rate) else { return };
         let mut payload = [0; MAX_PACKET];
         let Ok(length) = encoder.encode(pcm, &mut payload) else { return };
-        self.write(Codec::Opus, place, &payload[..length], sink);
+        self.write(Codec::Opus, place, &payload[..length], None, sink);
     }
 
     fn encoder(&mut self, rate: u32) -> Option<&mut Encoder> {
@@ -249,11 +255,28 @@ impl ToRoom {
         self.encoder.as_mut().map(|(_, encoder)| &mut **encoder)
     }
 
-    fn write(&mut self, codec: Codec, place: Place, payload: &[u8], sink: &mut impl Sink) {
+    fn write(
+        &mut self,
+        codec: Codec,
+        place: Place,
+        payload: &[u8],
+        quiet: Option<Quiet>,
+        sink: &mut impl Sink,
+    ) {
         self.written += 1;
         let payload = self.payloads.share(payload);
-        let packet = AudioPacket { seq: place.seq, timestamp: place.ticks, marker: place.resumed, payload };
+        let Place { seq, ticks: timestamp, resumed: marker } = place;
+        let packet = AudioPacket { seq, timestamp, marker, payload, quiet };
         sink.room_audio(codec, packet);
+    }
+}
+
+/// What a room is told of a silence.
+fn quiet(background: Background) -> Option<Quiet> {
+    match background {
+        Background::Sound => None,
+        Background::Unchanged => Some(Quiet::Unchanged),
+        Background::Described(noise) => Some(Quiet::Described(noise.bytes().into())),
     }
 }
 

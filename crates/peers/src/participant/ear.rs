@@ -59,20 +59,24 @@ impl Ear {
         packet: &AudioPacket,
         config: &ParticipantConfig,
     ) -> Option<ParticipantEvent> {
-        let news = self.notice_codec(packet.codec);
+        let news = packet.codec.and_then(|codec| self.notice_codec(codec));
         self.count(now, packet);
         if let Some(TapHandle(tap)) = &config.tap {
             let AudioPacket { codec, seq, timestamp, payload, .. } = packet;
             let (codec, seq, timestamp) = (*codec, *seq, *timestamp);
             tap.heard(&self.heard.identity, &TappedPacket { at: now, codec, seq, timestamp, payload });
-            self.position(now, packet);
+            if let Some(codec) = codec {
+                self.position(now, packet, codec);
+            }
             return news;
         }
+        // A silence is as long as the recording has nothing.
+        let Some(codec) = packet.codec else { return news };
         if config.listening == Listening::Count && self.heard.first_sound.is_some() {
             return news;
         }
-        let position = self.position(now, packet);
-        let Some(samples) = self.decode(packet) else {
+        let position = self.position(now, packet, codec);
+        let Some(samples) = self.decode(codec, &packet.payload) else {
             self.heard.damaged += 1;
             return news;
         };
@@ -82,7 +86,7 @@ impl Ear {
             self.heard.first_sound = Some(now);
         }
         if let Some(folder) = &config.record {
-            self.record(folder, packet.codec, position, samples);
+            self.record(folder, codec, position, samples);
         }
         news
     }
@@ -133,17 +137,16 @@ impl Ear {
 
     /// Where the packet belongs, in seconds after the first packet of the track. A new stream (SSRC or
     /// clock) continues where its first packet arrives.
-    fn position(&mut self, now: Instant, packet: &AudioPacket) -> f64 {
-        let same =
-            |anchor: &&Anchor| anchor.ssrc == packet.ssrc && anchor.codec.clock() == packet.codec.clock();
+    fn position(&mut self, now: Instant, packet: &AudioPacket, codec: Codec) -> f64 {
+        let same = |anchor: &&Anchor| anchor.ssrc == packet.ssrc && anchor.codec.clock() == codec.clock();
         if let Some(anchor) = self.anchor.as_ref().filter(same) {
             let ticks = packet.timestamp.wrapping_sub(anchor.timestamp) as i32;
-            return anchor.offset + f64::from(ticks) / f64::from(packet.codec.clock());
+            return anchor.offset + f64::from(ticks) / f64::from(codec.clock());
         }
         let offset = self.heard.first_packet.map_or(Duration::ZERO, |first| now - first).as_secs_f64();
         self.anchor = Some(Anchor {
             ssrc: packet.ssrc,
-            codec: packet.codec,
+            codec,
             timestamp: packet.timestamp,
             offset,
             highest_seq: packet.seq,
@@ -152,9 +155,8 @@ impl Ear {
     }
 
     /// Decodes into the buffer and tells how many samples there are, at the codec's clock.
-    fn decode(&mut self, packet: &AudioPacket) -> Option<usize> {
-        let payload = &packet.payload;
-        match packet.codec {
+    fn decode(&mut self, codec: Codec, payload: &[u8]) -> Option<usize> {
+        match codec {
             Codec::Opus => {
                 if self.decoder.is_none() {
                     self.decoder = opus::Decoder::new(Codec::Opus.clock()).ok();

@@ -2,7 +2,7 @@ use super::*;
 use crate::measure::Recording;
 
 fn packet(seq: u64, timestamp: u32, codec: Codec, payload: &[u8]) -> AudioPacket {
-    AudioPacket { mid: "0".into(), ssrc: 1, codec, seq, timestamp, payload: payload.into() }
+    AudioPacket { mid: "0".into(), ssrc: 1, codec: Some(codec), seq, timestamp, payload: payload.into() }
 }
 
 fn tone(frames: usize) -> Vec<Vec<u8>> {

@@ -20,8 +20,8 @@ pub trait Tap: Send + Sync + fmt::Debug {
 pub struct TappedPacket<'a> {
     /// When.
     pub at: Instant,
-    /// Its codec.
-    pub codec: Codec,
+    /// Its codec; `None`: comfort noise (RFC 3389), what the talker's silence sounds like from now on.
+    pub codec: Option<Codec>,
     /// Extended sequence number.
     pub seq: u64,
     /// In ticks of the codec's RTP clock.

@@ -64,6 +64,8 @@ pub(crate) struct Agreed {
     pub(crate) codecs: Vec<(u8, Codec)>,
     /// The payload type of redundant Opus (RFC 2198).
     pub(crate) red: Option<u8>,
+    /// That of comfort noise at G.711's rate (RFC 3389).
+    pub(crate) noise: Option<u8>,
     /// The same of video.
     pub(crate) formats: Vec<VideoFormat>,
 }
@@ -109,7 +111,7 @@ fn read(section: &str) -> Option<Agreed> {
     let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:")).map(Mid::from)?;
     let mut media = section.lines().next()?.split_ascii_whitespace();
     let rejected = media.nth(1) == Some("0");
-    let (mut codecs, mut red, mut formats) = (Vec::new(), None, Vec::new());
+    let (mut codecs, mut red, mut noise, mut formats) = (Vec::new(), None, None, Vec::new());
     for pt in media.skip(1) {
         let value = |attribute: &str| {
             let prefix = format!("a={attribute}:{pt} ");
@@ -120,12 +122,14 @@ fn read(section: &str) -> Option<Agreed> {
             codecs.push((payload_type, codec));
         } else if rtpmap.starts_with("red/48000") {
             red = Some(payload_type);
+        } else if rtpmap.starts_with("CN/8000") {
+            noise = Some(payload_type);
         } else if let Some(codec) = rtpmap.split('/').next().and_then(VideoCodec::named) {
             let format = VideoFormat::new(payload_type, codec);
             formats.push(format.with_parameters(value("fmtp").unwrap_or_default()));
         }
     }
-    Some(Agreed { mid, rejected, codecs, red, formats })
+    Some(Agreed { mid, rejected, codecs, red, noise, formats })
 }
 
 fn codec(rtpmap: &str) -> Option<Codec> {
@@ -150,6 +154,7 @@ fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) 
                 write_direction(text, &send, &streams, receive.is_some());
             }
             Some(receiving) if bare.starts_with("m=") => write_media_line(text, bare, receiving, agreed),
+            Some(_) if is_rtpmap_of(bare, agreed.noise) => {}
             Some(receiving) if is_fmtp_of(bare, opus) => write_fmtp(text, bare, receiving),
             _ => text.push_str(line),
         }
@@ -167,7 +172,7 @@ fn write_fmtp(text: &mut String, line: &str, receiving: &Receiving) {
 }
 
 /// The `m=` line with its payload types in the client's order. One that prefers Opus and shall send it redundantly does if
-/// RED is first.
+/// RED is first. None shall send comfort noise: with it libwebrtc decides by itself what of a talker's is silence.
 fn write_media_line(text: &mut String, line: &str, receiving: &Receiving, agreed: &Agreed) {
     let mut tokens: Vec<_> = line.split_ascii_whitespace().collect();
     if let Some(payload_types) = tokens.get_mut(3..) {
@@ -189,6 +194,7 @@ fn write_media_line(text: &mut String, line: &str, receiving: &Receiving, agreed
         };
         payload_types.sort_by_key(rank);
     }
+    tokens.retain(|token| agreed.noise.is_none_or(|noise| token.parse() != Ok(noise)));
     let _ = write!(text, "{}\r\n", tokens.join(" "));
 }
 
@@ -197,9 +203,16 @@ fn is_direction(line: &str) -> bool {
 }
 
 fn is_fmtp_of(line: &str, pt: Option<u8>) -> bool {
-    line.strip_prefix("a=fmtp:")
-        .and_then(|fmtp| fmtp.split_once(' '))
-        .is_some_and(|(fmtp_pt, _)| pt.is_some_and(|pt| fmtp_pt.parse() == Ok(pt)))
+    line.strip_prefix("a=fmtp:").is_some_and(|fmtp| is_of(fmtp, pt))
+}
+
+fn is_rtpmap_of(line: &str, pt: Option<u8>) -> bool {
+    line.strip_prefix("a=rtpmap:").is_some_and(|rtpmap| is_of(rtpmap, pt))
+}
+
+/// Whether an attribute's value begins with this payload type.
+fn is_of(value: &str, pt: Option<u8>) -> bool {
+    value.split_once(' ').is_some_and(|(of, _)| pt.is_some_and(|pt| of.parse() == Ok(pt)))
 }
 
 /// The streams str0m sends on a section.
@@ -316,6 +329,17 @@ mod tests {
         assert!(text.contains("m=audio 9 RTP 0 111 63\r\n"), "one that prefers G.711 keeps to it: {text}");
         let agreed = agreed(answer).remove(0);
         assert_eq!((agreed.red, agreed.codecs.len()), (Some(63), 2));
+    }
+
+    #[test]
+    fn comfort_noise_is_agreed_on_where_we_send_and_nowhere_else() {
+        let answer = "v=0\r\nm=audio 9 RTP 111 0 13\r\na=mid:7\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\n\
+            a=rtpmap:13 CN/8000\r\na=recvonly\r\n";
+        let receive = Receiving { order: vec![0, 13, 111], ..Receiving::default() };
+        let published = write(answer, |_| plan(Sending::Nothing, Some(receive.clone())));
+        assert!(published.contains("m=audio 9 RTP 0 111\r\n") && !published.contains("CN"), "{published}");
+        let sent = write(answer, |_| plan(track(), None));
+        assert_eq!((agreed(&published)[0].noise, agreed(&sent)[0].noise), (None, Some(13)));
     }
 
     #[test]

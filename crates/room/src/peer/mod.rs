@@ -458,6 +458,7 @@ fn config(env: &Env, crypto: &Arc<CryptoProvider>) -> RtcConfig {
         .enable_opus(true, true)
         .enable_pcmu(true, false)
         .enable_pcma(true, false)
+        .enable_comfort_noise(env.comfort_noise)
         .enable_vp8(true)
         .enable_h264(true)
         .clear_extension_map()

@@ -77,6 +77,8 @@ struct Section {
     codecs: Vec<(u8, Codec)>,
     /// The payload type of redundant Opus.
     red: Option<u8>,
+    /// That of comfort noise.
+    noise: Option<u8>,
     formats: Vec<VideoFormat>,
 }
 
@@ -176,6 +178,7 @@ impl Sections {
                 section.rejected = agreed.rejected;
                 section.codecs = agreed.codecs;
                 section.red = agreed.red;
+                section.noise = agreed.noise;
                 section.formats = agreed.formats;
                 if let Some(publishing) = &mut section.up {
                     publishing.narrow.told = publishing.narrow.wanted;
@@ -331,6 +334,11 @@ impl Sections {
         self.get(mid).and_then(|section| section.red)
     }
 
+    /// The payload type of comfort noise on a section, if it was agreed on.
+    pub(crate) fn noise(&self, mid: Mid) -> Option<u8> {
+        self.get(mid).and_then(|section| section.noise)
+    }
+
     /// Whether a client sends its audio redundantly on a section: Opus is, if both took it and it was asked for.
     pub(crate) fn sends_red(&self, mid: Mid) -> bool {
         let Some(section) = self.get(mid).filter(|section| section.red.is_some()) else { return false };
@@ -364,8 +372,8 @@ impl Section {
     fn empty(mid: Mid, kind: Kind) -> Self {
         let (codecs, formats) = (Vec::new(), Vec::new());
         let (receives, rejected) = (false, false);
-        let (down, up, red) = (Down::Never, None, None);
-        Self { mid, kind, down, receives, up, rejected, codecs, red, formats }
+        let (down, up, red, noise) = (Down::Never, None, None, None);
+        Self { mid, kind, down, receives, up, rejected, codecs, red, noise, formats }
     }
 
     /// A section that was made to receive on may be sent on; any other only publishes.

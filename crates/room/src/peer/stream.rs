@@ -13,6 +13,9 @@ pub(crate) struct Rebase {
     first: u64,
     /// Added to the source's number (wrapping); `None`: the next packet continues after `highest`.
     offset: Option<u64>,
+    /// The first of the source's numbers that the offset is for. Those before it have had theirs: given again, a number
+    /// would encrypt two packets with one key stream.
+    begins: u64,
     /// Highest number sent.
     highest: u64,
     /// Packets sent.
@@ -22,7 +25,8 @@ pub(crate) struct Rebase {
 impl Rebase {
     /// Starts at `first`, which must lie below 65536.
     pub(crate) fn new(first: u16) -> Self {
-        Self { first: u64::from(first), offset: None, highest: u64::from(first).wrapping_sub(1), sent: 0 }
+        let first = u64::from(first);
+        Self { first, offset: None, begins: 0, highest: first.wrapping_sub(1), sent: 0 }
     }
 
     /// The next packet, whatever its number, continues without a gap: the stream was paused.
@@ -30,22 +34,35 @@ impl Rebase {
         self.offset = None;
     }
 
+    /// A packet that the subscriber is not sent, and shall not miss: the next one takes its number.
+    pub(crate) fn leave_out(&mut self, source: u64) {
+        let next = self.highest.wrapping_add(1);
+        // Before the first there is no number to keep; one that others have overtaken has its number already.
+        let ahead = |offset: u64| source.wrapping_add(offset).wrapping_sub(next) <= MAX_GAP;
+        if self.offset.is_some_and(ahead) {
+            self.offset = Some(next.wrapping_sub(source).wrapping_sub(1));
+            self.begins = source.saturating_add(1);
+        }
+    }
+
     /// Numbers that the subscriber never got: the source's own gaps.
     pub(crate) fn gaps(&self) -> u64 {
         self.highest.wrapping_add(1).wrapping_sub(self.first).saturating_sub(self.sent)
     }
 
-    /// The subscriber's number for the source's; `None` for a packet from before the subscriber's first.
+    /// The subscriber's number for the source's; `None` for a packet from before the subscriber's first, or from before
+    /// what it was not sent.
     pub(crate) fn map(&mut self, source: u64) -> Option<u64> {
         let next = self.highest.wrapping_add(1);
-        let mapped = match self.offset {
-            Some(offset) => source.wrapping_add(offset),
-            None => next,
+        let goes_on = self.offset.map(|offset| source.wrapping_add(offset));
+        let mapped = match goes_on.filter(|mapped| mapped.abs_diff(next) <= MAX_GAP) {
+            Some(_) if source < self.begins => return None,
+            Some(mapped) => mapped,
+            None => {
+                self.begins = source;
+                next
+            }
         };
-        let mapped = if mapped.abs_diff(next) > MAX_GAP { next } else { mapped };
-        if mapped < self.first {
-            return None;
-        }
         self.offset = Some(mapped.wrapping_sub(source));
         self.sent += 1;
         if mapped >= next {
@@ -83,7 +100,20 @@ mod tests {
         assert_eq!(rebase.map(100), Some(10));
         rebase.resume();
         assert_eq!(rebase.map(150), Some(11));
+        assert_eq!(rebase.map(149), None, "10 has been given");
         assert_eq!(rebase.map(151), Some(12));
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_missed() {
+        let mut rebase = Rebase::new(10);
+        assert_eq!([100, 101].map(|seq| rebase.map(seq)), [Some(10), Some(11)]);
+        // 103 was lost in the middle of the silence.
+        [102, 104, 105].into_iter().for_each(|seq| rebase.leave_out(seq));
+        assert_eq!(rebase.map(106), Some(12));
+        rebase.leave_out(99);
+        assert_eq!([107, 109, 108].map(|seq| rebase.map(seq)), [13, 15, 14].map(Some));
+        assert_eq!(rebase.gaps(), 0);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::output::{Codec, Output};
 use crate::participant::{Link, Participant};
 use crate::peer::{Kind, Placed, Rebase, Wanted};
 use crate::subscription::Negotiation;
-use crate::track::Downlink;
+use crate::track::{Downlink, Silence};
 use crate::video::Wish;
 
 /// Subscribers' streams start somewhere here: below 65536, since their receivers know nothing of earlier wraps, and
@@ -70,10 +70,11 @@ impl Room {
         let peer = self.remote_mut(to)?.transport.subscriber();
         let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
         let red = peer.sections.red(mid).filter(|_| codec == Codec::Opus);
+        let silence = Silence::new(peer.sections.noise(mid).filter(|_| codec != Codec::Opus));
         let rebase = Rebase::new(self.rng.random_range(FIRST_SEQUENCE));
         let from = self.participants.get_mut(&publisher)?;
         let published = from.track_mut(track.as_str())?;
-        published.downlinks.push(Downlink { to, mid, codec, payload_type, red, rebase, paused });
+        published.downlinks.push(Downlink { to, mid, codec, payload_type, red, silence, rebase, paused });
         self.tell_subscribed(publisher, track);
         self.update_demand(publisher);
         Some(())

@@ -9,11 +9,12 @@ use std::time::Instant;
 use crate::forwarding::Content;
 use crate::ids::{ParticipantId, PeerId};
 use crate::lifecycle::Room;
-use crate::output::{AudioPacket, Codec, LocalEvent, Output};
+use crate::output::{AudioPacket, Codec, LocalEvent, Output, Quiet};
 use crate::participant::{Link, Participants};
 use crate::peer::{AudioIn, AudioOut, Role};
 use crate::speaker;
 use crate::track::red::Blocks;
+use crate::track::silence::Step;
 use crate::track::{Downlink, Track};
 
 /// A packet of a track, wherever it came from.
@@ -25,6 +26,7 @@ struct Packet<'a> {
     payload: &'a Arc<[u8]>,
     /// The same with earlier packets in front (RED), for those that take it.
     redundant: Option<&'a Arc<[u8]>>,
+    quiet: Option<&'a Quiet>,
     level: Option<u8>,
 }
 
@@ -51,10 +53,11 @@ impl Room {
         codec: Codec,
         packet: &AudioPacket,
     ) {
-        let AudioPacket { seq, timestamp, marker, ref payload } = *packet;
+        let AudioPacket { seq, timestamp, marker, ref payload, ref quiet } = *packet;
         let level = speaker::g711_level(codec, payload);
-        let redundant = None;
-        self.forward(now, from, track, &Packet { codec, seq, timestamp, marker, payload, redundant, level });
+        let (redundant, quiet) = (None, quiet.as_ref());
+        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, quiet, level };
+        self.forward(now, from, track, &packet);
     }
 
     /// A packet from a client. Without a track for its section it is dropped.
@@ -74,8 +77,8 @@ impl Room {
         let AudioIn { codec, red, seq, timestamp, marker, ref payload, level, .. } = *packet;
         // Some clients send no level; that of G.711 can be seen.
         let level = level.or_else(|| speaker::g711_level(codec, payload));
-        let redundant = None;
-        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, level };
+        let (redundant, quiet) = (None, None);
+        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, quiet, level };
         if red {
             self.forward_redundant(now, from, track, &packet);
         } else {
@@ -114,7 +117,7 @@ impl Room {
             return;
         };
         if track.info.muted {
-            track.downlinks.iter_mut().for_each(|downlink| downlink.rebase.resume());
+            track.downlinks.iter_mut().for_each(Downlink::pause);
             return;
         }
         if let Some(level) = packet.level {
@@ -165,22 +168,22 @@ fn send(
 ) {
     let Some(remote) = participants.get_mut(&downlink.to).and_then(|to| to.remote_mut()) else { return };
     if downlink.paused || !remote.transport.subscriber().is_connected() {
-        downlink.rebase.resume();
-        return;
+        return downlink.pause();
     }
+    let (payload_type, payload, marker) = match downlink.silence.step(packet.quiet) {
+        Step::Nothing => return downlink.rebase.leave_out(packet.seq),
+        Step::Noise(payload_type, noise) => (payload_type, noise, false),
+        Step::Sound { resumed } => {
+            let (payload_type, payload) = match (downlink.red, packet.redundant) {
+                (Some(red), Some(redundant)) => (red, redundant),
+                _ => (downlink.payload_type, packet.payload),
+            };
+            (payload_type, payload, packet.marker || resumed)
+        }
+    };
     let Some(seq) = downlink.rebase.map(packet.seq) else { return };
-    let (payload_type, payload) = match (downlink.red, packet.redundant) {
-        (Some(red), Some(redundant)) => (red, redundant),
-        _ => (downlink.payload_type, packet.payload),
-    };
-    let out = AudioOut {
-        mid: downlink.mid,
-        payload_type,
-        seq,
-        timestamp: packet.timestamp,
-        marker: packet.marker,
-        payload,
-    };
+    let (mid, timestamp) = (downlink.mid, packet.timestamp);
+    let out = AudioOut { mid, payload_type, seq, timestamp, marker, payload };
     remote.transport.subscriber().send_audio(now, &out);
     if !std::mem::replace(&mut remote.dirty, true) {
         dirty.push(downlink.to);

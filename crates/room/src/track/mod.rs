@@ -4,6 +4,7 @@ mod forward;
 mod publish;
 mod queued;
 mod red;
+mod silence;
 
 use livekit_protocol as proto;
 use rand::Rng;
@@ -15,6 +16,7 @@ use crate::peer::{Kind, Rebase};
 use crate::speaker::Meter;
 use crate::video::{Video, VideoCodec};
 pub(crate) use red::Gaps;
+pub(crate) use silence::Silence;
 
 /// A published track.
 pub(crate) struct Track {
@@ -47,8 +49,17 @@ pub(crate) struct Downlink {
     pub(crate) payload_type: u8,
     /// The payload type in which it takes redundant audio.
     pub(crate) red: Option<u8>,
+    pub(crate) silence: Silence,
     pub(crate) rebase: Rebase,
     pub(crate) paused: bool,
+}
+
+impl Downlink {
+    /// Nothing is sent for now; what comes next goes on without a gap.
+    pub(crate) fn pause(&mut self) {
+        self.rebase.resume();
+        self.silence.begin();
+    }
 }
 
 /// A track that was announced (`add_track`) and whose media section is not there yet.

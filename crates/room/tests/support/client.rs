@@ -23,6 +23,7 @@ pub(crate) struct Heard {
     pub(crate) payload_type: u8,
     pub(crate) seq: u16,
     pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
     pub(crate) ssrc: u32,
     pub(crate) payload: Vec<u8>,
 }
@@ -397,6 +398,7 @@ impl Client {
             payload_type: *packet.header.payload_type,
             seq: packet.header.sequence_number,
             timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
             ssrc: *ssrc,
             payload: packet.payload.to_vec(),
         });

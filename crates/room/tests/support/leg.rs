@@ -23,6 +23,7 @@ impl Leg {
             .enable_opus(codecs.contains(&Opus), red)
             .enable_pcmu(codecs.contains(&Pcmu), false)
             .enable_pcma(codecs.contains(&Pcma), false)
+            .enable_comfort_noise(codecs.contains(&Pcmu) || codecs.contains(&Pcma))
             .enable_vp8(true)
             .enable_h264(true)
             .build(now);

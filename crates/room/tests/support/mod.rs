@@ -430,6 +430,7 @@ pub(crate) fn env() -> Env {
         node_id: "ND_test".into(),
         version: "1.13.5".into(),
         candidates: vec![SERVER.parse().unwrap()],
+        comfort_noise: true,
         ..Default::default()
     }
 }
@@ -457,7 +458,13 @@ pub(crate) fn phone_track() -> LocalTrack {
 }
 
 pub(crate) fn audio(seq: u64, byte: u8) -> AudioPacket {
-    AudioPacket { seq, timestamp: 160 * seq as u32, marker: false, payload: vec![byte; 160].into() }
+    AudioPacket {
+        seq,
+        timestamp: 160 * seq as u32,
+        marker: false,
+        payload: vec![byte; 160].into(),
+        quiet: None,
+    }
 }
 
 /// A phone publishes while a client is in the room; returns both and the phone's track.

@@ -108,6 +108,8 @@ pub(crate) struct Rtc {
     pub(crate) turn_servers: Vec<TurnServer>,
     /// Publishers to whom only phones listen are asked for narrowband.
     pub(crate) narrowband_for_phones: bool,
+    /// Clients that take comfort noise are not sent a phone's silence.
+    pub(crate) comfort_noise: bool,
 }
 
 /// One of `rtc.turn_servers`. The `Debug` form shows no credential.
@@ -253,6 +255,7 @@ impl Default for Rtc {
             stun_servers: vec!["stun.l.google.com:19302".to_owned()],
             turn_servers: Vec::new(),
             narrowband_for_phones: false,
+            comfort_noise: true,
         }
     }
 }

@@ -76,6 +76,7 @@ pub(super) fn workers(
         room_max_participants: config.room.max_participants,
         certificate,
         narrowband_for_phones: config.rtc.narrowband_for_phones,
+        comfort_noise: config.rtc.comfort_noise,
         seed: rand::rng().random(),
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct WorkersConfig {
     pub(crate) certificate: Option<room::peer::Certificate>,
     /// Publishers to whom only phones listen are asked for narrowband.
     pub(crate) narrowband_for_phones: bool,
+    /// Clients that take comfort noise are not sent a phone's silence.
+    pub(crate) comfort_noise: bool,
     /// Seed of all randomness of the workers.
     pub(crate) seed: u64,
 }
@@ -89,6 +91,7 @@ impl WorkersConfig {
             room_max_participants: 0,
             certificate: None,
             narrowband_for_phones: false,
+            comfort_noise: true,
             seed: rand::random(),
         }
     }

@@ -94,6 +94,7 @@ impl Workers {
                 ice_servers: config.ice_servers.clone(),
                 certificate: config.certificate.clone(),
                 narrowband: config.narrowband_for_phones,
+                comfort_noise: config.comfort_noise,
             };
             let rng = StdRng::seed_from_u64(config.seed.wrapping_add(index as u64));
             let parts = Parts {

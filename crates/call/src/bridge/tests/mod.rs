@@ -218,6 +218,21 @@ fn opus_is_encoded_only_for_those_who_want_it() {
 }
 
 #[test]
+fn a_quiet_line_is_described_beside_what_it_sent_until_somebody_speaks() {
+    let mut line = Line::open(AudioCodec::Pcmu);
+    for _ in 0..20 {
+        line.phone_says(&[g711::ULAW_SILENCE; 160]);
+    }
+    line.phone_hums(1);
+    let quiet: Vec<_> = line.heard.room.iter().map(|(_, packet)| packet.quiet.clone()).collect();
+    let described = |quiet: &Option<room::Quiet>| matches!(quiet, Some(room::Quiet::Described(_)));
+    assert_eq!(quiet.iter().position(described), Some(12), "240 ms are heard as they are");
+    assert_eq!(quiet[13], Some(room::Quiet::Unchanged));
+    assert_eq!((quiet.len(), &quiet[20]), (21, &None));
+    assert!(line.heard.room.iter().all(|(_, packet)| packet.payload.len() == 160), "for whoever wants it");
+}
+
+#[test]
 fn a_lost_packet_is_a_gap_for_the_room_too() {
     let mut line = Line::open(AudioCodec::Pcmu);
     line.phone_hums(1);

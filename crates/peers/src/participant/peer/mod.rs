@@ -68,7 +68,8 @@ pub(super) enum PeerOutput {
 pub(super) struct AudioPacket {
     pub(super) mid: String,
     pub(super) ssrc: u32,
-    pub(super) codec: Codec,
+    /// `None`: comfort noise (RFC 3389), what the talker's silence sounds like from now on.
+    pub(super) codec: Option<Codec>,
     /// Extended sequence number.
     pub(super) seq: u64,
     pub(super) timestamp: u32,

@@ -12,7 +12,7 @@ use str0m::{Event, Rtc, RtcConfig};
 use super::super::event::Codec;
 use super::{AudioPacket, Peer, PeerOutput, offer};
 
-/// An engine that takes Opus (and G.711 if asked) packet by packet.
+/// An engine that takes Opus (and G.711 with its comfort noise if asked) packet by packet.
 pub(super) fn build(g711: bool, now: Instant) -> Rtc {
     RtcConfig::new()
         .set_crypto_provider(Arc::new(str0m::crypto::from_feature_flags()))
@@ -21,6 +21,7 @@ pub(super) fn build(g711: bool, now: Instant) -> Rtc {
         .enable_opus(true, false)
         .enable_pcmu(g711, false)
         .enable_pcma(g711, false)
+        .enable_comfort_noise(g711)
         .clear_extension_map()
         .set_extension(1, Extension::AudioLevel)
         .set_extension(4, Extension::RtpMid)
@@ -33,9 +34,13 @@ pub(super) fn payload_type(rtc: &Rtc, codec: Codec) -> Option<Pt> {
     params.find(|params| name(params.spec().codec) == Some(codec)).map(|params| params.pt())
 }
 
-fn codec(rtc: &Rtc, pt: Pt) -> Option<Codec> {
+/// What a payload type is; of comfort noise no codec.
+fn codec(rtc: &Rtc, pt: Pt) -> Option<Option<Codec>> {
     let params = rtc.codec_config().params().iter().find(|params| params.pt() == pt)?;
-    name(params.spec().codec)
+    match params.spec().codec {
+        EngineCodec::CN => Some(None),
+        codec => name(codec).map(Some),
+    }
 }
 
 fn name(codec: EngineCodec) -> Option<Codec> {

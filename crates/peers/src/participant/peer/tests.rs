@@ -143,7 +143,9 @@ fn media_and_data_flow_both_ways() {
     assert_eq!(world.server.data, [b"hello".to_vec()]);
     let heard = |event: &PeerOutput| match event {
         PeerOutput::Audio(packet) => {
-            packet.mid == mid && packet.codec == Codec::Pcmu && packet.payload.as_ref() == sent.as_slice()
+            packet.mid == mid
+                && packet.codec == Some(Codec::Pcmu)
+                && packet.payload.as_ref() == sent.as_slice()
         }
         _ => false,
     };

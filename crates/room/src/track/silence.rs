@@ -1,0 +1,107 @@
+//! What a subscriber is sent of a talker who is quiet (RFC 3389): the silence itself, or its description.
+//!
+//! One that took comfort noise is told what the silence sounds like, and nothing more until it is another one or words
+//! come. It is told only after it has heard the talker: before, it would not know with which codec the noise goes.
+
+use std::sync::Arc;
+
+use crate::output::Quiet;
+
+/// What becomes of a packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step<'a> {
+    /// Its sound is sent.
+    Sound {
+        /// It is the first after a silence.
+        resumed: bool,
+    },
+    /// This description is sent, with this payload type.
+    Noise(u8, &'a Arc<[u8]>),
+    Nothing,
+}
+
+/// A talker's silence, as one subscriber knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Silence {
+    /// `None`: it takes no comfort noise.
+    payload_type: Option<u8>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It has heard nothing yet.
+    Begun,
+    Sound,
+    Described,
+}
+
+impl Silence {
+    pub(crate) fn new(payload_type: Option<u8>) -> Self {
+        Self { payload_type, state: State::Begun }
+    }
+
+    /// Whatever it knew, it begins anew.
+    pub(crate) fn begin(&mut self) {
+        self.state = State::Begun;
+    }
+
+    /// The talker's next packet.
+    pub(super) fn step<'a>(&mut self, quiet: Option<&'a Quiet>) -> Step<'a> {
+        let Some((quiet, payload_type)) = quiet.zip(self.payload_type) else { return self.sound() };
+        match (self.state, quiet) {
+            (State::Sound | State::Described, Quiet::Described(noise)) => {
+                self.state = State::Described;
+                Step::Noise(payload_type, noise)
+            }
+            (State::Described, Quiet::Unchanged) => Step::Nothing,
+            (State::Begun, _) | (State::Sound, Quiet::Unchanged) => self.sound(),
+        }
+    }
+
+    fn sound(&mut self) -> Step<'static> {
+        let resumed = self.state == State::Described;
+        self.state = State::Sound;
+        Step::Sound { resumed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described() -> Quiet {
+        Quiet::Described(Arc::from([60, 127]))
+    }
+
+    #[test]
+    fn silence_is_described_once_and_ends_with_a_mark() {
+        let noise = described();
+        let Quiet::Described(bytes) = &noise else { unreachable!() };
+        let mut silence = Silence::new(Some(13));
+        assert_eq!(silence.step(None), Step::Sound { resumed: false });
+        assert_eq!(silence.step(Some(&noise)), Step::Noise(13, bytes));
+        assert_eq!(silence.step(Some(&Quiet::Unchanged)), Step::Nothing);
+        assert_eq!(silence.step(Some(&noise)), Step::Noise(13, bytes));
+        assert_eq!(silence.step(None), Step::Sound { resumed: true });
+        assert_eq!(silence.step(None), Step::Sound { resumed: false });
+    }
+
+    #[test]
+    fn who_comes_into_a_silence_hears_it_until_it_is_described() {
+        let noise = described();
+        let mut silence = Silence::new(Some(13));
+        let mut steps = |quiet| silence.step(Some(quiet)) == Step::Sound { resumed: false };
+        assert!(steps(&Quiet::Unchanged) && steps(&Quiet::Unchanged) && !steps(&noise));
+        silence.begin();
+        assert_eq!(silence.step(Some(&noise)), Step::Sound { resumed: false }, "never first");
+    }
+
+    #[test]
+    fn who_takes_no_comfort_noise_hears_everything() {
+        let mut silence = Silence::new(None);
+        for quiet in [None, Some(&described()), Some(&Quiet::Unchanged)] {
+            assert_eq!(silence.step(quiet), Step::Sound { resumed: false });
+        }
+    }
+}
