@@ -143,7 +143,8 @@ async def test_the_words_between_pauses_are_whole_and_the_pauses_quiet(livekit, 
     quiet = sum(loudness(window) < FAINT for window in heard)
     print(f"{clean} windows of words, {quiet} of silence, of {len(heard)}")
     assert clean >= 0.45 * len(heard), "half of the time it spoke"
-    assert quiet >= 0.3 * len(heard), "libwebrtc fades out what it makes up for packets that do not come"
+    least = 0.45 if kind is comfort_noise else 0.3
+    assert quiet >= least * len(heard), "libwebrtc makes the noise that is described; else it fades out what it makes up"
 
 
 # --- before the answer -------------------------------------------------------------------------------------------------

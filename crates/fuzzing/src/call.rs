@@ -89,6 +89,9 @@ impl Sink for Made {
     fn room_audio(&mut self, _codec: Codec, packet: AudioPacket) {
         assert!(!packet.payload.is_empty());
     }
+    fn room_noise(&mut self, _timestamp: u32, noise: &[u8]) {
+        assert!(!noise.is_empty());
+    }
     fn room_digit(&mut self, _digit: Digit) {}
     fn event(&mut self, event: BridgeEvent) {
         self.events.push(event);

@@ -236,6 +236,9 @@ impl World {
         let packet = AudioPacket { seq, timestamp, marker: false, payload, quiet };
         let codec = script.pick(&[Codec::Pcmu, Codec::Pcma, Codec::Opus]).unwrap_or(Codec::Pcmu);
         self.room.write_audio(self.now, phone, codec, &packet);
+        if script.byte().is_multiple_of(4) {
+            self.room.write_noise(self.now, phone, timestamp, &[60; 9]);
+        }
         if let Ok(packet) = proto::DataPacket::decode(script.bytes()) {
             self.room.send_data(self.now, phone, &packet);
         }

@@ -179,6 +179,9 @@ impl Sink for Nowhere {
     fn room_audio(&mut self, _codec: Codec, packet: room::AudioPacket) {
         black_box(packet);
     }
+    fn room_noise(&mut self, _timestamp: u32, noise: &[u8]) {
+        black_box(noise);
+    }
     fn room_digit(&mut self, _digit: Digit) {}
     fn event(&mut self, event: BridgeEvent) {
         black_box(event);

@@ -52,6 +52,9 @@ impl Sink for Out<'_> {
     fn room_audio(&mut self, codec: Codec, packet: room::AudioPacket) {
         self.room.write_audio(self.now, self.phone, codec, &packet);
     }
+    fn room_noise(&mut self, timestamp: u32, noise: &[u8]) {
+        self.room.write_noise(self.now, self.phone, timestamp, noise);
+    }
     fn room_digit(&mut self, _digit: Digit) {}
     fn event(&mut self, event: BridgeEvent) {
         std::hint::black_box(event);

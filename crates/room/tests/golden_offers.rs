@@ -1,6 +1,6 @@
 //! The offers official clients really send, and how LiveKit's server answered them: our answers say the same, section
 //! by section. These things differ on purpose: of video only VP8 and H.264 are negotiated, absolute capture times are not
-//! passed on, and what we offer to send on is `sendonly`, never to receive.
+//! passed on, what we offer to send on is `sendonly`, never to receive, and on it comfort noise is agreed on.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the failure")]
 
@@ -28,6 +28,8 @@ struct Section {
     opus: Option<String>,
     extensions: BTreeSet<String>,
 }
+
+const COMFORT_NOISE: &str = "13 CN/8000";
 
 fn golden(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/sdp").join(name);
@@ -100,7 +102,7 @@ fn assert_like_the_servers(ours: &proto::SessionDescription, servers: &str) {
     assert_eq!(ours.r#type, "answer");
     let (our_sections, server_sections) = (sections(&ours.sdp), sections(servers));
     assert_eq!(our_sections.len(), server_sections.len());
-    for (our, server) in our_sections.into_iter().zip(server_sections) {
+    for (mut our, server) in our_sections.into_iter().zip(server_sections) {
         if server.kind == "video" {
             assert_eq!((&our.mid, &our.kind, our.msid), (&server.mid, &server.kind, server.msid));
             assert_eq!(our.direction, server.direction);
@@ -110,6 +112,8 @@ fn assert_like_the_servers(ours: &proto::SessionDescription, servers: &str) {
         } else if server.kind == "application" {
             assert_eq!((our.mid, our.kind), (server.mid, server.kind));
         } else {
+            let sends = our.direction == "sendonly";
+            assert_eq!(our.codecs.remove(COMFORT_NOISE), sends, "what is published is sent as it is");
             assert_eq!(our, server);
         }
     }
@@ -270,7 +274,8 @@ fn what_go_receives_on_is_offered_like_livekits_and_its_answers_are_taken() {
     let second = offers(&mut world).pop().expect("a second offer");
     assert_eq!(second.id, first.id + 1);
     let (mut ours, servers) = (sections(&second.sdp), sections(&golden("go-v0-4-server-offer.sdp")));
-    let audio = ours.pop().unwrap();
+    let mut audio = ours.pop().unwrap();
+    assert!(audio.codecs.remove(COMFORT_NOISE));
     assert_eq!(second.mid_to_track_id.keys().collect::<Vec<_>>(), [&audio.mid]);
     assert_eq!((ours[0].kind.as_str(), audio.direction.as_str()), ("application", "sendonly"));
     let server = &servers[1];

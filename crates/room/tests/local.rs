@@ -84,6 +84,25 @@ fn a_phones_silence_is_described_to_who_takes_comfort_noise_and_sent_to_the_othe
     assert_eq!(others.count(), 6, "another phone gets every frame");
 }
 
+#[test]
+fn what_a_phone_says_of_its_silence_is_passed_on_to_who_has_heard_it() {
+    let mut world = World::new();
+    let phone = phone(&mut world, "phone");
+    let browser = world.join("browser");
+    placed(&mut world, browser, 1);
+    world.room.write_noise(world.now, phone, 40, &[70]);
+    speak(&mut world, phone, 1..3, 0x11);
+    world.room.write_noise(world.now, phone, 480, &[70]);
+    world.run_for(FRAME);
+    speak(&mut world, phone, 3..5, 0x11);
+    let heard = &world.clients[&browser].heard;
+    let first = heard[0].seq;
+    let came: Vec<_> =
+        heard.iter().map(|packet| (packet.payload_type, packet.seq - first, packet.marker)).collect();
+    let expected = [(0, 0, false), (0, 1, false), (13, 2, false), (0, 3, true), (0, 4, false)];
+    assert_eq!(came, expected, "there is nothing to describe to who has heard nothing");
+}
+
 fn phone_that_listens(world: &mut World) -> ParticipantId {
     let other = world.join_phone("other");
     world.room.subscribe_all(world.now, other, true);

@@ -113,6 +113,8 @@ pub trait Sink {
     fn rtcp(&mut self, to: SocketAddr, packet: &[u8]);
     /// Write this packet of the phone's track into the room.
     fn room_audio(&mut self, codec: room::Codec, packet: room::AudioPacket);
+    /// The phone has fallen silent, which sounds like this (RFC 3389): tell those who are sent its track as G.711.
+    fn room_noise(&mut self, timestamp: u32, noise: &[u8]);
     /// Tell the room that the phone pressed a key.
     fn room_digit(&mut self, digit: Digit);
     /// Tell the call.

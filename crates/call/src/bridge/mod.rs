@@ -154,6 +154,7 @@ impl Bridge {
                     self.pressed(now, digit, Via::Media, sink);
                 }
             }
+            Received::Noise { payload, timestamp } => self.to_room.noise(timestamp, payload, sink),
             Received::Digit(event) => self.pressed(now, event.digit, Via::Media, sink),
             Received::Nothing => {}
         }

@@ -67,6 +67,11 @@ impl Splice {
         Some(Place { seq: out, ticks, resumed })
     }
 
+    /// The time of what its source sends beside its packets of audio; `None`: it is not the one that is followed.
+    pub(super) fn time_of(&self, ticks: u32) -> Option<u32> {
+        self.following.then(|| ticks.wrapping_add(self.tick_offset))
+    }
+
     /// What comes next is of another source, whatever its numbers.
     pub(super) fn part(&mut self) {
         self.following = false;

@@ -137,6 +137,16 @@ impl ToRoom {
         self.written > before
     }
 
+    /// The phone says what its silence sounds like. Voice isolation leaves nothing of it.
+    pub(super) fn noise(&mut self, ticks: u32, noise: &[u8], sink: &mut impl Sink) {
+        if self.denoiser.is_none()
+            && (self.demand.pcmu || self.demand.pcma)
+            && let Some(timestamp) = self.g711.time_of(ticks)
+        {
+            sink.room_noise(timestamp, noise);
+        }
+    }
+
     /// Another codec has a clock of its own, and may need another way: nothing of it continues what was before.
     fn follow(&mut self, codec: AudioCodec) {
         if self.source.replace(codec).is_some_and(|before| before != codec) {

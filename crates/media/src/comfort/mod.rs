@@ -17,6 +17,9 @@ pub use noise::Noise;
 /// The payload type of comfort noise at 8 kHz (RFC 3551 §6).
 pub const PAYLOAD_TYPE: u8 = 13;
 
+/// The longest payload: a level and the most coefficients that receivers take.
+pub const LONGEST: usize = 13;
+
 /// The loudest sample of a quiet line, of 32,768: -49 dBov. It is the first segment of µ-law.
 const PEAK: i16 = 120;
 /// The mean square of the loudest quiet line: -60 dBov, 34 dB below what telephones speak at.

@@ -7,13 +7,12 @@ use super::latch::Claim;
 use super::timeline::Place;
 use super::{RtpSession, Waiting};
 use crate::codec::AudioCodec;
+use crate::comfort;
 use crate::dtmf::{DtmfEvent, EventPayload};
 use crate::rtcp::Arrival;
 use crate::rtp::{self, RtpHeader, RtpPacket};
 use crate::sdp::PayloadKind;
 
-/// Comfort noise (RFC 3389): phones send it unasked, it is no audio and no error.
-const COMFORT_NOISE: u8 = 13;
 /// How long the present source must be silent before the previous one may take over again.
 const SOURCE_QUIET: Duration = Duration::from_millis(500);
 
@@ -35,6 +34,14 @@ pub enum Received<'a> {
         marker: bool,
         /// The phone has begun a new source, sequence or clock with this packet. Decoders are best reset.
         ssrc_changed: bool,
+    },
+    /// A phone that speaks G.711 falls silent, and says what its silence sounds like (RFC 3389); some do it unasked. It has
+    /// no place among the packets of audio.
+    Noise {
+        /// The description, never empty.
+        payload: &'a [u8],
+        /// Its time on the call's one clock.
+        timestamp: u32,
     },
     /// A key was pressed on the phone: once for each press.
     Digit(DtmfEvent),
@@ -71,6 +78,8 @@ struct Frame {
 /// What became of a packet.
 enum Accepted {
     Audio(Frame),
+    /// With its time.
+    Noise(u32),
     Digit(DtmfEvent),
     Nothing,
 }
@@ -98,14 +107,21 @@ impl RtpSession {
         }
         match self.accept(now, &checked) {
             Accepted::Audio(Frame { codec, place, marker }) => {
-                let clear = if self.is_secure() { &self.opened } else { packet };
-                let payload = clear.get(checked.start..checked.start + checked.len).unwrap_or_default();
+                let payload = self.payload(packet, &checked);
                 let Place { sequence: seq, timestamp, broken, .. } = place;
                 Received::Audio { payload, codec, seq, timestamp, marker, ssrc_changed: broken }
+            }
+            Accepted::Noise(timestamp) => {
+                Received::Noise { payload: self.payload(packet, &checked), timestamp }
             }
             Accepted::Digit(event) => Received::Digit(event),
             Accepted::Nothing => Received::Nothing,
         }
+    }
+
+    fn payload<'a>(&'a self, packet: &'a [u8], checked: &Packet) -> &'a [u8] {
+        let clear = if self.is_secure() { &self.opened } else { packet };
+        clear.get(checked.start..checked.start + checked.len).unwrap_or_default()
     }
 
     /// The packet as it is when the call is plain, else what SRTP lets through. Only packets with the key reach the latch.
@@ -139,7 +155,7 @@ impl RtpSession {
             Some(PayloadKind::TelephoneEvent { clock }) => {
                 Content::Event(EventPayload::parse(packet.payload).ok(), clock)
             }
-            None if payload_type == COMFORT_NOISE => Content::ComfortNoise,
+            None if payload_type == comfort::PAYLOAD_TYPE => Content::ComfortNoise,
             None => {
                 dropped.wrong_payload_type += 1;
                 return None;
@@ -199,7 +215,9 @@ impl RtpSession {
             Content::ComfortNoise => {
                 self.counters.comfort_noise += 1;
                 self.skip(sequence, new);
-                Accepted::Nothing
+                self.noise(packet.header.timestamp)
+                    .filter(|_| new && packet.len <= comfort::LONGEST)
+                    .map_or(Accepted::Nothing, Accepted::Noise)
             }
         }
     }
@@ -265,6 +283,12 @@ impl RtpSession {
         }
         let marker = header.marker || place.broken || place.resumed;
         Accepted::Audio(Frame { codec, place, marker })
+    }
+
+    /// The time of a description of silence, if it is to be heard.
+    fn noise(&self, timestamp: u32) -> Option<u32> {
+        let described = matches!(self.codec(), Some(AudioCodec::Pcmu | AudioCodec::Pcma));
+        self.timeline.time_of(timestamp).filter(|_| described && self.listening())
     }
 
     fn event(&mut self, payload: Option<EventPayload>, header: &RtpHeader, clock: u32) -> Accepted {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// How far a timestamp may stray from both the sequence and the time that has passed before it counts as a jump.
 const JUMP: Duration = Duration::from_secs(1);
+/// The longest pause that is still one of the same speech.
+const PAUSE: Duration = Duration::from_secs(600);
 
 /// Where a packet lies on the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +118,15 @@ impl Timeline {
             broken: false,
             resumed: false,
         })
+    }
+
+    /// The time of a packet that is no audio, of the phone's own clock, on the line. `None`: it is of a clock that no audio
+    /// has come of, or far from what has.
+    pub(super) fn time_of(&self, timestamp: u32) -> Option<u32> {
+        let last = self.last.filter(|last| last.sequence != u64::MAX)?;
+        let time = timestamp.wrapping_add(self.timestamp_offset);
+        let after = time.wrapping_sub(last.place.timestamp);
+        (after < ticks(PAUSE, last.clock)).then_some(time)
     }
 
     /// Checks a packet against the one before it and takes a jump of the timestamp out. Returns whether there was one.

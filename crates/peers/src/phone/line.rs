@@ -127,7 +127,7 @@ impl Line {
                 first.then_some(PhoneEvent::FirstAudio)
             }
             Received::Digit(event) => Some(PhoneEvent::Digit { digit: event.digit.as_char() }),
-            Received::Nothing => None,
+            Received::Noise { .. } | Received::Nothing => None,
         };
         // Packets of a digit keep the stream going as audio does.
         if self.leg.stats().packets_received > before {

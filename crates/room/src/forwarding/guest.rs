@@ -157,6 +157,7 @@ impl Room {
         match &packet.content {
             Content::Audio(audio) => self.take_audio(now, id, at, audio),
             Content::Video(video) => self.take_video(now, id, at, video),
+            Content::Noise(timestamp, noise) => self.take_noise(now, id, at, *timestamp, noise),
             Content::Written(codec, audio) => self.take_written(now, id, at, *codec, audio),
         }
     }

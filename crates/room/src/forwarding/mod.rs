@@ -9,6 +9,8 @@ mod guest;
 mod likeness;
 mod source;
 
+use std::sync::Arc;
+
 use livekit_protocol::DisconnectReason;
 use str0m::media::Rid;
 
@@ -65,4 +67,6 @@ pub(crate) enum Content {
     Video(VideoIn),
     /// From a participant inside the server.
     Written(Codec, AudioPacket),
+    /// What the silence of one sounds like, and since when.
+    Noise(u32, Arc<[u8]>),
 }

@@ -40,6 +40,7 @@ impl Forwarding {
     fn takes(&self, content: &Content) -> bool {
         match content {
             Content::Written(codec, _) => self.codecs().any(|wanted| wanted == *codec),
+            Content::Noise(..) => self.codecs().any(|wanted| wanted != Codec::Opus),
             Content::Audio(_) | Content::Video(_) => true,
         }
     }

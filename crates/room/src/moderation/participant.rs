@@ -8,7 +8,7 @@ use super::ModerationError;
 use crate::ids::ParticipantId;
 use crate::lifecycle::Room;
 use crate::output::{LocalEvent, Output};
-use crate::participant::{Link, Participant, check_limits, merge_attributes};
+use crate::participant::{Participant, check_limits, merge_attributes};
 
 impl Room {
     /// Changes a participant as a request says: an empty name or metadata stays as it is, attributes are added, an
@@ -55,7 +55,7 @@ impl Room {
         if !request.metadata.is_empty() {
             participant.metadata.clone_from(&request.metadata);
         }
-        if !request.attributes.is_empty() && matches!(participant.link, Link::Local(_)) {
+        if !request.attributes.is_empty() && participant.is_local() {
             let event = LocalEvent::Attributes(request.attributes.clone());
             self.out.push_back(Output::Local { to: id, event });
         }

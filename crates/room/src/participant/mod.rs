@@ -90,6 +90,11 @@ impl Participant {
         }
     }
 
+    /// Whether it is inside the server.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.link, Link::Local(_))
+    }
+
     pub(crate) fn remote_mut(&mut self) -> Option<&mut Remote> {
         match &mut self.link {
             Link::Remote(remote) => Some(remote),

@@ -45,6 +45,18 @@ impl Rebase {
         }
     }
 
+    /// The number of a packet that is none of the source's.
+    pub(crate) fn extra(&mut self) -> u64 {
+        let next = self.highest.wrapping_add(1);
+        if let Some(offset) = self.offset {
+            self.begins = next.wrapping_sub(offset);
+            self.offset = Some(offset.wrapping_add(1));
+        }
+        self.highest = next;
+        self.sent += 1;
+        next
+    }
+
     /// Numbers that the subscriber never got: the source's own gaps.
     pub(crate) fn gaps(&self) -> u64 {
         self.highest.wrapping_add(1).wrapping_sub(self.first).saturating_sub(self.sent)
@@ -114,6 +126,16 @@ mod tests {
         rebase.leave_out(99);
         assert_eq!([107, 109, 108].map(|seq| rebase.map(seq)), [13, 15, 14].map(Some));
         assert_eq!(rebase.gaps(), 0);
+    }
+
+    #[test]
+    fn what_is_none_of_the_source_s_takes_a_number_of_its_own() {
+        let mut rebase = Rebase::new(10);
+        assert_eq!(rebase.extra(), 10);
+        assert_eq!([100, 102].map(|seq| rebase.map(seq)), [Some(11), Some(13)]);
+        assert_eq!(rebase.extra(), 14);
+        assert_eq!([101, 103].map(|seq| rebase.map(seq)), [None, Some(15)]);
+        assert_eq!(rebase.gaps(), 1, "101 came too late");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::forwarding::Content;
 use crate::ids::{ParticipantId, PeerId};
 use crate::lifecycle::Room;
 use crate::output::{AudioPacket, Codec, LocalEvent, Output, Quiet};
-use crate::participant::{Link, Participants};
+use crate::participant::{Participants, Remote};
 use crate::peer::{AudioIn, AudioOut, Role};
 use crate::speaker;
 use crate::track::red::Blocks;
@@ -33,10 +33,7 @@ struct Packet<'a> {
 impl Room {
     /// Sends a packet of a local participant's track to those who listen in this codec.
     pub fn write_audio(&mut self, now: Instant, id: ParticipantId, codec: Codec, packet: &AudioPacket) {
-        let Some(participant) = self.participants.get(&id) else { return };
-        if !matches!(participant.link, Link::Local(_)) {
-            return;
-        }
+        let Some(participant) = self.participants.get(&id).filter(|from| from.is_local()) else { return };
         if participant.is_forwarded() {
             self.send_along(id, 0, &Content::Written(codec, packet.clone()));
         }
@@ -166,10 +163,7 @@ fn send(
     downlink: &mut Downlink,
     packet: &Packet<'_>,
 ) {
-    let Some(remote) = participants.get_mut(&downlink.to).and_then(|to| to.remote_mut()) else { return };
-    if downlink.paused || !remote.transport.subscriber().is_connected() {
-        return downlink.pause();
-    }
+    let Some(remote) = reachable(participants, downlink) else { return };
     let (payload_type, payload, marker) = match downlink.silence.step(packet.quiet) {
         Step::Nothing => return downlink.rebase.leave_out(packet.seq),
         Step::Noise(payload_type, noise) => (payload_type, noise, false),
@@ -184,8 +178,32 @@ fn send(
     let Some(seq) = downlink.rebase.map(packet.seq) else { return };
     let (mid, timestamp) = (downlink.mid, packet.timestamp);
     let out = AudioOut { mid, payload_type, seq, timestamp, marker, payload };
-    remote.transport.subscriber().send_audio(now, &out);
+    put(now, remote, dirty, downlink.to, &out);
+}
+
+/// The subscriber, if it is sent anything now.
+pub(super) fn reachable<'p>(
+    participants: &'p mut Participants,
+    downlink: &mut Downlink,
+) -> Option<&'p mut Remote> {
+    let remote = participants.get_mut(&downlink.to)?.remote_mut()?;
+    if downlink.paused || !remote.transport.subscriber().is_connected() {
+        downlink.pause();
+        return None;
+    }
+    Some(remote)
+}
+
+/// Gives a packet to a subscriber's connection.
+pub(super) fn put(
+    now: Instant,
+    remote: &mut Remote,
+    dirty: &mut Vec<ParticipantId>,
+    to: ParticipantId,
+    out: &AudioOut<'_>,
+) {
+    remote.transport.subscriber().send_audio(now, out);
     if !std::mem::replace(&mut remote.dirty, true) {
-        dirty.push(downlink.to);
+        dirty.push(to);
     }
 }

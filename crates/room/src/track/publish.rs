@@ -132,7 +132,7 @@ impl Room {
         track: LocalTrack,
     ) -> Result<TrackSid, PublishError> {
         let participant = self.participants.get_mut(&id).ok_or(PublishError::NotLocal)?;
-        if !matches!(participant.link, Link::Local(_)) {
+        if !participant.is_local() {
             return Err(PublishError::NotLocal);
         }
         if !participant.tracks.is_empty() {

@@ -2,10 +2,17 @@
 //!
 //! One that took comfort noise is told what the silence sounds like, and nothing more until it is another one or words
 //! come. It is told only after it has heard the talker: before, it would not know with which codec the noise goes.
+//! A phone that says itself what its silence sounds like is passed on.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use crate::forwarding::Content;
+use crate::ids::ParticipantId;
+use crate::lifecycle::Room;
 use crate::output::Quiet;
+use crate::peer::AudioOut;
+use crate::track::forward::{put, reachable};
 
 /// What becomes of a packet.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,10 +66,60 @@ impl Silence {
         }
     }
 
+    /// The talker says himself what his silence sounds like; the payload type with which to pass it on.
+    pub(super) fn described(&mut self) -> Option<u8> {
+        let payload_type = self.payload_type.filter(|_| self.state != State::Begun)?;
+        self.state = State::Described;
+        Some(payload_type)
+    }
+
     fn sound(&mut self) -> Step<'static> {
         let resumed = self.state == State::Described;
         self.state = State::Sound;
         Step::Sound { resumed }
+    }
+}
+
+impl Room {
+    /// A local participant's track has fallen silent, which sounds like `noise`: tells those who are sent it as G.711.
+    /// `timestamp` is of G.711's clock.
+    pub fn write_noise(&mut self, now: Instant, id: ParticipantId, timestamp: u32, noise: &[u8]) {
+        let Some(participant) = self.participants.get(&id).filter(|from| from.is_local()) else { return };
+        let noise = Arc::from(noise);
+        if participant.is_forwarded() {
+            self.send_along(id, 0, &Content::Noise(timestamp, Arc::clone(&noise)));
+        }
+        self.take_noise(now, id, 0, timestamp, &noise);
+        self.flush(now);
+    }
+
+    /// The same of a track of this room or another one.
+    pub(crate) fn take_noise(
+        &mut self,
+        now: Instant,
+        from: ParticipantId,
+        index: usize,
+        timestamp: u32,
+        payload: &Arc<[u8]>,
+    ) {
+        let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) else {
+            return;
+        };
+        if track.info.muted {
+            return;
+        }
+        // Taken out of the map while the subscribers' entries in it are written to.
+        let mut downlinks = std::mem::take(&mut track.downlinks);
+        for downlink in &mut downlinks {
+            let Some(remote) = reachable(&mut self.participants, downlink) else { continue };
+            let Some(payload_type) = downlink.silence.described() else { continue };
+            let (mid, seq, marker) = (downlink.mid, downlink.rebase.extra(), false);
+            let out = AudioOut { mid, payload_type, seq, timestamp, marker, payload };
+            put(now, remote, &mut self.dirty, downlink.to, &out);
+        }
+        if let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) {
+            track.downlinks = downlinks;
+        }
     }
 }
 

@@ -247,6 +247,12 @@ impl Sink for PhoneSink<'_> {
         }
     }
 
+    fn room_noise(&mut self, timestamp: u32, noise: &[u8]) {
+        if let Some(room) = &mut self.room {
+            room.write_noise(self.now, self.participant, timestamp, noise);
+        }
+    }
+
     fn room_digit(&mut self, digit: Digit) {
         let dtmf = proto::SipDtmf {
             code: u32::from(digit.event_code()),

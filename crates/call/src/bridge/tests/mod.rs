@@ -29,6 +29,7 @@ struct Heard {
     rtp: Vec<Vec<u8>>,
     rtcp: usize,
     room: Vec<(Codec, AudioPacket)>,
+    noises: Vec<(u32, Vec<u8>)>,
     digits: Vec<char>,
     events: Vec<BridgeEvent>,
 }
@@ -42,6 +43,9 @@ impl Sink for Heard {
     }
     fn room_audio(&mut self, codec: Codec, packet: AudioPacket) {
         self.room.push((codec, packet));
+    }
+    fn room_noise(&mut self, timestamp: u32, noise: &[u8]) {
+        self.noises.push((timestamp, noise.to_vec()));
     }
     fn room_digit(&mut self, digit: Digit) {
         self.digits.push(digit.as_char());
@@ -150,7 +154,7 @@ impl Line {
             match self.phone.handle_rtp(self.now, from, &packet) {
                 Received::Audio { payload, .. } => audio.push(payload.to_vec()),
                 Received::Digit(event) => digits.push(event.digit.as_char()),
-                Received::Nothing => {}
+                Received::Noise { .. } | Received::Nothing => {}
             }
         }
         (audio, digits)

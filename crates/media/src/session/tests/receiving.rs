@@ -168,6 +168,23 @@ fn comfort_noise_is_neither_audio_nor_a_gap() {
 }
 
 #[test]
+fn comfort_noise_is_told_on_the_clock_of_the_audio() {
+    let (mut session, now) = session();
+    let noise = |n: u16, source| packet(13, 1000 + n, 5000 + u32::from(n) * 160, source, &[40]);
+    let mut told =
+        |n: u16, data: &[u8]| match session.handle_rtp(now + FRAME * u32::from(n), phone_addr(), data) {
+            Received::Noise { payload, timestamp } => Some((payload.to_vec(), timestamp)),
+            _ => None,
+        };
+    assert_eq!(told(0, &noise(0, 77)), None, "no audio has come yet");
+    assert_eq!(told(1, &voice(1)), None);
+    assert_eq!(told(2, &noise(2, 77)), Some((vec![40], 5320)));
+    assert_eq!(told(2, &noise(2, 77)), None, "a repeated packet");
+    assert_eq!(told(3, &packet(13, 1003, 5480, 77, &[40; 14])), None, "longer than any description");
+    assert_eq!(told(50, &noise(50, 78)), None, "another source, of whose clock nothing is known");
+}
+
+#[test]
 fn a_digit_is_heard_once_and_leaves_no_hole_in_the_audio() {
     let (mut session, now) = session();
     let mut digits = Vec::new();
