@@ -104,8 +104,8 @@ impl Workload {
     pub(crate) fn most_calls(&self) -> usize {
         match self.kind {
             Kind::Steady => self.calls(),
-            // Each takes little more than 2 s.
-            Kind::Storm => self.calls() + self.rate as usize * 4,
+            // Each takes little more than 2 s, and its port rests for 5 to 6 s more.
+            Kind::Storm => self.calls() + self.rate as usize * 10,
             Kind::FreshStorm => 2000,
             Kind::IdleRooms | Kind::IdleParticipants => 1,
         }

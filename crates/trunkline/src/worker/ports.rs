@@ -1,11 +1,11 @@
 //! The ports of the phones' media: an even one for RTP and the odd one above it for RTCP (RFC 3550 §11).
 //!
-//! The search begins at random, so that nobody can guess where the next call will be. A port that was in use drains and
+//! Which one a call gets is drawn at random, so that nobody can guess where the next call will be. A port that was in use drains and
 //! rests before it is given out again: a phone that has not heard of the end yet must not be heard in another call. Its
 //! sockets stay open, and are read once a second, until nobody has spoken for a while; who still speaks when a BYE has long
 //! stopped being repeated (RFC 3261 §17.1.2.2, timer F) is no phone of ours, and keeps no port from anybody.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -25,12 +25,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Datagrams read from a socket in one look: more than a phone sends meanwhile.
 const READ_AT_ONCE: usize = 128;
 
+/// Every RTP port is free, leased or at rest.
 #[derive(Debug, Default)]
 struct State {
-    /// RTP ports in use.
-    leased: HashSet<u16>,
-    /// RTP ports at rest.
-    resting: HashMap<u16, Resting>,
+    /// In no order.
+    free: Vec<u16>,
+    leased: usize,
+    /// Those whose call ended first come first.
+    resting: VecDeque<Resting>,
     looked: Option<Instant>,
     /// Calls that got none.
     refused: u64,
@@ -39,6 +41,7 @@ struct State {
 /// A port after its call.
 #[derive(Debug)]
 struct Resting {
+    port: u16,
     since: Instant,
     /// When somebody was last found to have spoken to it.
     heard: Instant,
@@ -55,8 +58,7 @@ struct Sockets {
 /// The ports of all workers.
 #[derive(Debug, Clone)]
 pub(super) struct PortPool {
-    first: u16,
-    pairs: u16,
+    pairs: usize,
     state: Arc<Mutex<State>>,
 }
 
@@ -72,79 +74,71 @@ pub(super) struct PortPair {
 
 impl PortPool {
     pub(super) fn new(ports: &RangeInclusive<u16>) -> Self {
-        let first = ports.start().saturating_add(ports.start() % 2);
-        let pairs = (u32::from(*ports.end()) + 1).saturating_sub(u32::from(first)) / 2;
-        Self { first, pairs: u16::try_from(pairs).unwrap_or(0), state: Arc::default() }
+        let even = ports.start().saturating_add(ports.start() % 2);
+        let free: Vec<u16> = (even..*ports.end()).step_by(2).collect();
+        Self { pairs: free.len(), state: Arc::new(Mutex::new(State { free, ..State::default() })) }
     }
 
     /// Binds a free pair of ports of this address; `None` when there is none.
     pub(super) fn lease(&self, bind: IpAddr, rng: &mut impl Rng, now: Instant) -> Option<PortPair> {
-        let rested = |port: &Resting| now.saturating_duration_since(port.since) >= REST;
-        let drained = |port: &Resting| port.sockets.is_none();
-        let found = self.search(bind, rng, rested).or_else(|| {
-            self.look(now);
-            self.search(bind, rng, drained)
-        });
-        if found.is_none() {
-            self.state().refused += 1;
+        // A port that somebody else has rests like any other.
+        for _ in 0..self.pairs {
+            let Some(port) = self.state().take(rng, now) else { break };
+            let mut pair = PortPair { rtp: None, rtcp: None, port, bind, pool: self.clone() };
+            if let Ok(Sockets { rtp, rtcp }) = Sockets::open(bind, port) {
+                (pair.rtp, pair.rtcp) = (Some(rtp), Some(rtcp));
+                return Some(pair);
+            }
         }
-        found
+        self.state().refused += 1;
+        None
     }
 
     /// For the metrics: those at rest are not held.
     pub(super) fn bound(&self) -> Bound {
         let state = self.state();
-        let (held, most) = (state.leased.len(), usize::from(self.pairs));
+        let (held, most) = (state.leased, self.pairs);
         Bound { what: "rtp_ports", held, most, refused: state.refused }
     }
 
     /// To be called about once a second: reads what still comes to those that drain, and lets the quiet ones go.
     pub(super) fn look(&self, now: Instant) {
-        let mut state = self.state();
-        if state.looked.is_some_and(|at| now.saturating_duration_since(at) < LOOK_EVERY) {
-            return;
-        }
-        state.looked = Some(now);
-        state.resting.retain(|_, port| {
-            port.look(now);
-            now.saturating_duration_since(port.since) < REST
-        });
-    }
-
-    fn search(
-        &self,
-        bind: IpAddr,
-        rng: &mut impl Rng,
-        is_free: impl Fn(&Resting) -> bool,
-    ) -> Option<PortPair> {
-        let start = rng.random_range(0..self.pairs.max(1));
-        for step in 0..self.pairs {
-            let index = (u32::from(start) + u32::from(step)) % u32::from(self.pairs);
-            let port = self.first + 2 * u16::try_from(index).ok()?;
-            if self.reserve(port, &is_free) {
-                let mut pair = PortPair { rtp: None, rtcp: None, port, bind, pool: self.clone() };
-                if let Ok(Sockets { rtp, rtcp }) = Sockets::open(bind, port) {
-                    (pair.rtp, pair.rtcp) = (Some(rtp), Some(rtcp));
-                    return Some(pair);
-                }
-                // Somebody else has the port: dropping the pair lets it rest.
-            }
-        }
-        None
-    }
-
-    fn reserve(&self, port: u16, is_free: impl Fn(&Resting) -> bool) -> bool {
-        let mut state = self.state();
-        if state.resting.get(&port).is_some_and(|resting| !is_free(resting)) {
-            return false;
-        }
-        // What it may still have open closes here, before it is opened anew.
-        state.resting.remove(&port);
-        state.leased.insert(port)
+        self.state().look(now);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A port that has rested, or else the one that has rested longest of those that are quiet.
+    fn take(&mut self, rng: &mut impl Rng, now: Instant) -> Option<u16> {
+        self.end_rests(now);
+        let port = if self.free.is_empty() {
+            self.look(now);
+            let quiet = self.resting.iter().position(|resting| resting.sockets.is_none())?;
+            self.resting.remove(quiet)?.port
+        } else {
+            self.free.swap_remove(rng.random_range(0..self.free.len()))
+        };
+        self.leased += 1;
+        Some(port)
+    }
+
+    fn end_rests(&mut self, now: Instant) {
+        let rested = |port: &Resting| now.saturating_duration_since(port.since) >= REST;
+        let count = self.resting.iter().take_while(|port| rested(port)).count();
+        self.free.extend(self.resting.drain(..count).map(|rested| rested.port));
+    }
+
+    fn look(&mut self, now: Instant) {
+        if self.looked.is_some_and(|at| now.saturating_duration_since(at) < LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now);
+        self.end_rests(now);
+        self.resting.iter_mut().for_each(|port| port.look(now));
     }
 }
 
@@ -186,8 +180,8 @@ impl Drop for PortPair {
         (self.rtp, self.rtcp) = (None, None);
         let (sockets, now) = (Sockets::open(self.bind, self.port).ok(), Instant::now());
         let mut state = self.pool.state();
-        state.leased.remove(&self.port);
-        state.resting.insert(self.port, Resting { since: now, heard: now, sockets });
+        state.leased -= 1;
+        state.resting.push_back(Resting { port: self.port, since: now, heard: now, sockets });
     }
 }
 
@@ -269,7 +263,7 @@ mod tests {
         let [first, second] = both;
         let rested = first.port;
         drop(first);
-        pool.state().resting.get_mut(&rested).unwrap().since = start.checked_sub(REST).unwrap();
+        pool.state().resting[0].since = start.checked_sub(REST).unwrap();
         drop(second);
         let pair = pool.lease(LOOPBACK, &mut rng, start + Duration::from_secs(6)).unwrap();
         assert_eq!(pair.port, rested);
