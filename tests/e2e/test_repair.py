@@ -7,10 +7,12 @@ import asyncio
 
 import pytest
 import pytest_asyncio
+from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness.camera import PATIENCE, page_sees
-from harness.client import PageClient
+from harness.client import Client, PageClient
 from harness.path import Path
+from harness.waiting import until
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(240)]
 
@@ -25,7 +27,7 @@ async def path(server):
     await made.stop()
 
 
-async def growth(listener: PageClient, source: str, counter: str, more: int) -> dict[str, float]:
+async def growth(listener: Client, source: str, counter: str, more: int) -> dict[str, float]:
     """By how much all counters of what comes of the talker grow while this one grows by so much."""
     before = now = await listener.do("received", identity="talker", source=source)
     deadline = asyncio.get_running_loop().time() + PATIENCE
@@ -57,6 +59,34 @@ async def test_audio_that_is_lost_is_taken_from_the_next_packet(enter, path, pro
         print(f"{lost:.1%} lost, {concealed:.1%} concealed; {came.count(red)} of {len(came)} packets are RED")
         assert came.count(red) > 0.99 * len(came)
         assert lost > 0.06 and concealed < 0.03
+
+
+@pytest.mark.parametrize("kind", ["python", "chromium"])
+async def test_a_phone_is_heard_over_a_lossy_path(kind, enter, path, livekit, trunk_to, sipp, ears, proves):
+    """Of G.711 what is lost is made up; after two bad reports it comes as Opus, each packet twice."""
+    ear = ears(HERTZ)
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    listener = await enter(kind, "lossy", "listener", url=path.url)
+    request = CreateSIPParticipantRequest(
+        sip_trunk_id=await trunk_to(phone.address), sip_call_to="+15105550123", room_name="lossy",
+        participant_identity="talker", wait_until_answered=True,
+    )  # fmt: skip
+    await livekit.sip.create_sip_participant(request)
+    await listener.hears("talker", HERTZ)
+    with proves("is sent a phone's audio as Opus, redundantly, where a tenth of it is lost", kind):
+        path.media.loss = 0.1
+        as_it_is = concealed(await growth(listener, "microphone", "packetsReceived", 150))
+        sent = lambda: {kind for _, of_client, kind in path.media.rtp[-20:] if not of_client}  # noqa: E731
+        await until(lambda: 0 not in sent(), lambda: f"another codec than PCMU: {sent()}", 60)
+        await listener.hears("talker", HERTZ)
+        twice = concealed(await growth(listener, "microphone", "packetsReceived", 600))
+        print(f"{kind}: {as_it_is:.1%} concealed of G.711, {twice:.1%} of Opus that is sent twice; payload types {sent()}")
+        assert as_it_is > 0.05 and twice < 0.03
+        await listener.hears("talker", HERTZ)
+
+
+def concealed(grown: dict[str, float]) -> float:
+    return grown["concealedSamples"] / grown["totalSamplesReceived"]
 
 
 async def test_video_that_is_lost_is_sent_again(enter, path, proves):

@@ -87,6 +87,7 @@ pub(crate) fn env() -> Env {
         certificate: room::peer::new_certificate(),
         narrowband: true,
         comfort_noise: true,
+        opus_when_lossy: true,
     }
 }
 

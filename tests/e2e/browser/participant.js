@@ -71,12 +71,17 @@ function record(track, identity) {
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const digest = async (bytes) => hex(await crypto.subtle.digest('SHA-256', bytes));
 
+const frame = () => new Promise((resolve) => setTimeout(resolve, 10));
+
 async function publish(oscillator, volume, options) {
   // One channel, as a microphone has: of two there is neither RED nor DTX.
   const mouth = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
   oscillator.connect(volume).connect(mouth);
   oscillator.start();
   const [track] = mouth.stream.getAudioTracks();
+  // Until sound has come through it, the track may say that it has two; livekit-client would believe it.
+  const deadline = performance.now() + 2000;
+  while (track.getSettings().channelCount !== 1 && performance.now() < deadline) await frame();
   const { trackSid } = await room.localParticipant.publishTrack(track, { source: Track.Source.Microphone, ...options });
   return { sid: trackSid };
 }

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use super::lower::low_pass;
+use super::design::{GOOD, low_pass};
 
 const TAPS: usize = 48;
 const TAPS_PER_PHASE: usize = TAPS / 2;
 
 /// Flat to 3.4 kHz, 50 dB down from 4.6 kHz on, with unit gain at 16 kHz.
-static TABLE: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(TAPS, 3_950.0 / 16_000.0));
+static TABLE: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(GOOD, TAPS, 3_950.0 / 16_000.0));
 
 /// From 8 to 16 kHz.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,8 @@
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
-use super::lower::{CHUNK, kaiser};
+use super::design::{GOOD, kaiser};
+use super::lower::CHUNK;
 use super::to_i16;
 
 /// Pairs of taps that are not zero, but for the one in the middle, which is one half.
@@ -67,7 +68,7 @@ fn taps() -> [f32; PAIRS] {
     for (n, tap) in taps.iter_mut().enumerate() {
         // An odd number of samples from the middle, so never zero.
         let at = 2.0 * n as f64 - middle;
-        *tap = (PI / 2.0 * at).sin() / (PI * at) * kaiser(at / (middle + 0.5));
+        *tap = (PI / 2.0 * at).sin() / (PI * at) * kaiser(GOOD, at / (middle + 0.5));
     }
     // Unit gain: the tap in the middle is one half, and so are all others together.
     let sum: f64 = taps.iter().sum::<f64>() * 2.0;

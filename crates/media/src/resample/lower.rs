@@ -1,21 +1,19 @@
 //! Down to a whole part of a rate: linear-phase low-passes (Kaiser windows, some 50 dB), one for each way down that is gone
 //! here. No more than one and a half milliseconds of delay.
 
-use std::f64::consts::PI;
 use std::sync::LazyLock;
 
+use super::design::{GOOD, low_pass};
 use super::half::Half;
-use super::{FULL_SCALE, bessel_i0, dot, to_i16};
+use super::{FULL_SCALE, dot, to_i16};
 
-/// Kaiser's shape for some 50 dB of stop-band.
-const BETA: f64 = 4.8;
 /// The longest piece handled at once, in samples that come out.
 pub(super) const CHUNK: usize = 160;
 
 /// From 48 to 16 kHz: flat to 7 kHz, 50 dB down from 9.2 kHz on.
-static TO_THIRD: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(72, 7_950.0 / 48_000.0));
+static TO_THIRD: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(GOOD, 72, 7_950.0 / 48_000.0));
 /// From 48 to 8 kHz: flat to 3.3 kHz, 50 dB down from 4.6 kHz on.
-static TO_SIXTH: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(136, 3_900.0 / 48_000.0));
+static TO_SIXTH: LazyLock<Vec<f32>> = LazyLock::new(|| low_pass(GOOD, 136, 3_900.0 / 48_000.0));
 
 /// One of the ways down.
 #[derive(Debug, Clone)]
@@ -96,24 +94,6 @@ fn whole<T: Copy>(
     // The filter is symmetric: which way round it meets the samples does not matter.
     out.iter_mut().zip(windows).for_each(|(out, window)| *out = to_i16(dot(taps, window)));
     line.copy_within(piece.len()..piece.len() + past, 0);
-}
-
-/// Kaiser's window, from -1 to 1.
-pub(super) fn kaiser(at: f64) -> f64 {
-    bessel_i0(BETA * (1.0 - at.powi(2)).max(0.0).sqrt())
-}
-
-/// A low-pass with unit gain; half-way down at `cutoff` parts of the rate.
-pub(super) fn low_pass(taps: usize, cutoff: f64) -> Vec<f32> {
-    let middle = (taps - 1) as f64 / 2.0;
-    let tap = |n: usize| {
-        // The number of taps is even, so this is never zero.
-        let at = n as f64 - middle;
-        (2.0 * PI * cutoff * at).sin() / (PI * at) * kaiser(at / (middle + 0.5))
-    };
-    let taps: Vec<f64> = (0..taps).map(tap).collect();
-    let sum: f64 = taps.iter().sum();
-    taps.iter().map(|tap| (tap / sum) as f32).collect()
 }
 
 #[cfg(test)]

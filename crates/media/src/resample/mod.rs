@@ -5,6 +5,7 @@
 //! [`Lower`] and [`Double`] are the other ratios, between 8, 16 and 48 kHz. No allocation after construction, no block
 //! size: any length goes in.
 
+mod design;
 mod double;
 mod half;
 mod lower;
@@ -12,8 +13,9 @@ mod lower;
 pub use double::Double;
 pub use lower::Lower;
 
-use std::f64::consts::PI;
 use std::sync::LazyLock;
+
+use design::{BEST, low_pass};
 
 #[cfg(test)]
 mod tests;
@@ -28,15 +30,13 @@ const TAPS_PER_PHASE: usize = TAPS / FACTOR;
 const LANES: usize = 8;
 /// Half-way down, in parts of the 48 kHz rate: 4 kHz.
 const CUTOFF: f64 = 4_000.0 / 48_000.0;
-/// Kaiser's shape for some 75 dB of stop-band.
-const BETA: f64 = 7.4;
 /// The longest piece handled at once, in samples at 8 kHz: 20 ms.
 const CHUNK: usize = 160;
 /// A sample of 1.0 as an integer.
 pub(crate) const FULL_SCALE: f32 = 32_768.0;
 
 /// The low-pass, with unit gain at 48 kHz.
-static TABLE: LazyLock<[f32; TAPS]> = LazyLock::new(low_pass);
+static TABLE: LazyLock<[f32; TAPS]> = LazyLock::new(taps);
 /// The same as the interpolation meets it: what each input sample, oldest first, adds to the six outputs. Two lanes more
 /// than there are outputs fill the vector registers.
 static PHASES: LazyLock<[[f32; LANES]; TAPS_PER_PHASE]> = LazyLock::new(phases);
@@ -136,18 +136,9 @@ pub(crate) fn to_i16(sample: f32) -> i16 {
     (sample.clamp(f32::from(i16::MIN), f32::from(i16::MAX)) + NO_FRACTIONS).to_bits() as i16
 }
 
-fn low_pass() -> [f32; TAPS] {
-    let middle = (TAPS as f64 - 1.0) / 2.0;
-    let mut taps = [0.0f64; TAPS];
-    for (n, tap) in taps.iter_mut().enumerate() {
-        let x = n as f64 - middle;
-        // The number of taps is even, so x is never zero.
-        let sinc = (2.0 * PI * CUTOFF * x).sin() / (PI * x);
-        let window = bessel_i0(BETA * (1.0 - (x / (middle + 0.5)).powi(2)).max(0.0).sqrt()) / bessel_i0(BETA);
-        *tap = sinc * window;
-    }
-    let gain: f64 = taps.iter().sum();
-    taps.map(|tap| (tap / gain) as f32)
+fn taps() -> [f32; TAPS] {
+    let taps = low_pass(BEST, TAPS, CUTOFF);
+    std::array::from_fn(|n| taps[n])
 }
 
 fn phases() -> [[f32; LANES]; TAPS_PER_PHASE] {
@@ -159,15 +150,4 @@ fn phases() -> [[f32; LANES]; TAPS_PER_PHASE] {
         }
     }
     phases
-}
-
-/// The modified Bessel function of order zero, by its power series.
-fn bessel_i0(x: f64) -> f64 {
-    let mut term = 1.0;
-    let mut sum = 1.0;
-    for k in 1..40 {
-        term *= (x / (2.0 * f64::from(k))).powi(2);
-        sum += term;
-    }
-    sum
 }

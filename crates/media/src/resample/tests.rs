@@ -1,5 +1,7 @@
 //! What the filters pass, what they keep out, and how late they are.
 
+use std::f64::consts::PI;
+
 use super::*;
 
 const AMPLITUDE: f32 = 10_000.0;

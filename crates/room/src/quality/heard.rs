@@ -51,6 +51,11 @@ impl Heard {
         self.loss
     }
 
+    /// Whether the last look saw a new report.
+    pub(crate) fn is_new(&self) -> bool {
+        self.looks == 0
+    }
+
     fn no_news(&mut self) -> Option<f32> {
         self.looks = self.looks.saturating_add(1);
         if self.looks > STALE {

@@ -75,7 +75,7 @@ impl Room {
         let Some(participant) = self.participants.get_mut(&id) else { return };
         let Link::Remote(remote) = &mut participant.link else { return };
         let round_trip = remote.transport.primary().round_trip().unwrap_or_default();
-        let mut streams = Vec::new();
+        let (mut streams, mut losses) = (Vec::new(), Vec::new());
         let uplink = remote.transport.publisher();
         for track in &participant.tracks {
             let Some(reception) = track.mid.map(|mid| uplink.take_reception(mid)) else { continue };
@@ -89,8 +89,15 @@ impl Room {
             let jitter = Duration::ZERO;
             let loss = subscription.heard.look(report, gaps);
             streams.extend(loss.map(|loss| Window { load, loss, jitter }));
+            losses.extend(
+                loss.filter(|_| subscription.heard.is_new())
+                    .map(|loss| (subscription.publisher, track.clone(), loss)),
+            );
         }
         participant.score.measured(streams.iter().map(|window| window.score(round_trip)));
+        for (publisher, track, loss) in losses {
+            self.track_lost(id, publisher, &track, loss);
+        }
     }
 
     /// What a client is sent, and how many numbers of each stream never were.
@@ -178,7 +185,7 @@ impl Track {
             return Some((Load::Video, video.gaps_towards(to)?));
         }
         let downlink = self.downlinks.iter().find(|downlink| downlink.to == to)?;
-        let redundant = self.red.is_some() && downlink.red.is_some();
+        let redundant = (self.red.is_some() || self.written) && downlink.red.is_some();
         let load = if redundant { Load::Redundant } else { Load::Audio(downlink.codec) };
         Some((load, downlink.rebase.gaps()))
     }

@@ -4,6 +4,7 @@
 //! has a free one, and `media_sections_requirement` asks for such an offer. With two, we offer them.
 
 mod bandwidth;
+mod lossy;
 mod offering;
 mod pace;
 mod place;
@@ -25,6 +26,7 @@ use crate::quality::Heard;
 use crate::track::Track;
 use crate::video::Wish;
 
+pub(crate) use lossy::Way;
 pub(crate) use offering::{Due, Offering};
 pub(crate) use requirement::Requirement;
 

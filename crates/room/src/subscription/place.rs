@@ -13,7 +13,7 @@ use crate::lifecycle::Room;
 use crate::output::{Codec, Output};
 use crate::participant::{Link, Participant};
 use crate::peer::{Kind, Placed, Rebase, Wanted};
-use crate::subscription::Negotiation;
+use crate::subscription::{Negotiation, Way};
 use crate::track::{Downlink, Silence};
 use crate::video::Wish;
 
@@ -66,15 +66,28 @@ impl Room {
             let wish = subscription.wish;
             return self.start_video(now, to, publisher, track, mid, wish);
         }
-        let codecs = self.participants.get(&publisher)?.track(track.as_str())?.codecs_for_subscribers();
+        let published = self.participants.get(&publisher)?.track(track.as_str())?;
+        let (codecs, written) = (published.codecs_for_subscribers(), published.written);
         let peer = self.remote_mut(to)?.transport.subscriber();
         let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
-        let red = peer.sections.red(mid).filter(|_| codec == Codec::Opus);
+        // What is written here is not redundant, unless it gets lost.
+        let red = peer.sections.red(mid).filter(|_| codec == Codec::Opus && !written);
         let silence = Silence::new(peer.sections.noise(mid).filter(|_| codec != Codec::Opus));
         let rebase = Rebase::new(self.rng.random_range(FIRST_SEQUENCE));
         let from = self.participants.get_mut(&publisher)?;
         let published = from.track_mut(track.as_str())?;
-        published.downlinks.push(Downlink { to, mid, codec, payload_type, red, silence, rebase, paused });
+        let way = Way::default();
+        published.downlinks.push(Downlink {
+            to,
+            mid,
+            codec,
+            payload_type,
+            red,
+            silence,
+            rebase,
+            way,
+            paused,
+        });
         self.tell_subscribed(publisher, track);
         self.update_demand(publisher);
         Some(())

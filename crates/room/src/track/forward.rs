@@ -15,7 +15,7 @@ use crate::peer::{AudioIn, AudioOut, Role};
 use crate::speaker;
 use crate::track::red::Blocks;
 use crate::track::silence::Step;
-use crate::track::{Downlink, Track};
+use crate::track::{Downlink, Last, Track};
 
 /// A packet of a track, wherever it came from.
 struct Packet<'a> {
@@ -26,6 +26,8 @@ struct Packet<'a> {
     payload: &'a Arc<[u8]>,
     /// The same with earlier packets in front (RED), for those that take it.
     redundant: Option<&'a Arc<[u8]>>,
+    /// What was written before it, to be put in front for them.
+    last: Option<&'a Last>,
     quiet: Option<&'a Quiet>,
     level: Option<u8>,
 }
@@ -52,9 +54,23 @@ impl Room {
     ) {
         let AudioPacket { seq, timestamp, marker, ref payload, ref quiet } = *packet;
         let level = speaker::g711_level(codec, payload);
-        let (redundant, quiet) = (None, quiet.as_ref());
-        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, quiet, level };
+        let last = self.keep_for_repetition(from, track, codec, packet);
+        let (redundant, last, quiet) = (None, last.as_ref(), quiet.as_ref());
+        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, last, quiet, level };
         self.forward(now, from, track, &packet);
+    }
+
+    /// The packet of Opus before this one; this one takes its place.
+    fn keep_for_repetition(
+        &mut self,
+        from: ParticipantId,
+        track: usize,
+        codec: Codec,
+        packet: &AudioPacket,
+    ) -> Option<Last> {
+        let track =
+            self.participants.get_mut(&from)?.tracks.get_mut(track).filter(|_| codec == Codec::Opus)?;
+        track.last_opus.replace(Last::of(packet.seq, packet.timestamp, &packet.payload))
     }
 
     /// A packet from a client. Without a track for its section it is dropped.
@@ -74,8 +90,8 @@ impl Room {
         let AudioIn { codec, red, seq, timestamp, marker, ref payload, level, .. } = *packet;
         // Some clients send no level; that of G.711 can be seen.
         let level = level.or_else(|| speaker::g711_level(codec, payload));
-        let (redundant, quiet) = (None, None);
-        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, quiet, level };
+        let (redundant, last, quiet) = (None, None, None);
+        let packet = Packet { codec, seq, timestamp, marker, payload, redundant, last, quiet, level };
         if red {
             self.forward_redundant(now, from, track, &packet);
         } else {
@@ -164,11 +180,14 @@ fn send(
     packet: &Packet<'_>,
 ) {
     let Some(remote) = reachable(participants, downlink) else { return };
+    let joined = downlink.red.and(packet.last).and_then(|last| {
+        last.in_front_of(packet.seq, packet.timestamp, packet.payload, downlink.payload_type)
+    });
     let (payload_type, payload, marker) = match downlink.silence.step(packet.quiet) {
         Step::Nothing => return downlink.rebase.leave_out(packet.seq),
         Step::Noise(payload_type, noise) => (payload_type, noise, false),
         Step::Sound { resumed } => {
-            let (payload_type, payload) = match (downlink.red, packet.redundant) {
+            let (payload_type, payload) = match (downlink.red, packet.redundant.or(joined.as_ref())) {
                 (Some(red), Some(redundant)) => (red, redundant),
                 _ => (downlink.payload_type, packet.payload),
             };

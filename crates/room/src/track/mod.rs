@@ -14,8 +14,9 @@ use crate::ids::{ParticipantId, TrackSid, new_sid};
 use crate::output::Codec;
 use crate::peer::{Kind, Rebase};
 use crate::speaker::Meter;
+use crate::subscription::Way;
 use crate::video::{Video, VideoCodec};
-pub(crate) use red::Gaps;
+pub(crate) use red::{Gaps, Last};
 pub(crate) use silence::Silence;
 
 /// A published track.
@@ -36,6 +37,8 @@ pub(crate) struct Track {
     pub(crate) listeners: Vec<ParticipantId>,
     /// What is missing of audio that comes redundantly; `None`: it does not.
     pub(crate) red: Option<Gaps>,
+    /// The last packet that was written in Opus, for who is to get it twice.
+    pub(crate) last_opus: Option<Last>,
     /// The publisher knows that somebody subscribed.
     pub(crate) subscribed_told: bool,
     pub(crate) meter: Meter,
@@ -51,6 +54,7 @@ pub(crate) struct Downlink {
     pub(crate) red: Option<u8>,
     pub(crate) silence: Silence,
     pub(crate) rebase: Rebase,
+    pub(crate) way: Way,
     pub(crate) paused: bool,
 }
 
@@ -85,6 +89,7 @@ impl Track {
             downlinks: Vec::new(),
             listeners: Vec::new(),
             red: None,
+            last_opus: None,
             subscribed_told: false,
             meter: Meter::default(),
         }

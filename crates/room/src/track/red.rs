@@ -64,6 +64,38 @@ impl Blocks {
     }
 }
 
+/// A packet of Opus, to be sent once more in the next one.
+#[derive(Debug, Clone)]
+pub(crate) struct Last {
+    seq: u64,
+    timestamp: u32,
+    payload: Arc<[u8]>,
+}
+
+impl Last {
+    pub(super) fn of(seq: u64, timestamp: u32, payload: &Arc<[u8]>) -> Self {
+        Self { seq, timestamp, payload: Arc::clone(payload) }
+    }
+
+    /// The next packet with this one in front, Opus being `payload_type`; `None` where this is not the one right before it, or does
+    /// not fit into a header (RFC 2198 §3).
+    pub(super) fn in_front_of(
+        &self,
+        seq: u64,
+        timestamp: u32,
+        payload: &[u8],
+        payload_type: u8,
+    ) -> Option<Arc<[u8]>> {
+        let age = timestamp.wrapping_sub(self.timestamp);
+        let length = u32::try_from(self.payload.len()).ok()?;
+        if self.seq.checked_add(1) != Some(seq) || age >= 1 << 14 || length >= 1 << 10 {
+            return None;
+        }
+        let header = u32::from(MORE | payload_type) << 24 | age << 10 | length;
+        Some([&header.to_be_bytes(), [payload_type].as_slice(), &self.payload, payload].concat().into())
+    }
+}
+
 /// What is missing of a stream, packet by packet.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
@@ -88,6 +120,19 @@ mod tests {
     /// Two earlier blocks of 3 and 2 bytes, and the packet's own.
     const PACKET: [u8; 18] =
         [0xef, 0x1e, 0x00, 0x03, 0xef, 0x0f, 0x00, 0x02, 0x6f, 1, 1, 1, 2, 2, 3, 3, 3, 3];
+
+    #[test]
+    fn a_packet_with_the_one_before_it_in_front_is_read_as_both() {
+        let (first, second): (Arc<[u8]>, Arc<[u8]>) = (Arc::from([1; 60]), Arc::from([2; 50]));
+        let last = Last::of(7, u32::MAX - 100, &first);
+        let joined = last.in_front_of(8, 859, &second, 111).unwrap();
+        let blocks = Blocks::read(&joined).unwrap();
+        assert_eq!(blocks.primary(&joined), Some(second.clone()));
+        assert_eq!(blocks.before(&joined, 1), [(1, 960, first)]);
+        assert_eq!(last.in_front_of(9, 1819, &second, 111), None, "it is not the one before");
+        assert_eq!(last.in_front_of(8, 20_000, &second, 111), None, "a pause lies between them");
+        assert_eq!(Last::of(7, 0, &Arc::from([0; 1024])).in_front_of(8, 960, &second, 111), None);
+    }
 
     #[test]
     fn blocks_are_taken_apart() {

@@ -431,6 +431,7 @@ pub(crate) fn env() -> Env {
         version: "1.13.5".into(),
         candidates: vec![SERVER.parse().unwrap()],
         comfort_noise: true,
+        opus_when_lossy: true,
         ..Default::default()
     }
 }

@@ -110,6 +110,8 @@ pub(crate) struct Rtc {
     pub(crate) narrowband_for_phones: bool,
     /// Clients that take comfort noise are not sent a phone's silence.
     pub(crate) comfort_noise: bool,
+    /// Clients that lose much of a phone's audio are sent it as Opus.
+    pub(crate) opus_when_lossy: bool,
 }
 
 /// One of `rtc.turn_servers`. The `Debug` form shows no credential.
@@ -256,6 +258,7 @@ impl Default for Rtc {
             turn_servers: Vec::new(),
             narrowband_for_phones: false,
             comfort_noise: true,
+            opus_when_lossy: true,
         }
     }
 }

@@ -87,6 +87,7 @@ fn rtc(mut section: Section<'_>, rtc: &mut Rtc) {
     section.boolean("use_external_ip", &mut rtc.use_external_ip);
     section.boolean("narrowband_for_phones", &mut rtc.narrowband_for_phones);
     section.boolean("comfort_noise", &mut rtc.comfort_noise);
+    section.boolean("opus_when_lossy", &mut rtc.opus_when_lossy);
     if let Some(list) = section.list("stun_servers") {
         rtc.stun_servers =
             list.iter().filter_map(|(path, value)| stun_server(&section, path, value)).collect();

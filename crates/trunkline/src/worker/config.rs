@@ -63,6 +63,8 @@ pub(crate) struct WorkersConfig {
     pub(crate) narrowband_for_phones: bool,
     /// Clients that take comfort noise are not sent a phone's silence.
     pub(crate) comfort_noise: bool,
+    /// Clients that lose much of a phone's audio are sent it as Opus.
+    pub(crate) opus_when_lossy: bool,
     /// Seed of all randomness of the workers.
     pub(crate) seed: u64,
 }
@@ -92,6 +94,7 @@ impl WorkersConfig {
             certificate: None,
             narrowband_for_phones: false,
             comfort_noise: true,
+            opus_when_lossy: true,
             seed: rand::random(),
         }
     }

@@ -236,10 +236,10 @@ impl Worker {
     }
 
     /// Goes on with a phone's call in a room where its participant is already.
-    fn seat(&mut self, now: Now, place: Place, phone: Box<Phone>) {
+    fn seat(&mut self, now: Now, place: Place, mut phone: Box<Phone>) {
         let (room, participant) = place;
         let token = self.phone_token();
-        let mut phone = Box::new(phone.moved(participant));
+        phone.moved(participant);
         let watched = phone.sockets.watch(self.poll.registry(), token);
         self.phones.insert(token, PhoneAt { room, participant });
         self.with_room(room, |slot| {

@@ -97,9 +97,9 @@ impl Phone {
         Self { known_at: place, participant: place.1, bridge, sockets, events }
     }
 
-    /// The same call, as a participant of another room. The phone's side goes on as if nothing had happened.
-    pub(super) fn moved(self, participant: ParticipantId) -> Self {
-        Self { participant, ..self }
+    /// It is a participant of another room now. The phone's side goes on as if nothing had happened.
+    pub(super) fn moved(&mut self, participant: ParticipantId) {
+        self.participant = participant;
     }
 
     /// Reads what has come. True when there may be more.

@@ -95,6 +95,7 @@ impl Workers {
                 certificate: config.certificate.clone(),
                 narrowband: config.narrowband_for_phones,
                 comfort_noise: config.comfort_noise,
+                opus_when_lossy: config.opus_when_lossy,
             };
             let rng = StdRng::seed_from_u64(config.seed.wrapping_add(index as u64));
             let parts = Parts {
