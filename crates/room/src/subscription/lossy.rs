@@ -1,5 +1,8 @@
-//! A client that loses much of what a telephone says is sent it as Opus, with each packet once more in the next one where it
-//! takes that (RED, RFC 2198): of G.711 what is lost is lost.
+//! A client that loses much of what a telephone says is sent it as Opus, with each packet once more in the next one (RED,
+//! RFC 2198): of G.711 what is lost is lost.
+//!
+//! Only those that took redundant audio: they have a media engine, which follows another codec in mid-stream. A client of bare
+//! packets (Go) has chosen its decoder when the track began.
 //!
 //! The client's own reports decide (RFC 3550 §6.4), two bad ones in a row and not one, since Opus has to be encoded for it; when it
 //! has lost hardly anything for a minute it is sent what the telephone sends again. Only tracks that are written for
@@ -52,35 +55,38 @@ impl Room {
         let Some(published) = published.filter(|track| self.env.opus_when_lossy && track.written) else {
             return;
         };
-        let first = published.codec;
+        let (first, all) = (published.codec, published.codecs_for_subscribers());
         let Some(downlink) = published.downlinks.iter_mut().find(|downlink| downlink.to == to) else {
             return;
         };
         match downlink.way.report(loss) {
             Some(true) if downlink.red.is_none() => {
-                self.change_codec(to, publisher, track, Codec::Opus, true)
+                self.change_codec(to, publisher, track, &[Codec::Opus], true);
             }
             Some(false) if downlink.codec != first || downlink.red.is_some() => {
-                self.change_codec(to, publisher, track, first, false);
+                self.change_codec(to, publisher, track, &all, false);
             }
             _ => {}
         }
     }
 
-    /// Goes on with a track in this codec, if the client has it.
+    /// Goes on with a track in the first of these codecs that the client has.
     fn change_codec(
         &mut self,
         to: ParticipantId,
         publisher: ParticipantId,
         track: &TrackSid,
-        codec: Codec,
+        preference: &[Codec],
         redundant: bool,
     ) {
         let mid = self.remote_mut(to).and_then(|remote| remote.subscriptions.get(track)?.section);
         let Some((mid, remote)) = mid.zip(self.remote_mut(to)) else { return };
         let sections = &remote.transport.subscriber().sections;
-        let Some((payload_type, _)) = sections.codec(mid, &[codec]) else { return };
+        let Some((payload_type, codec)) = sections.codec(mid, preference) else { return };
         let red = sections.red(mid).filter(|_| redundant);
+        if redundant && red.is_none() {
+            return;
+        }
         let silence = Silence::new(sections.noise(mid).filter(|_| codec != Codec::Opus));
         let published = self.participants.get_mut(&publisher).and_then(|p| p.track_mut(track.as_str()));
         let downlinks = published.map(|track| track.downlinks.iter_mut()).into_iter().flatten();
