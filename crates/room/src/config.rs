@@ -65,7 +65,7 @@ pub struct Env {
     pub narrowband: bool,
     /// Clients that take comfort noise are not sent a telephone's silence.
     pub comfort_noise: bool,
-    /// Clients that lose much of a telephone's audio are sent it as Opus, redundantly where they take that.
+    /// Clients that lose much of a telephone's audio, and take redundant audio, are sent it as Opus.
     pub opus_when_lossy: bool,
 }
 

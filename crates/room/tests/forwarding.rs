@@ -10,12 +10,12 @@ use room::proto::DisconnectReason as Why;
 use room::proto::participant_info::{KindDetail, State};
 use room::proto::signal_request::Message as Request;
 use room::{
-    AudioPacket, Codec, ForwardingId, JoinError, LocalEvent, ModerationError, MoveError, Output,
-    ParticipantId, RoomConfig, Told, proto,
+    Codec, ForwardingId, JoinError, LocalEvent, ModerationError, MoveError, Output, ParticipantId,
+    RoomConfig, Told, proto,
 };
 use str0m::media::{Mid, Rid};
 use support::video::Shot;
-use support::{FRAME, World, demands, phone_track};
+use support::{FRAME, World, audio, demands, phone_track};
 
 const STEP: Duration = Duration::from_millis(5);
 const ID: ForwardingId = ForwardingId(7);
@@ -179,13 +179,7 @@ fn a_phone_is_heard_in_the_codecs_of_both_rooms_and_hears_its_own_room_only() {
     two.carry();
     assert_eq!(demands(&two.here, phone).last(), Some(&(true, false, true)), "a phone listens, too");
 
-    let packet = |byte| AudioPacket {
-        seq: 9,
-        timestamp: 0,
-        marker: true,
-        payload: vec![byte; 60].into(),
-        quiet: None,
-    };
+    let packet = |byte| audio(9, byte);
     for (codec, byte) in [(Codec::Pcmu, 1), (Codec::Pcma, 3), (Codec::Opus, 2)] {
         two.here.room.write_audio(two.here.now, phone, codec, &packet(byte));
     }

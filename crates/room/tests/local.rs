@@ -34,13 +34,7 @@ fn each_client_gets_the_codec_it_negotiated_and_the_phone_learns_which_are_neede
     placed(&mut world, opus_only, 1);
     assert_eq!(demands(&world, phone), [(true, false, false), (true, false, true)]);
 
-    let packet = |byte| AudioPacket {
-        seq: 9,
-        timestamp: 0,
-        marker: true,
-        payload: vec![byte; 60].into(),
-        quiet: None,
-    };
+    let packet = |byte| audio(9, byte);
     world.room.write_audio(world.now, phone, Codec::Pcmu, &packet(1));
     world.room.write_audio(world.now, phone, Codec::Opus, &packet(2));
     world.run_for(FRAME);

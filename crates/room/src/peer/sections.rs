@@ -334,9 +334,9 @@ impl Sections {
         self.get(mid).and_then(|section| section.red)
     }
 
-    /// The payload type of comfort noise on a section, if it was agreed on.
-    pub(crate) fn noise(&self, mid: Mid) -> Option<u8> {
-        self.get(mid).and_then(|section| section.noise)
+    /// The payload type of comfort noise beside a codec on a section, if it was agreed on; it is G.711's alone.
+    pub(crate) fn noise(&self, mid: Mid, codec: Codec) -> Option<u8> {
+        self.get(mid).and_then(|section| section.noise).filter(|_| codec != Codec::Opus)
     }
 
     /// Whether a client sends its audio redundantly on a section: Opus is, if both took it and it was asked for.

@@ -79,15 +79,17 @@ impl Room {
         preference: &[Codec],
         redundant: bool,
     ) {
-        let mid = self.remote_mut(to).and_then(|remote| remote.subscriptions.get(track)?.section);
-        let Some((mid, remote)) = mid.zip(self.remote_mut(to)) else { return };
+        let Some(remote) = self.remote_mut(to) else { return };
+        let Some(mid) = remote.subscriptions.get(track).and_then(|subscription| subscription.section) else {
+            return;
+        };
         let sections = &remote.transport.subscriber().sections;
         let Some((payload_type, codec)) = sections.codec(mid, preference) else { return };
         let red = sections.red(mid).filter(|_| redundant);
         if redundant && red.is_none() {
             return;
         }
-        let silence = Silence::new(sections.noise(mid).filter(|_| codec != Codec::Opus));
+        let silence = Silence::new(sections.noise(mid, codec));
         let published = self.participants.get_mut(&publisher).and_then(|p| p.track_mut(track.as_str()));
         let downlinks = published.map(|track| track.downlinks.iter_mut()).into_iter().flatten();
         for downlink in downlinks.filter(|downlink| downlink.to == to) {

@@ -72,7 +72,7 @@ impl Room {
         let (payload_type, codec) = peer.sections.codec(mid, &codecs)?;
         // What is written here is not redundant, unless it gets lost.
         let red = peer.sections.red(mid).filter(|_| codec == Codec::Opus && !written);
-        let silence = Silence::new(peer.sections.noise(mid).filter(|_| codec != Codec::Opus));
+        let silence = Silence::new(peer.sections.noise(mid, codec));
         let rebase = Rebase::new(self.rng.random_range(FIRST_SEQUENCE));
         let from = self.participants.get_mut(&publisher)?;
         let published = from.track_mut(track.as_str())?;

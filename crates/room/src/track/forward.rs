@@ -60,7 +60,7 @@ impl Room {
         self.forward(now, from, track, &packet);
     }
 
-    /// The packet of Opus before this one; this one takes its place.
+    /// The packet of Opus before this one, if anybody is to get it twice; this one takes its place.
     fn keep_for_repetition(
         &mut self,
         from: ParticipantId,
@@ -68,8 +68,10 @@ impl Room {
         codec: Codec,
         packet: &AudioPacket,
     ) -> Option<Last> {
-        let track =
-            self.participants.get_mut(&from)?.tracks.get_mut(track).filter(|_| codec == Codec::Opus)?;
+        let track = self.participants.get_mut(&from)?.tracks.get_mut(track)?;
+        if codec != Codec::Opus || track.downlinks.iter().all(|downlink| downlink.red.is_none()) {
+            return None;
+        }
         track.last_opus.replace(Last::of(packet.seq, packet.timestamp, &packet.payload))
     }
 
@@ -140,10 +142,27 @@ impl Room {
             }
         }
         hand_over(&mut self.out, track, from, packet);
+        self.each_downlink(from, index, |participants, dirty, downlink| {
+            if downlink.codec == packet.codec {
+                send(now, participants, dirty, downlink, packet);
+            }
+        });
+    }
+
+    /// Goes through the clients that a track is sent to, with what sending to them takes.
+    pub(super) fn each_downlink(
+        &mut self,
+        from: ParticipantId,
+        index: usize,
+        mut work: impl FnMut(&mut Participants, &mut Vec<ParticipantId>, &mut Downlink),
+    ) {
+        let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) else {
+            return;
+        };
         // Taken out of the map while the subscribers' entries in it are written to.
         let mut downlinks = std::mem::take(&mut track.downlinks);
-        for downlink in downlinks.iter_mut().filter(|downlink| downlink.codec == packet.codec) {
-            send(now, &mut self.participants, &mut self.dirty, downlink, packet);
+        for downlink in &mut downlinks {
+            work(&mut self.participants, &mut self.dirty, downlink);
         }
         if let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) {
             track.downlinks = downlinks;

@@ -102,24 +102,17 @@ impl Room {
         timestamp: u32,
         payload: &Arc<[u8]>,
     ) {
-        let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) else {
-            return;
-        };
-        if track.info.muted {
+        let track = self.participants.get(&from).and_then(|p| p.tracks.get(index));
+        if track.is_none_or(|track| track.info.muted) {
             return;
         }
-        // Taken out of the map while the subscribers' entries in it are written to.
-        let mut downlinks = std::mem::take(&mut track.downlinks);
-        for downlink in &mut downlinks {
-            let Some(remote) = reachable(&mut self.participants, downlink) else { continue };
-            let Some(payload_type) = downlink.silence.described() else { continue };
+        self.each_downlink(from, index, |participants, dirty, downlink| {
+            let Some(remote) = reachable(participants, downlink) else { return };
+            let Some(payload_type) = downlink.silence.described() else { return };
             let (mid, seq, marker) = (downlink.mid, downlink.rebase.extra(), false);
             let out = AudioOut { mid, payload_type, seq, timestamp, marker, payload };
-            put(now, remote, &mut self.dirty, downlink.to, &out);
-        }
-        if let Some(track) = self.participants.get_mut(&from).and_then(|p| p.tracks.get_mut(index)) {
-            track.downlinks = downlinks;
-        }
+            put(now, remote, dirty, downlink.to, &out);
+        });
     }
 }
 

@@ -110,7 +110,7 @@ pub(crate) struct Rtc {
     pub(crate) narrowband_for_phones: bool,
     /// Clients that take comfort noise are not sent a phone's silence.
     pub(crate) comfort_noise: bool,
-    /// Clients that lose much of a phone's audio are sent it as Opus.
+    /// Clients that lose much of a phone's audio, and take redundant audio, are sent it as Opus.
     pub(crate) opus_when_lossy: bool,
 }
 
