@@ -25,6 +25,9 @@ from harness.room import Participant
 from harness.server import API_KEY, API_SECRET, BINARY, Trunkline
 from harness.sipp import Sipp
 
+LONG = os.environ.get("LONG") == "1"
+"""Whether what takes minutes is wanted too."""
+
 
 def pytest_sessionstart(session):
     if not BINARY.exists():
@@ -33,7 +36,7 @@ def pytest_sessionstart(session):
 
 def pytest_collection_modifyitems(config, items):
     """Leaves out what takes long, unless it is asked for."""
-    if os.environ.get("LONG") == "1":
+    if LONG:
         return
     long = [item for item in items if item.get_closest_marker("long")]
     if long:

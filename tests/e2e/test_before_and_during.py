@@ -4,6 +4,7 @@ import pytest
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.room import RATE, Participant
 from harness.server import API_KEY, API_SECRET
 from harness.tones import hears, tone_ulaw
@@ -13,18 +14,6 @@ ANNOUNCEMENT_HERTZ = 520
 DIAL_TONE_HERTZ = 440
 PHONE_HERTZ = 700
 AGENT_HERTZ = 1_100
-
-
-async def call(livekit, trunk: str, room: str, **more):
-    return await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=trunk,
-            sip_call_to="+15105550123",
-            room_name=room,
-            participant_identity="phone",
-            **more,
-        )
-    )
 
 
 def attribute(agent, key: str) -> str | None:
@@ -40,7 +29,7 @@ def announcing(sipp):
 async def test_an_announcement_before_the_answer_is_heard_and_the_dial_tone_yields_to_it(livekit, join, sipp, trunk_to):
     network = announcing(sipp)
     agent = await join("early", "agent")
-    await call(livekit, await trunk_to(network.address), "early", play_dialtone=True)
+    await call(livekit, await trunk_to(network.address), "early", play_dialtone=True, wait_until_answered=False)
 
     await until(
         lambda: hears(agent.recording("phone", 1), RATE, ANNOUNCEMENT_HERTZ), "the announcement is heard alone", 5
@@ -80,7 +69,7 @@ async def test_a_phone_on_hold_is_sent_nothing_and_comes_back(livekit, join, bar
     phone = baresip(hertz=PHONE_HERTZ, codecs=("g711",))
     agent = await join("hold", "agent")
     await agent.speak(AGENT_HERTZ)
-    await call(livekit, await trunk_to(phone.address), "hold", wait_until_answered=True)
+    await call(livekit, await trunk_to(phone.address), "hold")
     await until(lambda: hears(*phone.recording(), AGENT_HERTZ), "the phone hears the agent", 15)
     assert attribute(agent, "sip.hold") is None
 

@@ -2,15 +2,16 @@
 difference: words are whole, and what is between them is as loud and as dull as on the phone's own line."""
 
 import asyncio
-import struct
 import time
 
 import numpy as np
 import pytest
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import g711
+from harness.calls import call
+from harness.counts import concealed, growth
 from harness.path import Path
+from harness.rtp import packet
 from harness.tones import loudness, share
 from harness.words import HOLE, STEP, levels, words_of
 
@@ -46,7 +47,7 @@ def frame(number: int) -> bytes:
 
 
 def speaks(number: int) -> list[bytes]:
-    return [struct.pack("!BBHII", 0x80, g711.PCMU, number & 0xFFFF, number * g711.FRAME, 77) + frame(number)]
+    return [packet(number, frame(number))]
 
 
 def dullness(samples: np.ndarray, rate: int) -> float:
@@ -68,17 +69,13 @@ async def test_a_quiet_line_sounds_as_it_is_whether_it_is_sent_or_described(
         ear.sends = speaks
         phone = sipp("answer_for_an_ear", ear=ear.port)
         client = await enter(kind, "quiet", "client", url=path.url)
-        request = CreateSIPParticipantRequest(
-            sip_trunk_id=await trunk_to(phone.address), sip_call_to="+15105550123", room_name="quiet",
-            participant_identity="phone", wait_until_answered=True,
-        )  # fmt: skip
-        await livekit.sip.create_sip_participant(request)
+        await call(livekit, await trunk_to(phone.address), "quiet")
         await client.hears("phone", HERTZ)
         with proves("hears a phone's quiet as it is, described to it (RFC 3389) or sent", kind):
             came, counted = len(path.media.rtp), await counts(kind, client)
             samples, rate = await listen(client)
             sent = [payload_type for _, of_client, payload_type in path.media.rtp[came:] if not of_client]
-            made_up = share_made_up(counted, await counts(kind, client))
+            made_up = concealed(growth(counted, await counts(kind, client))) if counted else 0.0
             print(f"{kind}: {made_up:.1%} made up; {len(sent)} packets, {sent.count(COMFORT_NOISE)} of them descriptions")
             heard_as_it_is(samples, rate)
             assert made_up < MADE_UP
@@ -102,12 +99,6 @@ async def listen(client) -> tuple[np.ndarray, int]:
 
 async def counts(kind: str, client) -> dict[str, float]:
     return await client.do("received", identity="phone", source="microphone") if kind in COUNTED else {}
-
-
-def share_made_up(before: dict[str, float], after: dict[str, float]) -> float:
-    """The part of what was played that the engine made up for packets that did not come."""
-    grown = {key: after[key] - before[key] for key in ("totalSamplesReceived", "concealedSamples") if key in before}
-    return grown["concealedSamples"] / grown["totalSamplesReceived"] if grown else 0.0
 
 
 def heard_as_it_is(samples: np.ndarray, rate: int) -> None:

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from livekit import api
 from livekit.protocol.models import DisconnectReason
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call, hang_up
 from harness.waiting import until
 
 TCP = api.SIPTransport.SIP_TRANSPORT_TCP
@@ -79,20 +79,6 @@ async def wire():
     made.stop()
 
 
-def request(trunk: str) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name="wired",
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
-
-
-async def hang_up(livekit) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="wired", identity="phone"))
-
-
 def connections_to(port: int) -> int:
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(fields[2].endswith(f":{port:04X}") and fields[3] == "01" for fields in lines)
@@ -103,9 +89,9 @@ async def test_calls_over_tls_share_one_connection(livekit, sipp, kamailio, auth
     proxy = kamailio([f"sip:+15105550123@{phone.address}"], identity=authority.identity("localhost"))
     trunk = await trunk_to(f"localhost:{proxy.tls_port}", transport=TLS)
     for _ in range(3):
-        await livekit.sip.create_sip_participant(request(trunk))
+        await call(livekit, trunk, "wired")
         assert connections_to(proxy.tls_port) == 1
-        await hang_up(livekit)
+        await hang_up(livekit, "wired")
     await phone.ends_well()
 
 
@@ -113,10 +99,10 @@ async def test_a_quiet_connection_is_kept_alive_and_the_peer_answers(livekit, si
     phone = sipp("answer_until_bye")
     proxy = kamailio([f"sip:+15105550123@{phone.address}"])
     wire.target = proxy.port
-    await livekit.sip.create_sip_participant(request(await trunk_to(wire.address, transport=TCP)))
+    await call(livekit, await trunk_to(wire.address, transport=TCP), "wired")
     await until(lambda: wire.said.count(PING + PING) >= 1, "two pings with nothing in between")
     await until(lambda: wire.heard.endswith(PONG + PONG), "Kamailio answers each")
-    await hang_up(livekit)
+    await hang_up(livekit, "wired")
     await phone.ends_well()
     assert wire.taken == 1
 
@@ -125,11 +111,11 @@ async def test_a_connection_that_closed_between_calls_is_opened_again(livekit, s
     phone = sipp("answer_until_bye", calls=2, transport="t1")
     wire.target = phone.port
     trunk = await trunk_to(wire.address, transport=TCP)
-    for call in range(2):
-        await asyncio.wait_for(livekit.sip.create_sip_participant(request(trunk)), 5)
-        await hang_up(livekit)
-        await until(lambda: len(phone.received("BYE")) == call + 1, "the phone is hung up")  # noqa: B023
-        await until(lambda: wire.heard.count(b" BYE\r\n") == call + 1, "and has said so")  # noqa: B023
+    for number in range(2):
+        await asyncio.wait_for(call(livekit, trunk, "wired"), 5)
+        await hang_up(livekit, "wired")
+        await until(lambda: len(phone.received("BYE")) == number + 1, "the phone is hung up")  # noqa: B023
+        await until(lambda: wire.heard.count(b" BYE\r\n") == number + 1, "and has said so")  # noqa: B023
         wire.cut()
     assert wire.taken == 2
     await phone.ends_well()
@@ -139,10 +125,10 @@ async def test_an_invite_that_is_lost_with_its_connection_goes_again(livekit, si
     phone = sipp("answer_until_bye", calls=2, transport="t1")
     wire.target = phone.port
     trunk = await trunk_to(wire.address, transport=TCP)
-    for call in range(2):
-        await asyncio.wait_for(livekit.sip.create_sip_participant(request(trunk)), 5)
-        await hang_up(livekit)
-        await until(lambda: len(phone.received("BYE")) == call + 1, "the phone is hung up")  # noqa: B023
+    for number in range(2):
+        await asyncio.wait_for(call(livekit, trunk, "wired"), 5)
+        await hang_up(livekit, "wired")
+        await until(lambda: len(phone.received("BYE")) == number + 1, "the phone is hung up")  # noqa: B023
         # The trunk closes its idle connection at the very moment at which the next call begins.
         wire.treacherous = True
     assert wire.taken == 2
@@ -154,7 +140,7 @@ async def call_that_loses_its_connection(livekit, join, baresip, wire, trunk_to)
     phone = baresip()
     wire.target = phone.port
     watcher = await join("wired", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(wire.address, transport=TCP)))
+    await call(livekit, await trunk_to(wire.address, transport=TCP), "wired")
     await watcher.sees("phone", "active")
     await until(lambda: b"ACK sip" in wire.said, "the call is up")
     wire.cut()
@@ -166,7 +152,7 @@ async def test_a_connection_lost_in_a_call_ends_nothing_and_we_hang_up_over_anot
 ):
     phone, watcher = await call_that_loses_its_connection(livekit, join, baresip, wire, trunk_to)
     assert "phone" in watcher.room.remote_participants
-    await hang_up(livekit)
+    await hang_up(livekit, "wired")
     phone.waits_for("CALL_CLOSED")
 
 

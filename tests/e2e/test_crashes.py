@@ -18,6 +18,7 @@ import pytest
 from livekit import api
 
 from harness import digest
+from harness.calls import call
 from harness.certificates import Authority
 from harness.ports import free_port
 from harness.server import API_KEY, API_SECRET
@@ -143,11 +144,7 @@ async def test_an_answer_that_nobody_was_there_to_hear_is_ended_too(make_server,
         trunk = await client.sip.create_outbound_trunk(
             api.CreateSIPOutboundTrunkRequest(trunk=way.trunk(phone, "SHA-256"))
         )
-        await client.sip.create_sip_participant(
-            api.CreateSIPParticipantRequest(
-                sip_trunk_id=trunk.sip_trunk_id, sip_call_to="+15105550123", room_name="unheard", participant_identity="phone"
-            )
-        )
+        await call(client, trunk.sip_trunk_id, "unheard", wait_until_answered=False)
         there = api.RoomParticipantIdentity(room="unheard", identity="phone")
         await rings(client, there)
         # Written after the early dialog: the store does one thing after the other.

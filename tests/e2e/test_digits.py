@@ -6,10 +6,9 @@ import struct
 
 import numpy as np
 import pytest
-from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
-from harness import g711
+from harness import g711, rtp
+from harness.calls import call, hang_up
 from harness.ear import Ear
 from harness.waiting import until
 
@@ -22,23 +21,6 @@ EVENTS = "0123456789*#ABCD"
 @pytest.fixture
 def ear(ears) -> Ear:
     return ears()
-
-
-async def call(livekit, trunk: str, room: str, **fields) -> None:
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=trunk,
-            sip_call_to="+15105550123",
-            room_name=room,
-            participant_identity="phone",
-            wait_until_answered=True,
-            **fields,
-        )
-    )
-
-
-async def hang_up(livekit, room: str) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
 
 
 async def test_the_phone_presses_keys(livekit, join, baresip, trunk_to):
@@ -93,9 +75,9 @@ async def test_events_have_the_number_that_each_side_gave_them(livekit, join, si
     def with_key(n: int) -> list[bytes]:
         """Frames, and from the hundredth on key 7 for 100 ms, by the number that we gave events."""
         if not 100 <= n < 105:
-            return [struct.pack("!BBHII", 0x80, 0, n, n * 160, 77) + g711.hum(g711.PCMU, 700, n)]
+            return [rtp.packet(n, g711.hum(g711.PCMU, 700, n))]
         event = struct.pack("!BBH", 7, 10 | (0x80 if n == 104 else 0), (n - 99) * 160)
-        return [struct.pack("!BBHII", 0x80, 101 | (0x80 if n == 100 else 0), n, 100 * 160, 77) + event]
+        return [rtp.packet(n, event, payload_type=101, ticks=100 * 160, marker=n == 100)]
 
     pressed = iter(range(10_000))
     ear.sends = lambda _: with_key(next(pressed))
@@ -141,7 +123,7 @@ async def test_where_a_phone_knows_no_events_keys_are_tones_both_ways(livekit, j
         place, within = divmod(number, 20)
         key = "9*A9"[place] if within < 6 and place < 4 else ""
         payload = tones(key, number) if key else b"\xff" * 160
-        return [struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 78) + payload]
+        return [rtp.packet(number, payload, source=78)]
 
     ear.sends = dialling
     await until(lambda: len(agent.digits) >= 4, lambda: f"the phone's keys come: {agent.digits}", 15)

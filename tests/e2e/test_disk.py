@@ -11,6 +11,7 @@ import pytest
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import hang_up
 from harness.ear import Ear
 from harness.room import RATE, Participant
 from harness.server import Trunkline
@@ -98,13 +99,13 @@ async def test_a_disk_that_takes_nothing_any_more_costs_new_calls_and_no_others(
             agent.forget()
             await until(lambda: ear.hears(AGENT_HERTZ), "the phone still hears the agent")
             await until(lambda: hears(agent.recording("before"), RATE, ear.hertz), "the agent still hears the phone")
-            await livekit.room.remove_participant(api.RoomParticipantIdentity(room="disk", identity="before"))
+            await hang_up(livekit, "disk", "before")
             await before.ends_well()
 
             disk.mend()
             await livekit.sip.create_sip_participant(inline(after, "after"))
             await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-            await livekit.room.remove_participant(api.RoomParticipantIdentity(room="disk", identity="after"))
+            await hang_up(livekit, "disk", "after")
             await after.ends_well()
     finally:
         await agent.leave()

@@ -9,27 +9,16 @@ import urllib.request
 import pytest
 from livekit import api
 from livekit.protocol.models import DisconnectReason
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call, call_to, hang_up
 from harness.room import Participant
 from harness.server import API_KEY, API_SECRET
-
-
-def request(trunk: str, room: str, wait: bool = True, **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity="phone",
-        wait_until_answered=wait,
-        **fields,
-    )
 
 
 async def test_the_phone_hangs_up(livekit, join, sipp, trunk_to):
     phone = sipp("answer_then_hang_up")
     watcher = await join("bye", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "bye"))
+    await call(livekit, await trunk_to(phone.address), "bye")
     await watcher.sees("phone", "hangup")
     assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
     await phone.ends_well()
@@ -38,8 +27,8 @@ async def test_the_phone_hangs_up(livekit, join, sipp, trunk_to):
 async def test_the_participant_is_removed(livekit, join, sipp, trunk_to):
     phone = sipp("answer_until_bye")
     watcher = await join("removed", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "removed"))
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="removed", identity="phone"))
+    await call(livekit, await trunk_to(phone.address), "removed")
+    await hang_up(livekit, "removed")
     await phone.ends_well()
     assert await watcher.sees_leave("phone") == DisconnectReason.PARTICIPANT_REMOVED
 
@@ -47,11 +36,9 @@ async def test_the_participant_is_removed(livekit, join, sipp, trunk_to):
 async def test_the_participant_is_removed_while_the_phone_rings(livekit, join, sipp, trunk_to):
     phone = sipp("ring_until_cancelled")
     watcher = await join("ringing", "watcher")
-    placing = asyncio.ensure_future(
-        livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "ringing"))
-    )
+    placing = asyncio.ensure_future(call(livekit, await trunk_to(phone.address), "ringing"))
     await watcher.sees("phone", "ringing")
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="ringing", identity="phone"))
+    await hang_up(livekit, "ringing")
     with pytest.raises(api.ServerError) as raised:
         await asyncio.wait_for(placing, 5)
     assert raised.value.code == "canceled"
@@ -60,7 +47,7 @@ async def test_the_participant_is_removed_while_the_phone_rings(livekit, join, s
 
 async def test_the_room_is_deleted(livekit, join, sipp, trunk_to):
     phone = sipp("answer_until_bye")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "deleted"))
+    await call(livekit, await trunk_to(phone.address), "deleted")
     await livekit.room.delete_room(api.DeleteRoomRequest(room="deleted"))
     await phone.ends_well()
 
@@ -68,7 +55,7 @@ async def test_the_room_is_deleted(livekit, join, sipp, trunk_to):
 async def test_the_call_lasts_no_longer_than_allowed(livekit, join, sipp, trunk_to):
     phone = sipp("answer_until_bye")
     watcher = await join("short", "watcher")
-    asked = request(await trunk_to(phone.address), "short")
+    asked = call_to(await trunk_to(phone.address), "short")
     asked.max_call_duration.FromSeconds(2)
     await livekit.sip.create_sip_participant(asked)
     await watcher.sees("phone", "hangup")
@@ -80,7 +67,7 @@ async def test_the_caller_gives_up_waiting(livekit, join, sipp, trunk_to):
     """The HTTP client closes its connection while the phone rings: nobody wants this call any more."""
     phone = sipp("ring_until_cancelled")
     watcher = await join("gone", "watcher")
-    placing = asyncio.ensure_future(livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "gone")))
+    placing = asyncio.ensure_future(call(livekit, await trunk_to(phone.address), "gone"))
     await watcher.sees("phone", "ringing")
     placing.cancel()
     await phone.ends_well()
@@ -92,10 +79,8 @@ async def test_the_server_is_interrupted(server, livekit, join, sipp, trunk_to):
     talking = sipp("answer_until_bye")
     ringing = sipp("ring_until_cancelled")
     watcher = await join("shutdown", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(talking.address), "shutdown"))
-    asked = request(await trunk_to(ringing.address), "shutdown", wait=False)
-    asked.participant_identity = "second"
-    await livekit.sip.create_sip_participant(asked)
+    await call(livekit, await trunk_to(talking.address), "shutdown")
+    await call(livekit, await trunk_to(ringing.address), "shutdown", participant_identity="second", wait_until_answered=False)
     await watcher.sees("second", "ringing")
 
     server.signal(signal.SIGINT)
@@ -108,7 +93,7 @@ async def test_the_server_is_interrupted(server, livekit, join, sipp, trunk_to):
 
 async def test_a_phone_that_ignores_its_bye_does_not_hold_up_the_shutdown(server, livekit, sipp, trunk_to):
     phone = sipp("answer_and_ignore_bye")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "deaf"))
+    await call(livekit, await trunk_to(phone.address), "deaf")
     server.signal(signal.SIGINT)
     assert await asyncio.to_thread(server.process.wait, 5) == 0
     await phone.ends_well()
@@ -123,7 +108,7 @@ async def test_a_phone_that_sends_no_audio_is_hung_up(make_server, sipp):
                 trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
             )
         )
-        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "mute"))
+        await call(client, trunk.sip_trunk_id, "mute")
         watcher = await Participant(server, "mute", "watcher").join()
         await watcher.sees_leave("phone")
         await phone.ends_well()
@@ -134,7 +119,7 @@ async def test_an_agent_ends_the_call_and_reads_the_answer_s_headers(livekit, jo
     """LiveKit's RPC methods of a phone: lk.sip.GetRemoteHeaders and lk.sip.EndCall, whose headers go on the BYE."""
     phone = sipp("answer_until_bye")
     agent = await join("rpc", "agent")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "rpc"))
+    await call(livekit, await trunk_to(phone.address), "rpc")
 
     async def ask(method: str, payload: dict) -> dict:
         answer = await agent.room.local_participant.perform_rpc(
@@ -160,11 +145,11 @@ async def test_a_draining_server_finishes_its_calls_and_takes_no_new_ones(make_s
                 trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
             )
         )
-        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "drain"))
+        await call(client, trunk.sip_trunk_id, "drain")
         server.signal(signal.SIGTERM)
         with pytest.raises(Exception):
             for _ in range(50):
-                await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "drain-2"))
+                await call(client, trunk.sip_trunk_id, "drain-2")
         await phone.ends_well()
         assert await asyncio.to_thread(server.process.wait, 10) == 0
     finally:
@@ -184,7 +169,7 @@ async def test_a_second_signal_ends_the_draining(make_server, sipp):
                 trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
             )
         )
-        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "twice"))
+        await call(client, trunk.sip_trunk_id, "twice")
         server.signal(signal.SIGTERM)
         await until(lambda: health(server) == (503, "draining: new calls are refused"), "load balancers are told")
         assert not phone.received("BYE"), "the call goes on"

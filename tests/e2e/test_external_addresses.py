@@ -4,10 +4,9 @@ import re
 import socket
 
 import pytest
-from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from conftest import need
+from harness.calls import call, hang_up
 from harness.lossy import LossyPath
 from harness.room import RATE, Participant
 from harness.tones import hears
@@ -18,7 +17,6 @@ AGENT_HERTZ, PHONE_HERTZ = 1_100, 700
 # Two of RFC 5737: nobody's, so that what is told is what was configured.
 FIXED, FIXED_FOR_AUDIO = "203.0.113.7", "203.0.113.9"
 SEEN = "127.0.0.9"
-PHONE = api.RoomParticipantIdentity(room="external", identity="phone")
 
 
 @pytest.fixture
@@ -49,14 +47,6 @@ async def candidates(agent: Participant) -> set[str]:
     return {report.remote_candidate.candidate.address for report in told if report.HasField("remote_candidate")}
 
 
-async def call(livekit, trunk: str, room: str) -> None:
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=trunk, sip_call_to="+15105550123", room_name=room, participant_identity="phone", wait_until_answered=True
-        )
-    )
-
-
 def addresses_in(invite: str) -> dict[str, str]:
     """What an INVITE says of where its sender is."""
     ip = r"(\d+\.\d+\.\d+\.\d+)"
@@ -74,7 +64,7 @@ async def call_heard_both_ways(livekit, join, sipp, ears, trunk_to) -> tuple[set
     await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), "the agent hears the phone", 20)
     await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears the agent", 20)
     told = await candidates(agent), addresses_in(phone.received("INVITE")[0])
-    await livekit.room.remove_participant(PHONE)
+    await hang_up(livekit, "external")
     await phone.ends_well()
     return told
 

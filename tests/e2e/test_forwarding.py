@@ -2,8 +2,8 @@
 
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.camera import Camera
 from harness.room import RATE
 from harness.tones import hears
@@ -22,18 +22,6 @@ def server(server_of_workers):
     return server_of_workers
 
 
-async def call(livekit, trunk: str, room: str, identity: str) -> None:
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=trunk,
-            sip_call_to="+15105550123",
-            room_name=room,
-            participant_identity=identity,
-            wait_until_answered=True,
-        )
-    )
-
-
 async def forward(livekit, identity: str) -> None:
     request = api.ForwardParticipantRequest(room="here", identity=identity, destination_room="there")
     await livekit.room.forward_participant(request)
@@ -45,8 +33,8 @@ async def test_a_phone_and_a_client_are_seen_and_heard_in_another_room(server, l
     alice, listener = await join("here", "alice"), await join("there", "listener")
     await alice.speak(ALICE)
     await listener.speak(LISTENER)
-    await call(livekit, await trunk_to(phone.address), "here", "phone")
-    await call(livekit, await trunk_to(other.address), "there", "other")
+    await call(livekit, await trunk_to(phone.address), "here")
+    await call(livekit, await trunk_to(other.address), "there", participant_identity="other")
     for identity in ("phone", "alice"):
         await forward(livekit, identity)
 

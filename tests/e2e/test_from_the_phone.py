@@ -2,18 +2,18 @@
 
 import re
 import socket
-import struct
 import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from livekit import api
 from livekit.protocol.models import DisconnectReason
-from livekit.protocol.sip import CreateSIPParticipantRequest, SIPMediaConfig
+from livekit.protocol.sip import SIPMediaConfig
 
 from harness import g711
+from harness.calls import call, hang_up
 from harness.room import RATE
+from harness.rtp import packet
 from harness.tones import hears, is_tone, loudness
 from harness.waiting import until
 
@@ -24,24 +24,7 @@ FAINT = -45.0
 COMFORT_NOISE = 13
 
 
-def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk, sip_call_to="+15105550123", room_name=room, participant_identity="phone",
-        wait_until_answered=True, **fields,
-    )  # fmt: skip
-
-
-async def hang_up(livekit, room: str) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
-
-
 # --- unusual streams ---------------------------------------------------------------------------------------------------
-
-
-def packet(number: int, payload: bytes, *, payload_type: int = g711.PCMU, ticks: int | None = None, source: int = 77, marker: bool = False) -> bytes:
-    ticks = number * 160 if ticks is None else ticks
-    head = struct.pack("!BBHII", 0x80, payload_type | (0x80 if marker else 0), number & 0xFFFF, ticks & 0xFFFFFFFF, source)
-    return head + payload
 
 
 def frame(number: int) -> bytes:
@@ -118,7 +101,7 @@ async def talk(livekit, join, sipp, trunk_to, ears, kind: Callable) -> np.ndarra
     ear.sends = kind
     phone = sipp("answer_for_an_ear", ear=ear.port)
     agent = await join("unusual", "agent")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "unusual"))
+    await call(livekit, await trunk_to(phone.address), "unusual")
     await until(lambda: hears(agent.recording("phone"), RATE, HERTZ), "the phone is heard", 15)
     agent.forget("phone")
     await until(lambda: len(agent.recording("phone")) >= 4 * RATE, "four seconds of sound", 15)
@@ -155,7 +138,7 @@ async def test_an_answer_that_comes_beside_isup_is_understood(livekit, join, sip
     phone = sipp("answer_beside_isup", ear=ear.port)
     agent = await join("isup", "agent")
     await agent.speak(AGENT_HERTZ)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "isup"))
+    await call(livekit, await trunk_to(phone.address), "isup")
     await until(lambda: hears(agent.recording("phone"), RATE, HERTZ), "the phone is heard", 15)
     await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears", 15)
     await hang_up(livekit, "isup")
@@ -166,9 +149,7 @@ async def test_of_two_phones_that_ring_the_one_that_spoke_up_last_is_heard_until
     one, other = ears(HERTZ), ears(STRANGER_HERTZ)
     phone = sipp("early_media_of_two_forks", one=one.port, other=other.port)
     agent = await join("forked", "agent")
-    asked = request(await trunk_to(phone.address), "forked")
-    asked.wait_until_answered = False
-    await livekit.sip.create_sip_participant(asked)
+    await call(livekit, await trunk_to(phone.address), "forked", wait_until_answered=False)
     await until(lambda: phone.received("INVITE"), "the INVITE")
     port = int(re.search(r"^m=audio (\d+) ", phone.received("INVITE")[0], re.MULTILINE)[1])
     one.peer = other.peer = ("127.0.0.1", port)
@@ -215,7 +196,7 @@ async def test_a_stranger_takes_neither_end_of_a_call_while_its_phone_talks_or_i
     phone = sipp("answer_for_an_ear", ear=ear.port)
     agent = await join("stranger", "agent")
     await agent.speak(AGENT_HERTZ)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "stranger"))
+    await call(livekit, await trunk_to(phone.address), "stranger")
     await until(lambda: hears(agent.recording("phone"), RATE, HERTZ), "the phone is heard", 15)
     stranger = Stranger(ear.peer)
     agent.forget("phone")
@@ -250,7 +231,7 @@ async def test_a_phone_that_goes_dumb_is_hung_up_with_the_reason(livekit, join, 
     agent = await join("dumb", "agent")
     media = SIPMediaConfig()
     media.media_timeout.FromSeconds(2)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "dumb", media=media))
+    await call(livekit, await trunk_to(phone.address), "dumb", media=media)
     await until(lambda: hears(agent.recording("phone"), RATE, HERTZ), "the phone is heard", 15)
     ear.speaks = False
     assert await agent.sees_leave("phone") == DisconnectReason.MEDIA_FAILURE

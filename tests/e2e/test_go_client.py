@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest_asyncio
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import opus
+from harness.calls import call
 from harness.path import Path
 from harness.room import RATE
 from harness.tones import hears, tone
@@ -15,18 +15,6 @@ from harness.world import gap
 GO_HERTZ = 600
 PYTHON_HERTZ = 1_100
 PHONE_HERTZ = 700
-
-
-async def call(livekit, trunk: str, room: str) -> None:
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=trunk,
-            sip_call_to="+15105550123",
-            room_name=room,
-            participant_identity="phone",
-            wait_until_answered=True,
-        )
-    )
 
 
 async def test_opus_that_go_hears_and_publishes_is_whole(join, join_go):

@@ -10,8 +10,8 @@ import urllib.request
 import aiohttp
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.garbage import Garbage, pour, shoot
 from harness.ports import free_port
 from harness.process import cpu_seconds, datagrams_dropped, memory_mb
@@ -23,16 +23,6 @@ from harness.waiting import until
 ROUNDS = 4
 # Of each kind in each round.
 PIECES = 1_500
-
-
-def request(trunk: str, room: str) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
 
 
 @pytest.fixture
@@ -50,7 +40,7 @@ async def test_garbage_on_every_port_does_not_disturb_a_call_nor_fill_memory(ser
     phone = baresip(hertz=700)
     agent = await join("garbage", "agent")
     await agent.speak(1_100)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "garbage"))
+    await call(livekit, await trunk_to(phone.address), "garbage")
     await until(lambda: hears(agent.recording("phone"), RATE, 700), "the agent hears the phone", 15)
     rtp = int(re.search(r"m=audio (\d+) ", phone.log())[1]) if "m=audio" in phone.log() else rtp_port(server)
     garbage = Garbage()
@@ -151,7 +141,7 @@ async def test_slow_and_swollen_streams_hold_nothing_that_a_call_needs(make_serv
                     name="t", address=phone.address, transport=transport, numbers=["+15105550100"]
                 )
                 made = await client.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-                await asyncio.wait_for(client.sip.create_sip_participant(request(made.sip_trunk_id, "slow")), 5)
+                await asyncio.wait_for(call(client, made.sip_trunk_id, "slow"), 5)
                 for stream in idlers:
                     with contextlib.suppress(OSError):
                         stream.send(b"x")  # one more byte: they are in no hurry
@@ -192,14 +182,14 @@ async def test_a_scanners_storm_is_dropped_cheaply_and_calls_go_on(make_server, 
 
         started = cpu_seconds(pid)
         for number in range(CALLS):
-            await client.sip.create_sip_participant(request(trunk, f"r{number}"))
+            await call(client, trunk, f"r{number}")
             await client.room.delete_room(api.DeleteRoomRequest(room=f"r{number}"))
         per_call = (cpu_seconds(pid) - started) / CALLS
 
         before, memory = counted(metrics), memory_mb(pid)
         started = cpu_seconds(pid)
         storm = asyncio.create_task(asyncio.to_thread(scan, server.sip_port))
-        await asyncio.wait_for(client.sip.create_sip_participant(request(trunk, "stormy")), 5)
+        await asyncio.wait_for(call(client, trunk, "stormy"), 5)
         await storm
         seen = lambda: STORM - datagrams_dropped(server.sip_port)  # noqa: E731
         told = lambda: f"the storm is read: {counted(metrics) - before} of {seen()}"  # noqa: E731

@@ -7,21 +7,10 @@ import time
 import pytest
 from livekit import api
 from livekit.protocol import sip as proto
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call, call_to, hang_up
 from harness.server import API_KEY, API_SECRET
 from harness.waiting import until
-
-
-def request(trunk: str, room: str, identity: str = "phone", **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity=identity,
-        wait_until_answered=True,
-        **fields,
-    )
 
 
 def codecs(*names: str) -> proto.SIPMediaConfig:
@@ -32,9 +21,7 @@ def codecs(*names: str) -> proto.SIPMediaConfig:
 
 async def test_a_codec_that_is_not_built_is_refused_by_the_name_of_its_field(livekit, trunk_to):
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(
-            request(await trunk_to("127.0.0.1:9"), "codec", media=codecs("G729"))
-        )
+        await call(livekit, await trunk_to("127.0.0.1:9"), "codec", media=codecs("G729"))
     assert (raised.value.code, raised.value.status) == ("invalid_argument", 400)
     assert "media.codecs" in raised.value.message and "G729" in raised.value.message
 
@@ -50,7 +37,7 @@ async def test_a_trunk_with_a_wrong_host_is_refused_by_the_name_of_its_field(liv
 async def test_a_codec_that_is_built_can_be_the_only_one(livekit, sipp, trunk_to):
     phone = sipp("refuse", code=486, reason="Busy Here")
     with pytest.raises(api.SipCallError):
-        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "only", media=codecs("PCMA")))
+        await call(livekit, await trunk_to(phone.address), "only", media=codecs("PCMA"))
     (invite,) = phone.received("INVITE")
     assert "PCMA/8000" in invite and "PCMU" not in invite
     await phone.ends_well()
@@ -58,7 +45,7 @@ async def test_a_codec_that_is_built_can_be_the_only_one(livekit, sipp, trunk_to
 
 @pytest.mark.parametrize("field", ["ringing_timeout", "max_call_duration"])
 async def test_a_duration_beyond_all_time_is_refused_and_breaks_nothing(server, livekit, trunk_to, field):
-    asked = request(await trunk_to("127.0.0.1:9"), "forever")
+    asked = call_to(await trunk_to("127.0.0.1:9"), "forever")
     getattr(asked, field).seconds = 2**63 - 1
     with pytest.raises(api.ServerError) as raised:
         await livekit.sip.create_sip_participant(asked)
@@ -77,12 +64,12 @@ async def scarce(make_server, sipp, settings: dict) -> tuple[api.ServerError, st
                 trunk=api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
             )
         )
-        await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "scarce"))
+        await call(client, trunk.sip_trunk_id, "scarce")
         with pytest.raises(api.ServerError) as raised:
-            await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "scarce", "second"))
+            await call(client, trunk.sip_trunk_id, "scarce", participant_identity="second")
         there = await client.room.list_participants(api.ListParticipantsRequest(room="scarce"))
         assert [participant.identity for participant in there.participants] == ["phone"]
-        await client.room.remove_participant(api.RoomParticipantIdentity(room="scarce", identity="phone"))
+        await hang_up(client, "scarce")
     await phone.ends_well()
     return raised.value, server.log()
 
@@ -101,18 +88,18 @@ async def test_a_port_is_kept_from_other_calls_until_its_phone_is_silent(make_se
         info = api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
         trunk = await client.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=info))
 
-        async def call(identity: str) -> None:
-            await client.sip.create_sip_participant(request(trunk.sip_trunk_id, "drained", identity))
+        async def call_and_hang_up(identity: str) -> None:
+            await call(client, trunk.sip_trunk_id, "drained", participant_identity=identity)
             await until(lambda: ear.peer, "the phone hears the room")
-            await client.room.remove_participant(api.RoomParticipantIdentity(room="drained", identity=identity))
+            await hang_up(client, "drained", identity)
 
-        await call("first")
+        await call_and_hang_up("first")
         await until(lambda: phone.received("BYE"), "the BYE")
         # The phone hums on all the same.
         ended = time.monotonic()
         while time.monotonic() < ended + 7:
             with pytest.raises(api.ServerError) as raised:
-                await call("second")
+                await call_and_hang_up("second")
             assert raised.value.code == "resource_exhausted"
             await asyncio.sleep(0.5)  # between two attempts
         ear.speaks = False
@@ -120,7 +107,7 @@ async def test_a_port_is_kept_from_other_calls_until_its_phone_is_silent(make_se
         while len(phone.received("BYE")) < 2:
             assert time.monotonic() < silent + 12, "the port is free when nobody has spoken to it for five seconds"
             with contextlib.suppress(api.ServerError):
-                await call("third")
+                await call_and_hang_up("third")
             await asyncio.sleep(0.5)  # between two attempts
     assert time.monotonic() > silent + 4
     await phone.ends_well()

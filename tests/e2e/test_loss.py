@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest_asyncio
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest, g711
+from harness.calls import call, hang_up
 from harness.lossy import LossyPath
 from harness.path import Path
 from harness.tones import is_tone, loudness
@@ -29,7 +29,7 @@ async def test_twenty_calls_through_30_percent_loss_are_answered_and_ended_on_bo
         path.aim(phones.address)
         watcher = await join("loss", "watcher")
         trunk = await trunk_to(path.address)
-        placed = [place(livekit, trunk, f"phone-{number}") for number in range(CALLS)]
+        placed = [call(livekit, trunk, "loss", participant_identity=f"phone-{number}") for number in range(CALLS)]
         failed = [error for error in await asyncio.gather(*placed, return_exceptions=True) if error]
         assert not failed, failed
         acknowledged = lambda: calls_of(phones, "ACK")  # noqa: E731
@@ -38,7 +38,7 @@ async def test_twenty_calls_through_30_percent_loss_are_answered_and_ended_on_bo
         )
         assert len(watcher.room.remote_participants) == CALLS
 
-        removed = [remove(livekit, f"phone-{number}") for number in range(CALLS)]
+        removed = [hang_up(livekit, "loss", f"phone-{number}") for number in range(CALLS)]
         await asyncio.gather(*removed)
         ended = lambda: re.findall(r'"call ended","callID":"(\w+)"', server.log())  # noqa: E731
         await until(lambda: len(ended()) == CALLS, lambda: f"the server knows every end; so far {len(ended())}", 40)
@@ -48,25 +48,6 @@ async def test_twenty_calls_through_30_percent_loss_are_answered_and_ended_on_bo
         assert path.lost > CALLS
     finally:
         path.stop()
-
-
-async def place(livekit, trunk: str, identity: str) -> None:
-    await place_in(livekit, trunk, "loss", identity)
-
-
-async def place_in(livekit, trunk: str, room: str, identity: str = "phone") -> None:
-    request = CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity=identity,
-        wait_until_answered=True,
-    )
-    await livekit.sip.create_sip_participant(request)
-
-
-async def remove(livekit, identity: str) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="loss", identity=identity))
 
 
 def calls_of(phones, method: str) -> set[str]:
@@ -89,7 +70,7 @@ async def test_a_participant_whose_network_loses_every_tenth_packet_is_heard_by_
     phone = sipp("answer_for_an_ear", ear=ear.port)
     agent = await join("lossy", "agent", url=path.url)
     await agent.speak(AGENT_HERTZ)
-    await place_in(livekit, await trunk_to(phone.address), "lossy")
+    await call(livekit, await trunk_to(phone.address), "lossy")
     await until(lambda: ear.hears(AGENT_HERTZ), "the phone hears the agent", 20)
     path.media.loss = 0.1
     begun = len(ear.packets)

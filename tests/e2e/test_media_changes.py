@@ -4,16 +4,15 @@ two ends; and packets that come a second time."""
 import asyncio
 import itertools
 import re
-import struct
 import time
 
 import numpy as np
-import pytest
-from livekit import api, rtc
-from livekit.protocol.sip import CreateSIPParticipantRequest, SIPMediaConfig, SIPMediaEncryption
+from livekit import rtc
+from livekit.protocol.sip import SIPMediaConfig, SIPMediaEncryption
 
 from conftest import need
-from harness import g711
+from harness import g711, rtp
+from harness.calls import call, hang_up
 from harness.ear import Ear, key, key_of
 from harness.room import RATE
 from harness.tones import hears, is_tone, tone
@@ -23,16 +22,6 @@ AGENT_HERTZ = 1_100
 LAST_HERTZ = 1_700
 PCMU = {"format": 0, "codec": "PCMU"}
 FRAME = RATE // 50
-
-
-def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk, sip_call_to="+15105550123", room_name=room, participant_identity="phone", **fields
-    )
-
-
-async def hang_up(livekit, room: str) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
 
 
 def changing(sipp, ear: Ear, pause: int = 1_500, **changes):
@@ -81,7 +70,7 @@ async def test_audio_follows_a_phone_that_moves_to_another_port_and_back(livekit
     phone = changing(sipp, here, pause=3_000, new_ear=there.port)
     agent = await join("moved", "agent")
     await agent.speak(AGENT_HERTZ)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "moved", wait_until_answered=True))
+    await call(livekit, await trunk_to(phone.address), "moved")
     await offered(phone, 2)
     heard = lambda: tones_in_turn(agent.recording("phone"), here.hertz, there.hertz)  # noqa: E731
     wanted = [here.hertz, there.hertz, here.hertz]
@@ -104,8 +93,7 @@ def answering_in_kind(ear: Ear, hertz: dict[int, float]) -> None:
 
     def packets(number: int) -> list[bytes]:
         payload_type = ear.packets[-1][2][1] & 0x7F if ear.packets else g711.PCMU
-        head = struct.pack("!BBHII", 0x80, payload_type, number & 0xFFFF, number * 160, 77)
-        return [head + g711.hum(payload_type, hertz[payload_type], number)]
+        return [rtp.packet(number, g711.hum(payload_type, hertz[payload_type], number), payload_type=payload_type)]
 
     ear.sends = packets
 
@@ -117,7 +105,7 @@ async def test_another_codec_in_mid_call_is_spoken_and_heard_both_ways(livekit, 
     phone = changing(sipp, ear, pause=3_000, new_format=8, new_codec="PCMA")
     agent = await join("codec", "agent")
     await agent.speak(AGENT_HERTZ)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "codec", wait_until_answered=True))
+    await call(livekit, await trunk_to(phone.address), "codec")
     await offered(phone, 2)
     heard = lambda: tones_in_turn(agent.recording("phone"), *hums.values())  # noqa: E731
     await until(lambda: heard() == [700, 900, 700], lambda: f"the phone is heard in one codec, the other, the first, not {heard()}")
@@ -139,7 +127,7 @@ async def test_a_held_phone_is_sent_not_one_packet(livekit, join, sipp, trunk_to
     phone = changing(sipp, ear, direction="sendonly")
     agent = await join("held", "agent")
     await agent.speak(AGENT_HERTZ)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "held", wait_until_answered=True))
+    await call(livekit, await trunk_to(phone.address), "held")
     await offered(phone, 2)
     resumed = time.time()
     await until(lambda: len(ear.times_of(AGENT_HERTZ)) and ear.times_of(AGENT_HERTZ)[-1] > resumed, "the agent is heard again")
@@ -203,7 +191,7 @@ async def test_what_is_said_while_a_phone_is_being_answered_is_heard_whole_once_
     phone = sipp("answer_for_an_ear", ear=ear.port)
     speaker = await Speaker(await join("greeting", "agent")).ready()
     await speaker.say((0, 0.5))
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "greeting", wait_until_answered=True))
+    await call(livekit, await trunk_to(phone.address), "greeting")
     answered = time.time()
     saying = asyncio.ensure_future(speaker.say(*GREETING, (0, 1)))
     await until(lambda: time.time() > answered + 0.3, "the gate opens")
@@ -225,7 +213,7 @@ async def test_a_phone_that_says_nothing_is_spoken_to_all_the_same(livekit, join
     phone = sipp("answer_for_an_ear", ear=ear.port)
     speaker = await Speaker(await join("shy", "agent")).ready()
     await speaker.say((0, 0.5))
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "shy", wait_until_answered=True))
+    await call(livekit, await trunk_to(phone.address), "shy")
     await speaker.say(*GREETING, (0, 1))
     greeting(ear)
     await hang_up(livekit, "shy")
@@ -237,7 +225,7 @@ async def test_the_last_words_are_heard_before_our_bye(livekit, join, sipp, trun
     phone = sipp("answer_for_an_ear", ear=ear.port)
     speaker = await Speaker(await join("goodbye", "agent")).ready()
     await speaker.say((0, 0.5))
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "goodbye", wait_until_answered=True))
+    await call(livekit, await trunk_to(phone.address), "goodbye")
     await until(lambda: len(ear.packets) > 50, "a second of call")
     await speaker.say((AGENT_HERTZ, 0.6), (LAST_HERTZ, 0.2))
     ended = time.time()
@@ -263,9 +251,7 @@ async def test_encrypted_packets_that_come_again_are_not_heard_again(livekit, jo
     phone = sipp("rekey", ear=ear.port, **keys)
     agent = await join("replay", "agent")
     require = SIPMediaConfig(encryption=SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE)
-    await livekit.sip.create_sip_participant(
-        request(await trunk_to(phone.address), "replay", wait_until_answered=True, media=require)
-    )
+    await call(livekit, await trunk_to(phone.address), "replay", media=require)
     ear.encrypt(suite, key_of(phone.received("INVITE")[0], suite), keys["key"])
     await until(lambda: agent_hears(agent, ear.hertz), "the phone is heard", 4)
 

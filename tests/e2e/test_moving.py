@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from conftest import need
 from harness import g711
+from harness.calls import call, hang_up
 from harness.ear import Ear
 from harness.room import RATE
 from harness.tones import hears, tone
@@ -33,19 +33,6 @@ def ear(tmp_path):
     made = Ear(tmp_path)
     yield made
     made.stop()
-
-
-async def call(livekit, trunk: str, room: str) -> None:
-    """A phone answers in the room."""
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=trunk,
-            sip_call_to="+15105550123",
-            room_name=room,
-            participant_identity="phone",
-            wait_until_answered=True,
-        )
-    )
 
 
 async def move(livekit, room: str, identity: str, destination: str) -> None:
@@ -99,7 +86,7 @@ async def test_a_phone_is_moved_and_its_stream_is_not_broken(server, livekit, jo
         length = len(ear.packets)
         await until(lambda: len(ear.packets) > length + 75, "a second and a half more", 10)
 
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="first", identity="phone"))
+    await hang_up(livekit, "first")
     await phone.ends_well()
     is_unbroken(ear.rtp())
     is_without_a_click(ear, begin)

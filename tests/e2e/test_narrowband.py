@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call, hang_up
 from harness.client import RATE
 from harness.server import Trunkline
 from harness.tones import hears
@@ -29,17 +29,10 @@ TALK = 8  # seconds
 DO_AS_ASKED, DO_NOT = ["python", "node", "chromium"], ["python-dual", "go", "go-single"]
 
 
-async def call(livekit, phone, room: str) -> None:
+async def call_phone(livekit, phone, room: str) -> None:
     trunk = api.SIPOutboundTrunkInfo(name=room, address=phone.address, numbers=["+15105550100"])
     made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-    request = CreateSIPParticipantRequest(
-        sip_trunk_id=made.sip_trunk_id,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
-    await livekit.sip.create_sip_participant(request)
+    await call(livekit, made.sip_trunk_id, room)
 
 
 def ended_calls(server) -> list[tuple[int, int]]:
@@ -50,7 +43,7 @@ def ended_calls(server) -> list[tuple[int, int]]:
 
 async def end(livekit, server, room: str) -> tuple[int, int]:
     before = len(ended_calls(server))
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
+    await hang_up(livekit, room)
     await until(lambda: len(ended_calls(server)) > before, "the call's last line in the log")
     return ended_calls(server)[-1]
 
@@ -67,7 +60,7 @@ async def test_what_a_phone_alone_is_sent(kind, clients, livekit_api, module_ser
     phone = baresip()
     client = await clients(kind, room, "agent")
     await client.do("speak", hertz=LOW_HERTZ)
-    await call(livekit_api, phone, room)
+    await call_phone(livekit_api, phone, room)
     await until(lambda: hears(*phone.recording(), LOW_HERTZ, 0.15), f"the phone hears {LOW_HERTZ} Hz", 20)
     await record(phone, TALK)
     packets, narrow = await end(livekit_api, module_server, room)
@@ -91,7 +84,7 @@ async def test_who_joins_a_narrow_call_hears_all_of_it(kind, clients, livekit_ap
     phone = baresip()
     client = await clients(kind, room, "agent")
     await client.do("speak", hertz=HIGH_HERTZ)
-    await call(livekit_api, phone, room)
+    await call_phone(livekit_api, phone, room)
     await until(lambda: len(phone.recording()[0]) > 0, "the phone's first audio", 20)
     await record(phone, 3)
     listener = await clients("python", room, "listener")

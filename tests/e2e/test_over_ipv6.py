@@ -8,6 +8,7 @@ from livekit.protocol.models import DisconnectReason
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
+from harness.calls import call, hang_up
 from harness.room import RATE, Participant
 from harness.tones import hears
 from harness.waiting import until
@@ -22,25 +23,11 @@ def server(make_server, dnsmasq, authority):
     return make_server(sip=sip)
 
 
-def request(trunk: str) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name="six",
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
-
-
-async def hang_up(livekit) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="six", identity="phone"))
-
-
 @pytest.mark.parametrize(("transport", "theirs"), [(0, "u1"), (TCP, "t1")], ids=["udp", "tcp"])
 async def test_a_phone_on_ipv6_is_called_and_hung_up(livekit, sipp, trunk_to, transport, theirs):
     phone = sipp("answer_until_bye", transport=theirs, host="::1")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address, transport=transport)))
-    await hang_up(livekit)
+    await call(livekit, await trunk_to(phone.address, transport=transport), "six")
+    await hang_up(livekit, "six")
     await phone.ends_well()
     (invite,) = phone.received("INVITE")
     assert invite.startswith(f"INVITE sip:+15105550123@[::1]:{phone.port}")
@@ -52,7 +39,7 @@ async def test_a_phone_on_ipv6_is_called_and_hung_up(livekit, sipp, trunk_to, tr
 async def test_it_hangs_up(livekit, join, sipp, trunk_to):
     phone = sipp("answer_then_hang_up", host="::1")
     watcher = await join("six", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "six")
     assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
     await phone.ends_well()
 
@@ -61,7 +48,7 @@ async def test_it_hears_and_is_heard(livekit, join, baresip, trunk_to):
     phone = baresip(hertz=700, host="::1")
     agent = await join("six", "agent")
     await agent.speak(1_100)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "six")
     await until(lambda: hears(agent.recording("phone"), RATE, 700), "the agent hears the phone", 15)
     await until(lambda: hears(*phone.recording(), 1_100), "the phone hears the agent", 15)
     phone.command("sndcode", "5")
@@ -73,21 +60,21 @@ async def test_it_hears_and_is_heard(livekit, join, baresip, trunk_to):
 async def test_a_name_leads_to_its_ipv6_address(livekit, dnsmasq, sipp, trunk_to):
     phone = sipp("answer_until_bye", host="::1")
     dnsmasq.tell("host-record=both.test,127.0.0.1,::1")
-    await livekit.sip.create_sip_participant(request(await trunk_to(f"both.test:{phone.port}")))
-    await hang_up(livekit)
+    await call(livekit, await trunk_to(f"both.test:{phone.port}"), "six")
+    await hang_up(livekit, "six")
     await phone.ends_well()
 
 
 async def test_over_tls_an_address_is_proven_too(livekit, baresip, authority, trunk_to):
     phone = baresip(host="::1", identity=authority.identity("::1"))
-    await livekit.sip.create_sip_participant(request(await trunk_to(f"[::1]:{phone.tls_port}", transport=TLS)))
-    await hang_up(livekit)
+    await call(livekit, await trunk_to(f"[::1]:{phone.tls_port}", transport=TLS), "six")
+    await hang_up(livekit, "six")
     phone.waits_for("CALL_CLOSED")
 
 
 async def test_a_trunk_on_ipv4_is_told_apart_from_one_that_does_not_exist(livekit, trunk_to):
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to("127.0.0.1:5060")))
+        await call(livekit, await trunk_to("127.0.0.1:5060"), "six")
     assert "no address for host 127.0.0.1" in raised.value.message, raised.value.message
 
 

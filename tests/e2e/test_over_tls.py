@@ -12,6 +12,7 @@ from livekit.protocol.models import DisconnectReason
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPRequestDest
 
 from harness import digest
+from harness.calls import call, hang_up
 from harness.certificates import Authority
 from harness.ports import free_port
 from harness.room import RATE
@@ -46,26 +47,11 @@ def server(make_server, dnsmasq, authority) -> Trunkline:
     return make_server(sip={"tls": tls, "trunks": trunks, "name_servers": [dnsmasq.address]})
 
 
-def request(trunk: str, **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name="secured",
-        participant_identity="phone",
-        wait_until_answered=True,
-        **fields,
-    )
-
-
-async def hang_up(livekit) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="secured", identity="phone"))
-
-
 async def refused(livekit, trunk: str, seconds: float = 6.0) -> api.ServerError:
     """What the SDK raises for a call that cannot be secured, in seconds."""
     started = time.monotonic()
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(trunk))
+        await call(livekit, trunk, "secured")
     assert time.monotonic() - started < seconds
     assert raised.value.code == "failed_precondition", raised.value
     return raised.value
@@ -75,9 +61,7 @@ async def test_a_phone_over_tls_is_heard_and_hears_and_hangs_up(livekit, join, b
     phone = baresip(hertz=700, identity=authority.identity("localhost"))
     agent = await join("secured", "agent")
     await agent.speak(1_100)
-    await livekit.sip.create_sip_participant(
-        request(await trunk_to(f"localhost:{phone.tls_port}", transport=TLS))
-    )
+    await call(livekit, await trunk_to(f"localhost:{phone.tls_port}", transport=TLS), "secured")
     await until(lambda: hears(agent.recording("phone"), RATE, 700), "the agent hears the phone", 15)
     await until(lambda: hears(*phone.recording(), 1_100), "the phone hears the agent", 15)
     phone.command("hangup")
@@ -87,8 +71,8 @@ async def test_a_phone_over_tls_is_heard_and_hears_and_hangs_up(livekit, join, b
 async def test_we_hang_up_over_tls(livekit, baresip, authority, trunk_to):
     phone = baresip(identity=authority.identity("phone.trunk.test"))
     trunk = await trunk_to(f"phone.trunk.test:{phone.tls_port}", transport=TLS)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up(livekit)
+    await call(livekit, trunk, "secured")
+    await hang_up(livekit, "secured")
     phone.waits_for("CALL_CLOSED")
 
 
@@ -98,9 +82,9 @@ async def test_a_proxy_takes_a_call_from_tls_to_udp(livekit, sipp, kamailio, aut
     trunk = await trunk_to(
         f"phone.trunk.test:{proxy.tls_port}", transport=TLS, auth_username="caller", auth_password="correct horse"
     )
-    await livekit.sip.create_sip_participant(request(trunk))
+    await call(livekit, trunk, "secured")
     await until(lambda: proxy.inside("ACK"), "the ACK comes by the proxy")
-    await hang_up(livekit)
+    await hang_up(livekit, "secured")
     await phone.ends_well()
     (invite,), (bye,) = phone.received("INVITE"), phone.received("BYE")
     for message in (invite, bye):
@@ -115,7 +99,7 @@ async def test_a_phone_behind_a_tls_proxy_hangs_up(livekit, join, baresip, kamai
     proxy = kamailio([f"sip:+15105550123@{phone.address}"], identity=authority.identity("phone.trunk.test"))
     watcher = await join("secured", "watcher")
     trunk = await trunk_to(f"phone.trunk.test:{proxy.tls_port}", transport=TLS)
-    await livekit.sip.create_sip_participant(request(trunk))
+    await call(livekit, trunk, "secured")
     await watcher.sees("phone", "active")
     phone.command("hangup")
     assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED, "the proxy calls back over TLS"
@@ -126,8 +110,8 @@ async def test_a_sips_address_goes_over_tls_and_says_so_in_contact(livekit, sipp
     proxy = kamailio([f"sip:+15105550123@{phone.address}"], identity=authority.identity("phone.trunk.test"))
     trunk = await trunk_to("unused.trunk.test")
     uri = SIPRequestDest(raw=f"sips:+15105550123@phone.trunk.test:{proxy.tls_port}")
-    await livekit.sip.create_sip_participant(request(trunk, sip_request_uri=uri))
-    await hang_up(livekit)
+    await call(livekit, trunk, "secured", sip_request_uri=uri)
+    await hang_up(livekit, "secured")
     await phone.ends_well()
     (invite,) = phone.received("INVITE")
     assert "SIP/2.0/TLS" in digest.header(invite, "Via")[1]
@@ -141,8 +125,8 @@ async def test_a_trunk_that_asks_for_a_certificate_gets_the_one_that_is_its_own(
     identity = authority.identity("guarded.trunk.test", "phone.trunk.test")
     proxy = kamailio([f"sip:+15105550123@{phone.address}"], identity=identity, asks_for=authority.certificate)
     trunk = await trunk_to(f"guarded.trunk.test:{proxy.tls_port}", transport=TLS)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up(livekit)
+    await call(livekit, trunk, "secured")
+    await hang_up(livekit, "secured")
     await phone.ends_well()
 
     choosy = kamailio([f"sip:+15105550123@{phone.address}"], identity=identity, asks_for=stranger.certificate)
@@ -167,8 +151,8 @@ async def test_a_certificate_for_another_name_is_refused_unless_its_trunk_is_kno
     error = await refused(livekit, await trunk_to(f"phone.trunk.test:{phone.tls_port}", transport=TLS))
     assert "its certificate is not for phone.trunk.test but for other.trunk.test" in error.message
     trunk = await trunk_to(f"inside.trunk.test:{phone.tls_port}", transport=TLS)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up(livekit)
+    await call(livekit, trunk, "secured")
+    await hang_up(livekit, "secured")
     phone.waits_for("CALL_CLOSED")
 
 
@@ -208,8 +192,8 @@ async def test_without_a_setting_the_systems_authorities_vouch(make_server, auth
             )
             made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
             if works:
-                await livekit.sip.create_sip_participant(request(made.sip_trunk_id))
-                await hang_up(livekit)
+                await call(livekit, made.sip_trunk_id, "secured")
+                await hang_up(livekit, "secured")
                 phone.waits_for("CALL_CLOSED")
             else:
                 assert "no secure connection" in (await refused(livekit, made.sip_trunk_id)).message
@@ -285,8 +269,8 @@ async def test_the_servers_name_stands_in_contact_and_from_over_tls_alone(make_s
         for address, transport in ((f"localhost:{proxy.tls_port}", TLS), (phone.address, 0)):
             trunk = api.SIPOutboundTrunkInfo(name="t", address=address, transport=transport, numbers=["+15105550100"])
             made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-            await livekit.sip.create_sip_participant(request(made.sip_trunk_id))
-            await hang_up(livekit)
+            await call(livekit, made.sip_trunk_id, "secured")
+            await hang_up(livekit, "secured")
     await phone.ends_well()
     secured, plain = phone.received("INVITE")
     assert digest.header(secured, "Contact")[0].startswith("<sip:sip-127-0-0-1.example.test:")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from livekit import api
 from livekit.protocol.models import DisconnectReason
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
+from harness.calls import call, hang_up
 from harness.handset import Handset
 from harness.room import Participant
 from harness.server import API_KEY, API_SECRET
@@ -17,25 +17,6 @@ from harness.waiting import until
 
 USER, PASSWORD = "caller", "correct horse"
 COPIES = ("-nr",)
-
-
-def request(trunk: str, room: str = "book", wait: bool = True, **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity="phone",
-        wait_until_answered=wait,
-        **fields,
-    )
-
-
-@pytest.fixture
-def hang_up(livekit):
-    async def remove(room: str = "book") -> None:
-        await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
-
-    return remove
 
 
 def asks(proxy: bool, *challenges: str) -> dict[str, str]:
@@ -69,11 +50,11 @@ def wants(algorithm: str, realm: str = "carrier.example", nonce: str = "one", mo
     ],
     ids=["md5", "sha-256", "sha-512-256", "the-strongest", "unknown-ones-passed-over", "without-qop"],
 )
-async def test_a_challenge_is_answered(livekit, sipp, trunk_to, hang_up, server, proxy, challenges, taken):
+async def test_a_challenge_is_answered(livekit, sipp, trunk_to, server, proxy, challenges, taken):
     phone = sipp("challenge_once", **keys("once", asks(proxy, *challenges)))
     trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up()
+    await call(livekit, trunk, "book")
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
     name = "Proxy-Authorization" if proxy else "Authorization"
@@ -89,22 +70,22 @@ async def test_a_challenge_is_answered(livekit, sipp, trunk_to, hang_up, server,
 
 
 @pytest.mark.parametrize(("user", "password"), [("", PASSWORD), (USER, "")], ids=["no-user", "no-password"])
-async def test_half_of_the_credentials_may_be_empty(livekit, sipp, trunk_to, hang_up, user, password):
+async def test_half_of_the_credentials_may_be_empty(livekit, sipp, trunk_to, user, password):
     phone = sipp("challenge_once", **keys("once", asks(False, wants("MD5"))))
     trunk = await trunk_to(phone.address, auth_username=user, auth_password=password)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up()
+    await call(livekit, trunk, "book")
+    await hang_up(livekit, "book")
     await phone.ends_well()
     (told,) = digest.header(phone.received("INVITE")[1], "Authorization")
     assert digest.is_right(told, "INVITE", user, password), told
 
 
-async def test_a_proxy_and_then_the_phone_ask_and_both_answers_are_kept(livekit, sipp, trunk_to, hang_up):
+async def test_a_proxy_and_then_the_phone_ask_and_both_answers_are_kept(livekit, sipp, trunk_to):
     first, second = asks(True, wants("MD5", "proxy.example")), asks(False, wants("SHA-256", "phone.example"))
     phone = sipp("challenge_twice", **keys("first", first), **keys("second", second))
     trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up()
+    await call(livekit, trunk, "book")
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
     last_ack = phone.received("ACK")[-1]
@@ -114,24 +95,24 @@ async def test_a_proxy_and_then_the_phone_ask_and_both_answers_are_kept(livekit,
     assert digest.header(last_ack, "Proxy-Authorization") and digest.header(last_ack, "Authorization")
 
 
-async def test_a_stale_nonce_is_replaced_and_is_no_wrong_password(livekit, sipp, trunk_to, hang_up):
+async def test_a_stale_nonce_is_replaced_and_is_no_wrong_password(livekit, sipp, trunk_to):
     first = asks(False, wants("MD5", nonce="old"))
     second = asks(False, wants("MD5", nonce="new", more=", stale=true"))
     phone = sipp("challenge_twice", **keys("first", first), **keys("second", second))
     trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up()
+    await call(livekit, trunk, "book")
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
     (told,) = digest.header(phone.received("INVITE")[2], "Authorization")
     assert digest.fields(told)["nonce"] == "new" and digest.is_right(told, "INVITE", USER, PASSWORD)
 
 
-async def test_a_bye_that_is_challenged_is_sent_again_with_the_answer(livekit, sipp, trunk_to, hang_up):
+async def test_a_bye_that_is_challenged_is_sent_again_with_the_answer(livekit, sipp, trunk_to):
     phone = sipp("challenge_bye")
     trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
-    await livekit.sip.create_sip_participant(request(trunk))
-    await hang_up()
+    await call(livekit, trunk, "book")
+    await hang_up(livekit, "book")
     await phone.ends_well()
     (told,) = digest.header(phone.received("BYE")[1], "Proxy-Authorization")
     assert digest.is_right(told, "BYE", USER, PASSWORD)
@@ -144,46 +125,42 @@ async def test_a_bye_that_is_challenged_is_sent_again_with_the_answer(livekit, s
     ("scenario", "options"),
     [("silent_then_cancelled", ()), ("cancel_and_487_get_lost", COPIES), ("answer_crosses_cancel", ())],
 )
-async def test_a_call_nobody_wants_any_more_is_taken_back(
-    livekit, join, sipp, trunk_to, hang_up, scenario, options
-):
+async def test_a_call_nobody_wants_any_more_is_taken_back(livekit, join, sipp, trunk_to, scenario, options):
     phone = sipp(scenario, options=options)
     watcher = await join("book", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), wait=False))
+    await call(livekit, await trunk_to(phone.address), "book", wait_until_answered=False)
     called = "dialing" if scenario == "silent_then_cancelled" else "ringing"
     await watcher.sees("phone", called)
     await until(lambda: phone.received("INVITE"), "the phone is called")
-    await hang_up()
+    await hang_up(livekit, "book")
     await phone.ends_well()
     assert await watcher.sees_leave("phone") == DisconnectReason.PARTICIPANT_REMOVED
 
 
-async def test_every_copy_of_the_answer_gets_its_ack_again(livekit, sipp, trunk_to, hang_up):
+async def test_every_copy_of_the_answer_gets_its_ack_again(livekit, sipp, trunk_to):
     phone = sipp("answer_repeated", options=COPIES)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "book")
     await until(lambda: len(phone.received("ACK")) == 4, "four ACKs")
     assert len(set(phone.received("ACK"))) == 1, "each is the same ACK"
-    await hang_up()
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
 
-async def test_the_fork_that_answers_second_is_ended_and_the_first_keeps_the_call(
-    livekit, join, sipp, trunk_to, hang_up
-):
+async def test_the_fork_that_answers_second_is_ended_and_the_first_keeps_the_call(livekit, join, sipp, trunk_to):
     phone = sipp("answer_from_two_forks")
     watcher = await join("book", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "book")
     await until(lambda: phone.received("BYE"), "the second fork is ended")
     await watcher.sees("phone", "active")
     assert "phone" in watcher.room.remote_participants
-    await hang_up()
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
 
-async def test_any_2xx_is_an_answer(livekit, sipp, trunk_to, hang_up):
+async def test_any_2xx_is_an_answer(livekit, sipp, trunk_to):
     phone = sipp("answer_202_without_contact")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
-    await hang_up()
+    await call(livekit, await trunk_to(phone.address), "book")
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
 
@@ -201,21 +178,21 @@ async def test_an_answer_that_cannot_be_used_is_acknowledged_and_ended_with_the_
 ):
     phone = sipp(scenario, **fields)
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+        await call(livekit, await trunk_to(phone.address), "book")
     assert raised.value.code == "failed_precondition" and told in raised.value.message, "the caller is told why"
     await phone.ends_well()
     (reason,) = digest.header(phone.received("BYE")[0], "Reason")
     assert "cause=488" in reason and told in reason, "and so is the phone"
 
 
-async def test_every_provisional_response_keeps_the_call_ringing(livekit, join, sipp, trunk_to, hang_up, server):
+async def test_every_provisional_response_keeps_the_call_ringing(livekit, join, sipp, trunk_to, server):
     phone = sipp("every_provisional")
     watcher = await join("book", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "book")
     await watcher.sees("phone", "active")
     assert watcher.statuses_of("phone")[-2:] == ["ringing", "active"]
     assert watcher.room.remote_participants["phone"].attributes["sip.progress"] == "session_progress", "the last of them"
-    await hang_up()
+    await hang_up(livekit, "book")
     await phone.ends_well()
     await until(lambda: "call ended" in server.log(), "the call is told")
     told = next(line for line in server.log().splitlines() if '"call ended"' in line)
@@ -224,11 +201,10 @@ async def test_every_provisional_response_keeps_the_call_ringing(livekit, join, 
 
 
 @pytest.mark.parametrize("scenario", ["reliable_progress", "prack_never_answered", "update_before_answer"])
-async def test_reliable_responses_are_acknowledged_and_delay_nothing(livekit, sipp, trunk_to, hang_up, scenario):
+async def test_reliable_responses_are_acknowledged_and_delay_nothing(livekit, sipp, trunk_to, scenario):
     phone = sipp(scenario)
-    placing = livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
-    await asyncio.wait_for(placing, 5)
-    await hang_up()
+    await asyncio.wait_for(call(livekit, await trunk_to(phone.address), "book"), 5)
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
 
@@ -242,9 +218,9 @@ async def test_an_answer_in_a_reliable_183_needs_none_in_the_200(make_server, si
         phone = sipp("answered_in_183")
         trunk = api.SIPOutboundTrunkInfo(name="e2e", address=phone.address, numbers=["+15105550100"])
         made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-        await asyncio.wait_for(livekit.sip.create_sip_participant(request(made.sip_trunk_id)), 5)
+        await asyncio.wait_for(call(livekit, made.sip_trunk_id, "book"), 5)
         await watcher.sees("phone", "active")
-        await livekit.room.remove_participant(api.RoomParticipantIdentity(room="book", identity="phone"))
+        await hang_up(livekit, "book")
         await phone.ends_well()
     finally:
         await watcher.leave()
@@ -254,7 +230,7 @@ async def test_an_answer_in_a_reliable_183_needs_none_in_the_200(make_server, si
 async def test_a_redirection_elsewhere_is_reported(livekit, sipp, trunk_to):
     phone = sipp("redirect", target="sip:+15105550199@192.0.2.99")
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+        await call(livekit, await trunk_to(phone.address), "book")
     assert raised.value.sip_status_code == 302
     assert "redirected to <sip:+15105550199@192.0.2.99>" in raised.value.message, "with the contact"
     await phone.ends_well()
@@ -288,7 +264,7 @@ async def test_what_a_phone_asks_inside_the_call_is_answered_until_it_hangs_up(
     # The SDK drops a digit of somebody who has left, and these calls are over sooner than a data channel is open.
     await livekit.room.send_data(api.SendDataRequest(room="book", data=b"ready"))
     await until(lambda: agent.data, "the agent's data channel is open")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "book")
     await phone.ends_well(40)
     assert await agent.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED, "only its own BYE ended the call"
     if scenario == "every_method":
@@ -305,7 +281,7 @@ async def test_a_hold_of_any_kind_is_answered_with_its_mirror_and_shown(livekit,
     agent = await join("book", "agent")
     shown: list[str] = []
     agent.room.on("participant_attributes_changed", lambda changed, _: shown.extend(v for k, v in changed.items() if k == "sip.hold"))
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "book")
     await phone.ends_well(40)
     answers = [block for block in re.split(r"-{20,} ", phone.trace()) if "message received" in block and "\n\nSIP/2.0 200" in block]
     told = [match[1] for block in answers if (match := re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)", block, re.MULTILINE))]
@@ -318,7 +294,7 @@ async def test_an_offer_is_sent_again_with_credentials_and_after_491_at_a_moment
     phone = sipp("offers_cross", **keys("once", asks(False, wants("SHA-256"))))
     watcher = await join("book", "watcher")
     trunk = await trunk_to(phone.address, auth_username=USER, auth_password=PASSWORD)
-    await livekit.sip.create_sip_participant(request(trunk))
+    await call(livekit, trunk, "book")
     await phone.ends_well(30)
     assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED, "only its own BYE ended the call"
     _, plain, challenged, late = phone.received("INVITE")
@@ -342,7 +318,7 @@ async def test_a_phone_that_hangs_up_in_the_moment_it_answers_is_gone_at_once(li
     phone = Handset(rings)
     try:
         watcher = await join("book", "watcher")
-        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), wait=False))
+        await call(livekit, await trunk_to(phone.address), "book", wait_until_answered=False)
         assert await watcher.sees_leave("phone", 5) == DisconnectReason.CLIENT_INITIATED
         await until(lambda: phone.of("ACK"), lambda: f"the answer is acknowledged: {phone.got}")
         await until(lambda: phone.of("SIP/2.0 200"), lambda: f"and the BYE answered: {phone.got}")
@@ -354,25 +330,25 @@ async def test_a_phone_that_hangs_up_in_the_moment_it_answers_is_gone_at_once(li
 async def test_a_phone_that_does_not_refresh_its_session_is_hung_up_with_the_reason(livekit, join, sipp, trunk_to):
     phone = sipp("session_not_refreshed")
     watcher = await join("book", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
+    await call(livekit, await trunk_to(phone.address), "book")
     await watcher.sees_leave("phone", 15)
     await phone.ends_well()
 
 
-async def test_a_longer_session_is_offered_where_half_an_hour_is_too_short(livekit, sipp, trunk_to, hang_up):
+async def test_a_longer_session_is_offered_where_half_an_hour_is_too_short(livekit, sipp, trunk_to):
     phone = sipp("session_too_small")
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address)))
-    await hang_up()
+    await call(livekit, await trunk_to(phone.address), "book")
+    await hang_up(livekit, "book")
     await phone.ends_well()
 
 
-async def test_calls_over_tcp_share_one_connection(server, livekit, sipp, trunk_to, hang_up):
+async def test_calls_over_tcp_share_one_connection(server, livekit, sipp, trunk_to):
     phone = sipp("answer_until_bye", calls=3, transport="t1")
     trunk = await trunk_to(phone.address, transport=api.SIPTransport.SIP_TRANSPORT_TCP)
     for _ in range(3):
-        await livekit.sip.create_sip_participant(request(trunk))
+        await call(livekit, trunk, "book")
         assert len(connections_to(phone.port)) == 1
-        await hang_up()
+        await hang_up(livekit, "book")
     await phone.ends_well()
 
 

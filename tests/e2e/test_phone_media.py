@@ -4,8 +4,9 @@ import re
 
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest, SIPCodec, SIPMediaConfig, SIPMediaEncryption
+from livekit.protocol.sip import SIPCodec, SIPMediaConfig, SIPMediaEncryption
 
+from harness.calls import call, hang_up
 from harness.ear import Ear, key, key_of
 from harness.room import RATE
 from harness.tones import hears
@@ -17,20 +18,6 @@ REQUIRE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE
 AGENT_HERTZ = 1_100
 PHONE_HERTZ = 700
 SRTP = ("g711", "srtp")
-
-
-async def call(livekit, trunk: str, room: str, media: SIPMediaConfig, **more):
-    return await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=trunk,
-            sip_call_to="+15105550123",
-            room_name=room,
-            participant_identity="phone",
-            wait_until_answered=True,
-            media=media,
-            **more,
-        )
-    )
 
 
 async def both_hear_each_other(agent, phone) -> None:
@@ -57,7 +44,7 @@ async def test_encrypted_calls_are_heard_and_plain_phones_still_answer(
     agent = await join("secret", "agent")
     await agent.speak(AGENT_HERTZ)
 
-    await call(livekit, await trunk_to(phone.address), "secret", SIPMediaConfig(encryption=wish))
+    await call(livekit, await trunk_to(phone.address), "secret", media=SIPMediaConfig(encryption=wish))
 
     await both_hear_each_other(agent, phone)
     assert ("SRTP is Enabled" in phone.log()) == encrypted, phone.log()[-3000:]
@@ -72,7 +59,7 @@ async def test_a_phone_without_encryption_is_not_called_when_it_is_required(live
     trunk = await trunk_to(phone.address)
 
     with pytest.raises(api.TwirpError) as refused:
-        await call(livekit, trunk, "secret", SIPMediaConfig(encryption=REQUIRE))
+        await call(livekit, trunk, "secret", media=SIPMediaConfig(encryption=REQUIRE))
 
     assert "encrypted" in refused.value.message or "488" in refused.value.message, refused.value.message
 
@@ -93,7 +80,7 @@ async def test_a_wideband_phone_is_heard_and_hears_beyond_the_telephones_band(
     await agent.speak(WIDE_AGENT_HERTZ)
 
     media = SIPMediaConfig(codecs=[SIPCodec(name=codec)], encryption=wish)
-    await call(livekit, await trunk_to(phone.address), "wide", media)
+    await call(livekit, await trunk_to(phone.address), "wide", media=media)
 
     heard = lambda: hears(agent.recording("phone"), RATE, WIDE_PHONE_HERTZ, top=WIDE)  # noqa: E731
     await until(heard, "the agent hears the phone's high tone", 15)
@@ -112,13 +99,13 @@ async def test_a_trunk_says_which_codecs_and_a_call_says_otherwise(livekit, join
     await agent.speak(AGENT_HERTZ)
     trunk = await trunk_to(phone.address, media=SIPMediaConfig(codecs=[SIPCodec(name="OPUS")]))
 
-    await call(livekit, trunk, "trunk", None)
+    await call(livekit, trunk, "trunk")
     await both_hear_each_other(agent, phone)
     assert "Set audio encoder: opus 48000Hz" in phone.log(), phone.log()[-3000:]
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="trunk", identity="phone"))
+    await hang_up(livekit, "trunk")
     await until(lambda: "phone" in agent.left, "the phone leaves")
 
-    await call(livekit, trunk, "trunk", SIPMediaConfig(codecs=[SIPCodec(name="PCMA")], only_listed_codecs=True))
+    await call(livekit, trunk, "trunk", media=SIPMediaConfig(codecs=[SIPCodec(name="PCMA")], only_listed_codecs=True))
     await until(lambda: "Set audio encoder: PCMA" in phone.log(), "the call's own list counts")
 
 
@@ -128,7 +115,7 @@ async def test_only_the_listed_codecs_are_offered_in_their_order(livekit, join, 
     await agent.speak(AGENT_HERTZ)
 
     media = SIPMediaConfig(codecs=[SIPCodec(name="PCMA", rate=8000)], only_listed_codecs=True)
-    await call(livekit, await trunk_to(phone.address), "order", media)
+    await call(livekit, await trunk_to(phone.address), "order", media=media)
 
     await both_hear_each_other(agent, phone)
     assert "Set audio encoder: PCMA" in phone.log(), phone.log()[-3000:]
@@ -150,7 +137,7 @@ async def test_suites_and_keys_change_in_mid_call_by_libsrtp(livekit, join, sipp
         phone = sipp("rekey", ear=ear.port, **keys)
         agent = await join("rekey", "agent")
         await agent.speak(AGENT_HERTZ)
-        await call(livekit, await trunk_to(phone.address), "rekey", SIPMediaConfig(encryption=REQUIRE))
+        await call(livekit, await trunk_to(phone.address), "rekey", media=SIPMediaConfig(encryption=REQUIRE))
 
         ear.encrypt(suite, key_of(phone.received("INVITE")[0], suite), keys["key"])
         await until(lambda: len(ear.packets) > 50, "libsrtp opens what the phone is sent", 4)
@@ -164,7 +151,7 @@ async def test_suites_and_keys_change_in_mid_call_by_libsrtp(livekit, join, sipp
         agent.forget("phone")
         await until(lambda: len(ear.packets) > 50, "libsrtp opens it with the new key", 5)
         await until(lambda: hears(agent.recording("phone"), RATE, PHONE_HERTZ), "the agent hears the phone again", 5)
-        await livekit.room.remove_participant(api.RoomParticipantIdentity(room="rekey", identity="phone"))
+        await hang_up(livekit, "rekey")
         await phone.ends_well()
     finally:
         ear.stop()

@@ -8,9 +8,9 @@ from datetime import datetime
 
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from conftest import need
+from harness.calls import call, hang_up
 from harness.ear import Ear
 from harness.waiting import until
 
@@ -23,26 +23,11 @@ def ear(ears) -> Ear:
     return ears()
 
 
-def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity="phone",
-        wait_until_answered=True,
-        **fields,
-    )
-
-
-async def hang_up(livekit, room: str) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="phone"))
-
-
 async def test_a_phone_gets_a_frame_every_20_ms_and_digits_in_the_same_stream(livekit, join, sipp, trunk_to, ear):
     phone = sipp("answer_for_an_ear", ear=ear.port)
     agent = await join("steady", "agent")
     await agent.speak(1_100)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "steady"))
+    await call(livekit, await trunk_to(phone.address), "steady")
     await until(lambda: len(ear.packets) > 250, "five seconds of audio", 20)
     for code, digit in KEYS:
         await agent.room.local_participant.publish_dtmf(code=code, digit=digit)
@@ -99,7 +84,7 @@ async def test_the_answer_is_acknowledged_at_once(livekit, sipp, trunk_to):
     phone = sipp("answer_until_bye", calls=calls)
     trunk = await trunk_to(phone.address)
     for number in range(calls):
-        await livekit.sip.create_sip_participant(request(trunk, f"ack-{number}"))
+        await call(livekit, trunk, f"ack-{number}")
         await livekit.room.delete_room(api.DeleteRoomRequest(room=f"ack-{number}"))
     await phone.ends_well()
     waits = acknowledgements(phone.trace())
@@ -126,7 +111,7 @@ async def test_the_record_tells_how_the_audio_was_on_both_sides(livekit, join, b
     phone = baresip(mux=mux)
     agent = await join("reports", "agent")
     await agent.speak(1_100)
-    await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "reports"))
+    await call(livekit, await trunk_to(phone.address), "reports")
     # The phone's reports name one of ours, which come every five seconds.
     await until(lambda: len(agent.recording("phone")) > 14 * 48_000, "fourteen seconds of call", 40)
     await hang_up(livekit, "reports")

@@ -3,9 +3,9 @@
 import pytest
 from livekit import api
 from livekit.protocol.models import DisconnectReason
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
+from harness.calls import call, hang_up
 from harness.room import RATE
 from harness.tones import hears
 from harness.waiting import until
@@ -16,29 +16,15 @@ CALLER = {"auth_username": "caller", "auth_password": "correct horse"}
 BY_ROUTE = "by the route set"
 
 
-def request(trunk: str, wait: bool = True) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name="proxied",
-        participant_identity="phone",
-        wait_until_answered=wait,
-    )
-
-
-async def hang_up(livekit) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="proxied", identity="phone"))
-
-
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 @pytest.mark.parametrize("transport", [UDP, TCP], ids=["udp", "tcp-to-udp"])
 async def test_a_proxy_that_challenges_and_record_routes(livekit, sipp, kamailio, trunk_to, transport, algorithm):
     phone = sipp("answer_until_bye")
     proxy = kamailio([f"sip:+15105550123@{phone.address}"], algorithm)
     trunk = await trunk_to(proxy.address, transport=transport, **CALLER)
-    await livekit.sip.create_sip_participant(request(trunk))
+    await call(livekit, trunk, "proxied")
     await until(lambda: proxy.inside("ACK"), "the ACK comes by the proxy")
-    await hang_up(livekit)
+    await hang_up(livekit, "proxied")
     await phone.ends_well()
 
     (invite,), (bye,) = phone.received("INVITE"), phone.received("BYE")
@@ -54,7 +40,7 @@ async def test_a_wrong_password_is_refused_by_the_proxy(livekit, sipp, kamailio,
     proxy = kamailio([f"sip:+15105550123@{phone.address}"], "MD5")
     trunk = await trunk_to(proxy.address, auth_username="caller", auth_password="wrong")
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(trunk))
+        await call(livekit, trunk, "proxied")
     assert raised.value.sip_status_code == 407
     assert not phone.received("INVITE")
 
@@ -64,7 +50,7 @@ async def test_a_phone_behind_the_proxy_hangs_up(livekit, join, sipp, kamailio, 
     phone = sipp("proxied_then_hang_up")
     proxy = kamailio([f"sip:+15105550123@{phone.address}"])
     watcher = await join("proxied", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(proxy.address, transport=transport)))
+    await call(livekit, await trunk_to(proxy.address, transport=transport), "proxied")
     assert await watcher.sees_leave("phone") == DisconnectReason.CLIENT_INITIATED
     await phone.ends_well()
     assert BY_ROUTE in proxy.inside("BYE")[0]
@@ -74,10 +60,10 @@ async def test_of_two_phones_one_answers_and_the_other_is_cancelled(livekit, joi
     silent, quick = sipp("ring_until_cancelled"), sipp("answer_until_bye")
     proxy = kamailio([f"sip:+15105550123@{phone.address}" for phone in (silent, quick)])
     watcher = await join("proxied", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(proxy.address)))
+    await call(livekit, await trunk_to(proxy.address), "proxied")
     await silent.ends_well()
     await watcher.sees("phone", "active")
-    await hang_up(livekit)
+    await hang_up(livekit, "proxied")
     await quick.ends_well()
 
 
@@ -85,10 +71,10 @@ async def test_of_two_phones_both_answer_and_the_second_is_ended(livekit, join, 
     slow, quick = sipp("answer_crosses_cancel"), sipp("answer_until_bye")
     proxy = kamailio([f"sip:+15105550123@{phone.address}" for phone in (slow, quick)])
     watcher = await join("proxied", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(proxy.address)))
+    await call(livekit, await trunk_to(proxy.address), "proxied")
     await slow.ends_well()  # it got ACK and BYE
     assert not quick.received("BYE") and "phone" in watcher.room.remote_participants, "the first keeps the call"
-    await hang_up(livekit)
+    await hang_up(livekit, "proxied")
     await quick.ends_well()
 
 
@@ -96,9 +82,9 @@ async def test_nobody_wants_the_call_any_more_while_both_phones_ring(livekit, jo
     phones = [sipp("ring_until_cancelled"), sipp("ring_until_cancelled")]
     proxy = kamailio([f"sip:+15105550123@{phone.address}" for phone in phones])
     watcher = await join("proxied", "watcher")
-    await livekit.sip.create_sip_participant(request(await trunk_to(proxy.address), wait=False))
+    await call(livekit, await trunk_to(proxy.address), "proxied", wait_until_answered=False)
     await watcher.sees("phone", "ringing")
-    await hang_up(livekit)
+    await hang_up(livekit, "proxied")
     for phone in phones:
         await phone.ends_well()
 
@@ -109,7 +95,7 @@ async def test_a_phone_behind_the_proxy_is_heard_and_hears(livekit, join, baresi
     proxy = kamailio([f"sip:+15105550123@{phone.address}"], "SHA-256")
     agent = await join("proxied", "agent")
     await agent.speak(1_100)
-    await livekit.sip.create_sip_participant(request(await trunk_to(proxy.address, transport=transport, **CALLER)))
+    await call(livekit, await trunk_to(proxy.address, transport=transport, **CALLER), "proxied")
     await until(lambda: hears(agent.recording("phone"), RATE, 700), "the agent hears the phone", 15)
     await until(lambda: hears(*phone.recording(), 1_100), "the phone hears the agent", 15)
     phone.command("hangup")
@@ -120,5 +106,5 @@ async def test_a_phone_behind_the_proxy_is_heard_and_hears(livekit, join, baresi
 async def test_a_proxy_that_sends_the_call_back_to_us_is_told_of_the_loop(livekit, kamailio, trunk_to, server):
     proxy = kamailio([f"sip:+15105550123@127.0.0.1:{server.sip_port}"])
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(proxy.address)))
+        await call(livekit, await trunk_to(proxy.address), "proxied")
     assert raised.value.sip_status_code == 482, "and so is the caller"

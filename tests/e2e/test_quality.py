@@ -1,8 +1,8 @@
 """Who is told how good whose connection is: a client's path loses packets, and recovers."""
 
 import pytest
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.path import Path
 from harness.waiting import until
 
@@ -20,15 +20,7 @@ async def test_a_lossy_path_is_told_as_poor_and_as_better_once_it_is(server, liv
         listener = await enter("python", "quality", "listener")
         talker = await enter("python", "quality", "talker", url=path.url)
         await talker.do("speak", hertz=1_100)
-        await livekit.sip.create_sip_participant(
-            CreateSIPParticipantRequest(
-                sip_trunk_id=await trunk_to(phone.address),
-                sip_call_to="+15105550123",
-                room_name="quality",
-                participant_identity="phone",
-                wait_until_answered=True,
-            )
-        )
+        await call(livekit, await trunk_to(phone.address), "quality")
         for identity in ("talker", "phone"):
             await listener.tells("quality", identity=identity, quality=EXCELLENT, seconds=4 * TICK)
 

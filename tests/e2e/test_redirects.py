@@ -2,7 +2,8 @@
 
 import pytest
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
+
+from harness.calls import call, hang_up
 
 
 @pytest.fixture
@@ -11,21 +12,11 @@ def server(make_server):
     return make_server(sip={"trunks": [{"hosts": ["127.0.0.1"], "follow_redirects": True}]})
 
 
-def request(trunk: str) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name="moved",
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
-
-
 async def test_within_the_trunks_host_the_call_goes_where_it_is_sent(livekit, sipp, trunk_to):
     phone = sipp("answer_until_bye")
     carrier = sipp("redirect", target=f"sip:+15105550199@{phone.address}")
-    await livekit.sip.create_sip_participant(request(await trunk_to(carrier.address)))
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="moved", identity="phone"))
+    await call(livekit, await trunk_to(carrier.address), "moved")
+    await hang_up(livekit, "moved")
     await carrier.ends_well()
     await phone.ends_well()
     (invite,) = phone.received("INVITE")
@@ -36,7 +27,7 @@ async def test_what_the_new_number_says_is_what_the_caller_hears(livekit, sipp, 
     phone = sipp("refuse", code=486, reason="Busy Here")
     carrier = sipp("redirect", target=f"sip:+15105550199@{phone.address}")
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(carrier.address)))
+        await call(livekit, await trunk_to(carrier.address), "moved")
     assert raised.value.sip_status_code == 486
     await phone.ends_well()
 
@@ -44,7 +35,7 @@ async def test_what_the_new_number_says_is_what_the_caller_hears(livekit, sipp, 
 async def test_to_another_host_it_is_reported_with_the_contact(livekit, sipp, trunk_to):
     carrier = sipp("redirect", target="sip:+15105550199@192.0.2.99")
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(carrier.address)))
+        await call(livekit, await trunk_to(carrier.address), "moved")
     assert raised.value.sip_status_code == 302
     assert "redirected to <sip:+15105550199@192.0.2.99>" in raised.value.message
     await carrier.ends_well()

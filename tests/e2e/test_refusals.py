@@ -3,7 +3,8 @@
 import pytest
 from livekit import api
 from livekit.protocol.models import DisconnectReason
-from livekit.protocol.sip import CreateSIPParticipantRequest
+
+from harness.calls import call, call_to, hang_up
 
 REJECTED = DisconnectReason.USER_REJECTED
 UNAVAILABLE = DisconnectReason.USER_UNAVAILABLE
@@ -25,17 +26,6 @@ REFUSALS = [
 ]
 
 
-def request(trunk: str, room: str, **fields) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name=room,
-        participant_identity="phone",
-        wait_until_answered=True,
-        **fields,
-    )
-
-
 @pytest.mark.parametrize("code, reason, twirp_code, http_status, leaves_with", REFUSALS)
 async def test_the_sdk_learns_code_and_reason(
     livekit, join, sipp, trunk_to, code, reason, twirp_code, http_status, leaves_with
@@ -44,7 +34,7 @@ async def test_the_sdk_learns_code_and_reason(
     watcher = await join("refused", "watcher")
 
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "refused"))
+        await call(livekit, await trunk_to(phone.address), "refused")
 
     error = raised.value
     assert error.sip_status_code == code
@@ -63,7 +53,7 @@ async def test_the_sdk_learns_code_and_reason(
 async def test_nobody_answers(livekit, join, sipp, trunk_to):
     phone = sipp("ring_until_cancelled")
     watcher = await join("unanswered", "watcher")
-    asked = request(await trunk_to(phone.address), "unanswered")
+    asked = call_to(await trunk_to(phone.address), "unanswered")
     asked.ringing_timeout.FromSeconds(2)
 
     with pytest.raises(api.ServerError) as raised:
@@ -82,7 +72,7 @@ async def test_nothing_listens_at_the_trunk(livekit, join, trunk_to):
     trunk = await trunk_to(f"127.0.0.1:{free_port()}", transport=api.SIPTransport.SIP_TRANSPORT_TCP)
 
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(trunk, "nowhere"))
+        await call(livekit, trunk, "nowhere")
 
     assert raised.value.code == "failed_precondition"
     assert await watcher.sees_leave("phone") == TRUNK_FAILURE
@@ -90,7 +80,7 @@ async def test_nothing_listens_at_the_trunk(livekit, join, trunk_to):
 
 async def test_the_trunk_does_not_exist(livekit):
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request("ST_doesnotexist", "nowhere"))
+        await call(livekit, "ST_doesnotexist", "nowhere")
     assert raised.value.code == "not_found"
     assert raised.value.status == 404
 
@@ -99,8 +89,8 @@ async def test_the_trunk_does_not_exist(livekit):
 async def test_the_right_password_is_accepted(livekit, sipp, trunk_to, scenario):
     phone = sipp(scenario)
     trunk = await trunk_to(phone.address, auth_username="caller", auth_password="correct horse")
-    await livekit.sip.create_sip_participant(request(trunk, "digest"))
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="digest", identity="phone"))
+    await call(livekit, trunk, "digest")
+    await hang_up(livekit, "digest")
     await phone.ends_well()
 
 
@@ -108,7 +98,7 @@ async def test_a_wrong_password_ends_after_one_retry_with_the_code(livekit, sipp
     phone = sipp("challenge_forever")
     trunk = await trunk_to(phone.address, auth_username="caller", auth_password="wrong")
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(trunk, "digest"))
+        await call(livekit, trunk, "digest")
     assert raised.value.sip_status_code == 401
     assert "wrong username or password" in raised.value.message, raised.value.message
     assert len(phone.received("INVITE")) == 2
@@ -118,6 +108,6 @@ async def test_a_wrong_password_ends_after_one_retry_with_the_code(livekit, sipp
 async def test_credentials_are_asked_for_but_the_trunk_has_none(livekit, sipp, trunk_to):
     phone = sipp("refuse", code=407, reason="Proxy Authentication Required")
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(phone.address), "digest"))
+        await call(livekit, await trunk_to(phone.address), "digest")
     assert raised.value.code in ("failed_precondition", "unauthenticated")
     assert "407" in str(raised.value.metadata) or "auth" in raised.value.message

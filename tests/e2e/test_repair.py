@@ -7,10 +7,11 @@ import asyncio
 
 import pytest
 import pytest_asyncio
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.camera import PATIENCE, page_sees
 from harness.client import Client, PageClient
+from harness.counts import concealed, growth
 from harness.path import Path
 from harness.waiting import until
 
@@ -27,7 +28,7 @@ async def path(server):
     await made.stop()
 
 
-async def growth(listener: Client, source: str, counter: str, more: int) -> dict[str, float]:
+async def growth_while(listener: Client, source: str, counter: str, more: int) -> dict[str, float]:
     """By how much all counters of what comes of the talker grow while this one grows by so much."""
     before = now = await listener.do("received", identity="talker", source=source)
     deadline = asyncio.get_running_loop().time() + PATIENCE
@@ -35,7 +36,7 @@ async def growth(listener: Client, source: str, counter: str, more: int) -> dict
         assert asyncio.get_running_loop().time() < deadline, f"{counter} grows by {more}: {before}, {now}"
         await asyncio.sleep(0.1)
         now = await listener.do("received", identity="talker", source=source)
-    return {key: value - before.get(key, 0) for key, value in now.items() if isinstance(value, (int, float))}
+    return growth(before, now)
 
 
 async def shown(talker: PageClient) -> int:
@@ -51,14 +52,14 @@ async def test_audio_that_is_lost_is_taken_from_the_next_packet(enter, path, pro
     await listener.hears("talker", HERTZ)
     with proves("fills holes in audio from the packets after them (RED), at a loss of 10 %", "chromium"):
         path.media.loss, before = 0.1, len(path.media.rtp)
-        grown = await growth(listener, "microphone", "packetsReceived", 900)
+        grown = await growth_while(listener, "microphone", "packetsReceived", 900)
         came = [payload_type for _, of_client, payload_type in path.media.rtp[before:] if not of_client]
         red = (await listener.do("payloadTypes", identity="talker"))["audio/red"]
         lost = grown["packetsLost"] / (grown["packetsLost"] + grown["packetsReceived"])
-        concealed = grown["concealedSamples"] / grown["totalSamplesReceived"]
-        print(f"{lost:.1%} lost, {concealed:.1%} concealed; {came.count(red)} of {len(came)} packets are RED")
+        made_up = concealed(grown)
+        print(f"{lost:.1%} lost, {made_up:.1%} concealed; {came.count(red)} of {len(came)} packets are RED")
         assert came.count(red) > 0.99 * len(came)
-        assert lost > 0.06 and concealed < 0.03
+        assert lost > 0.06 and made_up < 0.03
 
 
 @pytest.mark.parametrize("kind", ["python", "chromium"])
@@ -67,26 +68,18 @@ async def test_a_phone_is_heard_over_a_lossy_path(kind, enter, path, livekit, tr
     ear = ears(HERTZ)
     phone = sipp("answer_for_an_ear", ear=ear.port)
     listener = await enter(kind, "lossy", "listener", url=path.url)
-    request = CreateSIPParticipantRequest(
-        sip_trunk_id=await trunk_to(phone.address), sip_call_to="+15105550123", room_name="lossy",
-        participant_identity="talker", wait_until_answered=True,
-    )  # fmt: skip
-    await livekit.sip.create_sip_participant(request)
+    await call(livekit, await trunk_to(phone.address), "lossy", participant_identity="talker")
     await listener.hears("talker", HERTZ)
     with proves("is sent a phone's audio as Opus, redundantly, where a tenth of it is lost", kind):
         path.media.loss = 0.1
-        as_it_is = concealed(await growth(listener, "microphone", "packetsReceived", 150))
+        as_it_is = concealed(await growth_while(listener, "microphone", "packetsReceived", 150))
         sent = lambda: {kind for _, of_client, kind in path.media.rtp[-20:] if not of_client}  # noqa: E731
         await until(lambda: 0 not in sent(), lambda: f"another codec than PCMU: {sent()}", 60)
         await listener.hears("talker", HERTZ)
-        twice = concealed(await growth(listener, "microphone", "packetsReceived", 600))
+        twice = concealed(await growth_while(listener, "microphone", "packetsReceived", 600))
         print(f"{kind}: {as_it_is:.1%} concealed of G.711, {twice:.1%} of Opus that is sent twice; payload types {sent()}")
         assert as_it_is > 0.05 and twice < 0.03
         await listener.hears("talker", HERTZ)
-
-
-def concealed(grown: dict[str, float]) -> float:
-    return grown["concealedSamples"] / grown["totalSamplesReceived"]
 
 
 async def test_video_that_is_lost_is_sent_again(enter, path, proves):
@@ -96,7 +89,7 @@ async def test_video_that_is_lost_is_sent_again(enter, path, proves):
     await page_sees(viewer, "talker", SIZE)
     with proves("gets lost packets of video again (NACK, RTX), at a loss of 5 %", "chromium"):
         path.media.loss, before = 0.05, await shown(talker)
-        grown = await growth(viewer, "camera", "framesReceived", 150)
+        grown = await growth_while(viewer, "camera", "framesReceived", 150)
         sent = await shown(talker) - before
         counters = ("framesDecoded", "packetsReceived", "packetsLost", "nackCount", "retransmittedPacketsReceived")
         print(f"{sent} pictures sent, {[(counter, grown[counter]) for counter in counters]}")

@@ -6,6 +6,7 @@ import pytest
 from livekit import api, rtc
 from livekit.protocol.room import RoomConfiguration
 
+from harness.calls import call
 from harness.server import API_KEY, API_SECRET
 
 
@@ -65,11 +66,7 @@ async def test_who_may_unmute_from_afar_is_configured(make_server, sipp):
     phone = sipp("answer_until_bye")
     trunk = api.SIPOutboundTrunkInfo(name="e2e", address=phone.address, numbers=["+15105550100"])
     made = await client.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-    call = api.CreateSIPParticipantRequest(
-        sip_trunk_id=made.sip_trunk_id, sip_call_to="+15105550123", room_name="muted", participant_identity="phone",
-        wait_until_answered=True,
-    )  # fmt: skip
-    await client.sip.create_sip_participant(call)
+    await call(client, made.sip_trunk_id, "muted")
     who = {"room": "muted", "identity": "phone"}
     [track] = (await client.room.get_participant(api.RoomParticipantIdentity(**who))).tracks
     for muted in (True, False):

@@ -11,7 +11,7 @@ import time
 import pytest
 import pytest_asyncio
 
-from conftest import need
+from conftest import LONG, need
 from harness.baresip import Baresip
 from harness.path import Path
 from harness.world import PHONE_HERTZ, World, gap
@@ -38,7 +38,7 @@ def chosen(names=EVERYBODY, large=("node", "firefox")) -> list[str]:
     wanted = os.environ.get("CLIENTS")
     if wanted is not None:
         return [name for name in names if name.split()[0] in wanted.split(",")]
-    return [name for name in names if os.environ.get("LONG") == "1" or name not in large]
+    return [name for name in names if LONG or name not in large]
 
 
 KINDS = {name.split()[0] for name in chosen()}

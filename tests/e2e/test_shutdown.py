@@ -7,24 +7,14 @@ import time
 import pytest
 from livekit import api
 from livekit.protocol.models import DisconnectReason
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.room import Participant
 from harness.server import API_KEY, API_SECRET
 from harness.waiting import until
 
 # From the signal to the end of the process.
 LIMIT = 5
-
-
-def request(trunk: str, identity: str, wait: bool = True) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name="shutdown",
-        participant_identity=identity,
-        wait_until_answered=wait,
-    )
 
 
 class World:
@@ -40,8 +30,8 @@ class World:
         phone = self.sipp(scenario)
         trunk = api.SIPOutboundTrunkInfo(name="t", address=phone.address, numbers=["+15105550100"])
         made = await self.client.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-        asked = request(made.sip_trunk_id, f"{scenario}-{phone.port}", wait)
-        return phone, asyncio.ensure_future(self.client.sip.create_sip_participant(asked))
+        fields = {"participant_identity": f"{scenario}-{phone.port}", "wait_until_answered": wait}
+        return phone, asyncio.ensure_future(call(self.client, made.sip_trunk_id, "shutdown", **fields))
 
     async def up(self, scenario: str = "answer_until_bye"):
         phone, placed = await self.call(scenario)

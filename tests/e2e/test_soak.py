@@ -17,8 +17,8 @@ from collections import Counter
 import pytest
 import pytest_asyncio
 from livekit import api, rtc
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.path import Path
 from harness.ports import free_port
 from harness.room import Participant
@@ -142,12 +142,9 @@ class Soak:
 
     async def _call(self, room: str, identity: str, number: str, waits: bool) -> None:
         self.in_calls.append((room, identity))
-        request = CreateSIPParticipantRequest(
-            sip_trunk_id=self.trunk, sip_call_to=number, room_name=room, participant_identity=identity,
-            wait_until_answered=waits,
-        )  # fmt: skip
+        fields = {"sip_call_to": number, "participant_identity": identity, "wait_until_answered": waits}
         with contextlib.suppress(api.TwirpError, TimeoutError):
-            await asyncio.wait_for(self.livekit.sip.create_sip_participant(request), 30)
+            await asyncio.wait_for(call(self.livekit, self.trunk, room, **fields), 30)
 
     async def hang_up(self) -> None:
         if self.in_calls:

@@ -1,9 +1,9 @@
 """Discontinuous transmission: who is silent need not send, and a phone hears every word whole, with quiet between the words."""
 
 import pytest
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import g711
+from harness.calls import call
 from harness.ear import Ear
 from harness.path import Path
 from harness.tones import share
@@ -49,11 +49,7 @@ async def test_a_phone_hears_every_word_of_who_sends_nothing_between_them(
         ear = ears()
         phone = sipp("answer_for_an_ear", ear=ear.port)
         client = await enter(kind, "words", "client", url=path.url)
-        request = CreateSIPParticipantRequest(
-            sip_trunk_id=await trunk_to(phone.address), sip_call_to="+15105550123", room_name="words",
-            participant_identity="phone", wait_until_answered=True,
-        )  # fmt: skip
-        await livekit.sip.create_sip_participant(request)
+        await call(livekit, await trunk_to(phone.address), "words")
         with proves("stops sending in silence (DTX), and every word is heard whole by a phone", kind):
             await client.do("talk", hertz=WORDS, spoken=SPOKEN, pause=PAUSE)
             await until(lambda: len(words_of(steps_of(ear))) > COUNT + 1, f"the phone hears {COUNT} words", 90)

@@ -11,6 +11,7 @@ from livekit.protocol.models import DisconnectReason
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from harness import digest
+from harness.calls import call, call_to, hang_up
 from harness.ports import free_port
 from harness.server import API_KEY, API_SECRET
 from harness.waiting import until
@@ -36,23 +37,9 @@ def naptr(service: str, preference: int, name: str) -> str:
     return f"naptr-record=trunk.test,10,{preference},s,{service},,{name}.trunk.test"
 
 
-def request(trunk: str) -> CreateSIPParticipantRequest:
-    return CreateSIPParticipantRequest(
-        sip_trunk_id=trunk,
-        sip_call_to="+15105550123",
-        room_name="targets",
-        participant_identity="phone",
-        wait_until_answered=True,
-    )
-
-
-async def hang_up(livekit) -> None:
-    await livekit.room.remove_participant(api.RoomParticipantIdentity(room="targets", identity="phone"))
-
-
 async def answered_within(livekit, trunk: str, seconds: float) -> None:
     started = time.monotonic()
-    await asyncio.wait_for(livekit.sip.create_sip_participant(request(trunk)), 10)
+    await asyncio.wait_for(call(livekit, trunk, "targets"), 10)
     assert time.monotonic() - started < seconds
 
 
@@ -80,7 +67,7 @@ async def test_a_target_that_refuses_is_followed_by_the_next(livekit, dnsmasq, s
     trunk = await trunk_to("trunk.test", transport=transport)
     for _ in range(2):
         await answered_within(livekit, trunk, 2)
-        await hang_up(livekit)
+        await hang_up(livekit, "targets")
     await phone.ends_well()
 
 
@@ -91,7 +78,7 @@ async def test_a_target_that_says_nothing_is_followed_by_the_next_within_a_secon
     dnsmasq.tell(HERE, srv("_sip._udp", silent.getsockname()[1], 10), srv("_sip._udp", phone.port, 20))
     await answered_within(livekit, await trunk_to("trunk.test"), 2.5)
     assert any(packet.startswith(b"INVITE ") for packet in received(silent))
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await phone.ends_well()
 
 
@@ -101,7 +88,7 @@ async def test_a_target_out_of_service_is_followed_by_the_next(livekit, dnsmasq,
     trunk = await trunk_to("trunk.test")
     for _ in range(2):  # the second time the first is in its two minutes
         await answered_within(livekit, trunk, 2)
-        await hang_up(livekit)
+        await hang_up(livekit, "targets")
     await busy.ends_well()
     await phone.ends_well()
     assert len(busy.received("INVITE")) == 1
@@ -111,7 +98,7 @@ async def test_where_every_target_is_out_of_service_the_code_is_told(livekit, dn
     phones = [sipp("out_of_service"), sipp("out_of_service")]
     dnsmasq.tell(HERE, *(srv("_sip._udp", phone.port, 10) for phone in phones))
     with pytest.raises(api.SipCallError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to("trunk.test")))
+        await call(livekit, await trunk_to("trunk.test"), "targets")
     assert raised.value.sip_status_code == 503
     for phone in phones:
         await phone.ends_well()
@@ -123,7 +110,7 @@ async def test_weights_share_the_calls(livekit, dnsmasq, sipp, trunk_to):
     trunk = await trunk_to("trunk.test")
     for _ in range(60):
         with pytest.raises(api.SipCallError):
-            await livekit.sip.create_sip_participant(request(trunk))
+            await call(livekit, trunk, "targets")
     shares = [len(phone.received("INVITE")) for phone in (heavy, light)]
     # 48 and 12 are expected; what is refused here happens once in millions of runs.
     assert sum(shares) == 60 and 1 <= shares[1] <= 29, shares
@@ -138,7 +125,7 @@ async def test_the_domains_naptr_records_choose_the_transport(livekit, dnsmasq, 
     await answered_within(livekit, await trunk_to("trunk.test"), 2)
     (invite,) = phone.received("INVITE")
     assert "SIP/2.0/TCP" in digest.header(invite, "Via")[0]
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await phone.ends_well()
     assert ("NAPTR", "trunk.test") in dnsmasq.questions()
 
@@ -154,7 +141,7 @@ async def test_a_secured_domain_is_found_and_proves_its_own_name(
     await answered_within(livekit, await trunk_to("trunk.test", transport=transport or 0), 3)
     (invite,) = phone.received("INVITE")
     assert "SIP/2.0/TLS" in digest.header(invite, "Via")[1]
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await phone.ends_well()
 
 
@@ -162,7 +149,7 @@ async def test_without_records_for_services_the_names_address_is_called(livekit,
     phone = sipp("answer_until_bye")
     dnsmasq.tell("host-record=plain.test,127.0.0.1")
     await answered_within(livekit, await trunk_to(f"plain.test:{phone.port}"), 2)
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await phone.ends_well()
     assert {kind for kind, _ in dnsmasq.questions()} <= {"A"}, "a port that is named leaves nothing else to ask"
 
@@ -172,7 +159,7 @@ async def test_a_name_that_does_not_exist_fails_at_once_and_a_silent_name_server
     for text in ("looking up host nowhere.test took too long", "no address for host nowhere.test"):
         started = time.monotonic()
         with pytest.raises(api.ServerError) as raised:
-            await livekit.sip.create_sip_participant(request(trunk))
+            await call(livekit, trunk, "targets")
         assert raised.value.code == "invalid_argument" and text in raised.value.message, raised.value
         assert time.monotonic() - started < 6
         if dnsmasq.process is None:
@@ -183,7 +170,7 @@ async def test_a_trunk_that_says_nothing_fails_in_seconds_with_the_reason(liveki
     watcher = await join("targets", "watcher")
     started = time.monotonic()
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to("127.0.0.1:%d" % silent.getsockname()[1])))
+        await call(livekit, await trunk_to("127.0.0.1:%d" % silent.getsockname()[1]), "targets")
     assert "the trunk does not answer" in raised.value.message
     assert 2.5 < time.monotonic() - started < 6
     assert await watcher.sees_leave("phone") == DisconnectReason.SIP_TRUNK_FAILURE
@@ -193,7 +180,7 @@ async def test_without_any_setting_such_a_trunk_fails_in_ten_seconds_not_in_thir
     server = make_server()
     started = time.monotonic()
     async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
-        asked = request("")
+        asked = call_to("", "targets")
         asked.trunk.CopyFrom(api.SIPOutboundConfig(hostname="127.0.0.1:%d" % silent.getsockname()[1]))
         asked.sip_number = "+15105550199"
         with pytest.raises(api.ServerError) as raised:
@@ -207,16 +194,16 @@ async def test_a_target_that_said_nothing_is_passed_over_by_the_next_call(liveki
     dnsmasq.tell(HERE, srv("_sip._udp", silent.getsockname()[1], 10), srv("_sip._udp", phone.port, 20))
     trunk = await trunk_to("trunk.test")
     await answered_within(livekit, trunk, 2.5)
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await answered_within(livekit, trunk, 0.5)
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await phone.ends_well()
 
 
 async def test_a_udp_port_without_a_listener_fails_at_once(livekit, trunk_to):
     started = time.monotonic()
     with pytest.raises(api.ServerError) as raised:
-        await livekit.sip.create_sip_participant(request(await trunk_to(f"127.0.0.1:{free_port()}")))
+        await call(livekit, await trunk_to(f"127.0.0.1:{free_port()}"), "targets")
     assert "connection refused" in raised.value.message
     assert time.monotonic() - started < 2
 
@@ -225,7 +212,7 @@ async def test_a_udp_port_without_a_listener_fails_at_once(livekit, trunk_to):
 
 
 def large(trunk: str) -> CreateSIPParticipantRequest:
-    asked = request(trunk)
+    asked = call_to(trunk, "targets")
     for n in range(4):
         asked.headers[f"X-Large-{n}"] = "x" * 300
     return asked
@@ -238,7 +225,7 @@ async def test_a_large_invite_goes_over_tcp_where_the_peer_takes_it(livekit, sip
     (invite,) = phone.received("INVITE")
     assert "SIP/2.0/TCP" in digest.header(invite, "Via")[1], "to the proxy it came over TCP"
     await until(lambda: proxy.inside("ACK"), "the ACK comes by the proxy")
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await phone.ends_well()
 
 
@@ -249,5 +236,5 @@ async def test_a_large_invite_goes_as_a_datagram_where_it_does_not(livekit, sipp
     assert time.monotonic() - started < 2
     (invite,) = phone.received("INVITE")
     assert "SIP/2.0/UDP" in digest.header(invite, "Via")[0] and len(invite) > 1_300
-    await hang_up(livekit)
+    await hang_up(livekit, "targets")
     await phone.ends_well()

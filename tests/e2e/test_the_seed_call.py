@@ -5,6 +5,7 @@ import asyncio
 from livekit import api
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.room import RATE
 from harness.tones import hears
 from harness.waiting import until
@@ -107,15 +108,7 @@ async def test_three_talkers_are_mixed_for_the_phone(livekit, join, baresip, tru
     for identity, hertz in tones.items():
         people[identity] = await join("party", identity)
         await people[identity].speak(hertz)
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=await trunk_to(phone.address),
-            sip_call_to="+15105550123",
-            room_name="party",
-            participant_identity="phone",
-            wait_until_answered=True,
-        )
-    )
+    await call(livekit, await trunk_to(phone.address), "party")
     for hertz in tones.values():
         await until(lambda: hears(*phone.recording(), hertz, 0.2), f"the phone hears {hertz} Hz", 15)
     for identity, person in people.items():

@@ -1,7 +1,6 @@
 """The official Python SDK with two peer connections, the older way to join."""
 
-from livekit.protocol.sip import CreateSIPParticipantRequest
-
+from harness.calls import call
 from harness.room import RATE
 from harness.tones import hears
 from harness.waiting import until
@@ -17,15 +16,7 @@ async def test_both_kinds_of_client_and_a_phone_hear_each_other(livekit, join, b
     new = await join("kinds", "new")
     await old.speak(OLD_HERTZ)
     await new.speak(NEW_HERTZ)
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=await trunk_to(phone.address),
-            sip_call_to="+15105550123",
-            room_name="kinds",
-            participant_identity="phone",
-            wait_until_answered=True,
-        )
-    )
+    await call(livekit, await trunk_to(phone.address), "kinds")
     await until(lambda: hears(old.recording("new"), RATE, NEW_HERTZ), "two connections hear one", 15)
     await until(lambda: hears(new.recording("old"), RATE, OLD_HERTZ), "one hears two", 15)
     await until(lambda: hears(old.recording("phone"), RATE, PHONE_HERTZ), "two connections hear the phone", 15)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from livekit import api, rtc
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
+from harness.calls import call
 from harness.camera import PATIENCE, Camera, page_sees
 from harness.tones import hears
 from harness.waiting import until
@@ -29,15 +29,7 @@ async def test_two_browsers_and_python_see_each_other_while_a_phone_talks(liveki
     await python.speak(PYTHON_HERTZ)
     await eyes.show(RED)
     alice = await enter("chromium", "cameras", "alice")
-    await livekit.sip.create_sip_participant(
-        CreateSIPParticipantRequest(
-            sip_trunk_id=await trunk_to(phone.address),
-            sip_call_to="+15105550123",
-            room_name="cameras",
-            participant_identity="phone",
-            wait_until_answered=True,
-        )
-    )
+    await call(livekit, await trunk_to(phone.address), "cameras")
     await alice.do("camera", width=LARGE[0], height=LARGE[1])
     bob = await enter("chromium", "cameras", "bob")  # comes late: two cameras are on already
     await bob.do("camera", width=LARGE[0], height=LARGE[1])

@@ -22,7 +22,7 @@ import pylibsrtp
 from pylibsrtp import Policy
 from pylibsrtp._binding import ffi
 
-from . import g711
+from . import g711, rtp
 from .tones import hears, is_tone
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python does not name it
@@ -95,8 +95,7 @@ class Ear:
         if self.sends is not None:
             self.say(self.sends(number))
             return
-        head = struct.pack("!BBHII", 0x80, self.payload_type, number & 0xFFFF, number * 160, 77)
-        packet = head + g711.hum(self.payload_type, self.hertz, number)
+        packet = rtp.packet(number, g711.hum(self.payload_type, self.hertz, number), payload_type=self.payload_type)
         self.sent.append(self.outgoing.protect(packet) if self.outgoing else packet)
         self.began = self.began or time.time()
         for _ in range(self.copies):

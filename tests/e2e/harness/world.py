@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from livekit import api
-from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from .baresip import Baresip
+from .calls import call
 from .client import Client
 from .tones import hears, loudness
 from .waiting import until
@@ -47,12 +47,7 @@ class World:
     async def call(self, livekit: api.LiveKitAPI) -> None:
         trunk = api.SIPOutboundTrunkInfo(name=self.room, address=self.phone.address, numbers=["+15105550100"])
         made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-        await livekit.sip.create_sip_participant(
-            CreateSIPParticipantRequest(
-                sip_trunk_id=made.sip_trunk_id, sip_call_to="+15105550123", room_name=self.room, participant_identity="phone",
-                wait_until_answered=True,
-            )
-        )  # fmt: skip
+        await call(livekit, made.sip_trunk_id, self.room)
 
     async def forget(self) -> None:
         for name, person in self.people.items():
