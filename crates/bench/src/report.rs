@@ -33,7 +33,9 @@ fn title(out: &mut String, workload: &Workload) -> fmt::Result {
     if *listeners > 0 {
         write!(out, " and {listeners} listeners")?;
     }
-    writeln!(out, " each, participants publish {:?}, {} s steady", workload.agent, workload.steady.as_secs())
+    let codecs: Vec<_> = workload.phone_codecs().iter().map(|codec| codec.codec().name()).collect();
+    write!(out, " each, which take {}", codecs.join(" or "))?;
+    writeln!(out, ", participants publish {:?}, {} s steady", workload.agent, workload.steady.as_secs())
 }
 
 fn calls(out: &mut String, figures: &Figures) -> fmt::Result {

@@ -6,12 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::codec::opus;
-use peers::participant::Codec;
 use peers::prepared::{Coding, FRAME, PrepareError, Prepared};
 use peers::sound::{Player, Sound};
 
-use crate::hearing::decode;
+use crate::hearing::{Decoders, MAX_SAMPLES};
 use crate::mark::{self, Finder};
 
 /// Seconds of speech before it repeats.
@@ -105,11 +103,10 @@ fn places(manner: Manner) -> impl Iterator<Item = f64> {
 fn find(audio: &Prepared, places: &[f64]) -> (Vec<Option<Duration>>, Duration) {
     let mut marks = vec![None; audio.frames().len()];
     let (mut finder, start) = (Finder::default(), Instant::now());
-    let mut decoder = opus::Decoder::new(mark::RATE).ok();
-    let mut pcm = [0; 960];
+    let (mut decoders, mut pcm) = (Decoders::default(), [0; MAX_SAMPLES]);
     let mut found = Vec::new();
     for (index, frame) in audio.frames().iter().enumerate() {
-        let samples = decode(audio.codec(), &frame.payload, decoder.as_mut(), &mut pcm).unwrap_or(0);
+        let samples = decoders.decode(audio.codec(), &frame.payload, &mut pcm).unwrap_or(0);
         let at = start + FRAME * index as u32;
         found.extend(finder.take(at, (index * 160) as u32, &pcm[..samples]));
     }
@@ -129,19 +126,10 @@ fn find(audio: &Prepared, places: &[f64]) -> (Vec<Option<Duration>>, Duration) {
     (marks, Duration::from_secs_f64(mean.max(0.0)))
 }
 
-/// The codecs that participants publish in.
-pub(crate) fn coding(codec: Codec, narrow: bool) -> Coding {
-    match (codec, narrow) {
-        (Codec::Pcmu, _) => Coding::PCMU,
-        (Codec::Pcma, _) => Coding::PCMA,
-        (Codec::Opus, false) => Coding::opus(48_000, 32_000),
-        (Codec::Opus, true) => Coding::opus(8_000, 24_000),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::AgentCodec;
 
     const MARKED: Manner = Manner { pauses: false, discontinuous: false, marked: true };
 
@@ -150,8 +138,9 @@ mod tests {
         for (coding, delay) in [
             (Coding::PCMU, 0.0),
             (Coding::PCMA, 0.0),
-            (coding(Codec::Opus, false), 6.5),
-            (coding(Codec::Opus, true), 6.5),
+            (Coding::G722, 3.0),
+            (AgentCodec::Opus.coding(), 6.5),
+            (AgentCodec::Narrowband.coding(), 6.5),
         ] {
             let speech = Speech::new(190.0, coding, MARKED).unwrap();
             let found = speech.marks.iter().flatten().count();
@@ -164,7 +153,7 @@ mod tests {
     #[test]
     fn with_pauses_45_percent_is_speech_and_a_silent_sender_sends_little_more() {
         let manner = Manner { pauses: true, discontinuous: true, marked: true };
-        let speech = Speech::new(190.0, coding(Codec::Opus, false), manner).unwrap();
+        let speech = Speech::new(190.0, AgentCodec::Opus.coding(), manner).unwrap();
         let frames = speech.audio.frames();
         let sent = frames.iter().filter(|frame| !frame.payload.is_empty()).count() as f64;
         let share = sent / frames.len() as f64;

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use media::codec::{g711, opus};
+use media::codec::{AudioCodec, g711, g722, opus};
 
 use crate::measure::dbfs;
-use crate::participant::Codec;
 use crate::sound::{Player, Sound, SoundError};
 
 /// Time of one frame.
@@ -24,29 +23,34 @@ pub enum PrepareError {
     /// The encoder refused.
     #[error(transparent)]
     Opus(#[from] opus::OpusError),
+    /// Nothing encodes this codec here.
+    #[error("{} cannot be prepared", .0.name())]
+    Codec(AudioCodec),
 }
 
 /// What audio is encoded as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coding {
     /// The codec.
-    pub codec: Codec,
-    /// The samples' rate in Hz: what Opus is made from, and G.711's 8000.
+    pub codec: AudioCodec,
+    /// The samples' rate in Hz: what Opus is made from, G.711's 8000 and G.722's 16000.
     pub rate: u32,
-    /// Bits per second of Opus; G.711 has its own.
+    /// Bits per second of Opus; the others have their own.
     pub bitrate: u32,
 }
 
 impl Coding {
     /// G.711 µ-law.
-    pub const PCMU: Self = Self { codec: Codec::Pcmu, rate: 8000, bitrate: 64_000 };
+    pub const PCMU: Self = Self { codec: AudioCodec::Pcmu, rate: 8000, bitrate: 64_000 };
     /// G.711 A-law.
-    pub const PCMA: Self = Self { codec: Codec::Pcma, rate: 8000, bitrate: 64_000 };
+    pub const PCMA: Self = Self { codec: AudioCodec::Pcma, rate: 8000, bitrate: 64_000 };
+    /// G.722, wideband.
+    pub const G722: Self = Self { codec: AudioCodec::G722, rate: g722::SAMPLE_RATE, bitrate: 64_000 };
 
     /// Opus from samples at `rate`: 48000 is full band, 8000 narrowband.
     #[must_use]
     pub const fn opus(rate: u32, bitrate: u32) -> Self {
-        Self { codec: Codec::Opus, rate, bitrate }
+        Self { codec: AudioCodec::Opus, rate, bitrate }
     }
 
     /// Samples of one frame.
@@ -59,7 +63,7 @@ impl Coding {
 /// Frames of 20 ms in one codec.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
-    codec: Codec,
+    codec: AudioCodec,
     frames: Vec<Frame>,
 }
 
@@ -87,7 +91,7 @@ impl Prepared {
     /// Encodes samples at the coding's rate; what is no whole frame at the end is left out.
     ///
     /// # Errors
-    /// [`PrepareError::Opus`] when the encoder refuses the rate or the bit rate.
+    /// [`PrepareError`] when the encoder refuses the rate or the bit rate, or there is none.
     pub fn of_pcm(pcm: &[i16], coding: Coding) -> Result<Self, PrepareError> {
         let mut encoder = Coder::new(coding)?;
         let frame = |pcm: &[i16]| Ok(Frame { payload: encoder.encode(pcm)?, level: dbfs(pcm) });
@@ -111,7 +115,7 @@ impl Prepared {
 
     /// Its codec.
     #[must_use]
-    pub fn codec(&self) -> Codec {
+    pub fn codec(&self) -> AudioCodec {
         self.codec
     }
 
@@ -125,15 +129,18 @@ impl Prepared {
 enum Coder {
     Ulaw,
     Alaw,
+    G722(g722::Encoder),
     Opus(Box<opus::Encoder>),
 }
 
 impl Coder {
     fn new(Coding { codec, rate, bitrate }: Coding) -> Result<Self, PrepareError> {
         Ok(match codec {
-            Codec::Pcmu => Self::Ulaw,
-            Codec::Pcma => Self::Alaw,
-            Codec::Opus => Self::Opus(Box::new(opus::Encoder::new(rate, bitrate, COMPLEXITY)?)),
+            AudioCodec::Pcmu => Self::Ulaw,
+            AudioCodec::Pcma => Self::Alaw,
+            AudioCodec::G722 => Self::G722(g722::Encoder::new()),
+            AudioCodec::Opus => Self::Opus(Box::new(opus::Encoder::new(rate, bitrate, COMPLEXITY)?)),
+            codec => return Err(PrepareError::Codec(codec)),
         })
     }
 
@@ -142,6 +149,7 @@ impl Coder {
         let length = match self {
             Self::Ulaw => g711::encode_ulaw(pcm, &mut out),
             Self::Alaw => g711::encode_alaw(pcm, &mut out),
+            Self::G722(encoder) => encoder.encode(pcm, &mut out),
             Self::Opus(encoder) => encoder.encode(pcm, &mut out)?,
         };
         out.truncate(length);

@@ -9,7 +9,7 @@ use peers::path::Trouble;
 
 use crate::run::Target;
 use crate::server::Server;
-use crate::workload::{AgentCodec, NAMED, Named, Workload};
+use crate::workload::{AgentCodec, NAMED, Named, PhoneCodec, Workload};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Measured {
@@ -80,6 +80,9 @@ pub(super) struct Load {
     /// What the participants publish
     #[arg(long, value_enum)]
     agent: Option<AgentCodec>,
+    /// The only codec that the phones take
+    #[arg(long, value_enum)]
+    phone_codec: Option<PhoneCodec>,
     /// Asks for voice isolation
     #[arg(long)]
     krisp: bool,
@@ -121,6 +124,7 @@ impl Load {
         workload.warm_up = self.warm_up.unwrap_or(workload.warm_up);
         workload.phone = self.phone.unwrap_or(workload.phone);
         workload.agent = self.agent.unwrap_or(workload.agent);
+        workload.phone_codec = self.phone_codec.or(workload.phone_codec);
         workload.krisp |= self.krisp;
         workload.srtp |= self.srtp;
         workload.pauses |= self.pauses;

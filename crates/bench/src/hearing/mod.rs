@@ -1,27 +1,26 @@
 //! What an end of a call hears, in counts: frames lost, late and silent, gaps, how evenly frames come, and when marks come.
 
 mod counts;
+mod decoders;
 
 use std::time::Instant;
 
-use media::codec::{g711, opus};
-use peers::participant::Codec;
+use media::codec::AudioCodec;
 
 pub(crate) use counts::Counts;
 use counts::Timing;
+pub(crate) use decoders::{Decoders, MAX_SAMPLES};
 
 use crate::mark::{self, Finder};
 
 /// Samples of digital silence, after coding, stay below.
 const SILENT_PEAK: u16 = 16;
-/// The longest packet, at the rate marks are found at: 120 ms.
-const MAX_SAMPLES: usize = 960;
 
 /// Listens to one stream.
 #[derive(Debug, Default)]
 pub(crate) struct Hearing {
-    codec: Option<Codec>,
-    decoder: Option<opus::Decoder>,
+    codec: Option<AudioCodec>,
+    decoders: Decoders,
     timing: Timing,
     finder: Finder,
     marks: Vec<Instant>,
@@ -53,7 +52,7 @@ impl Hearing {
     }
 
     /// The codec heard last.
-    pub(crate) fn codec(&self) -> Option<Codec> {
+    pub(crate) fn codec(&self) -> Option<AudioCodec> {
         self.codec
     }
 
@@ -73,39 +72,28 @@ impl Hearing {
     }
 
     /// Takes a packet that came at `at`.
-    pub(crate) fn packet(&mut self, at: Instant, codec: Codec, seq: u64, timestamp: u32, payload: &[u8]) {
-        if self.codec.replace(codec).is_some_and(|before| before.clock() != codec.clock()) {
+    pub(crate) fn packet(
+        &mut self,
+        at: Instant,
+        codec: AudioCodec,
+        seq: u64,
+        timestamp: u32,
+        payload: &[u8],
+    ) {
+        if self.codec.replace(codec).is_some_and(|before| before.rtp_clock() != codec.rtp_clock()) {
             self.timing = Timing::default();
         }
-        let Some(media) = self.timing.packet(at, seq, timestamp, codec.clock()) else { return };
-        if codec == Codec::Opus && self.decoder.is_none() {
-            self.decoder = opus::Decoder::new(mark::RATE).ok();
-        }
+        let Some(media) = self.timing.packet(at, seq, timestamp, codec.rtp_clock()) else { return };
         let mut pcm = [0; MAX_SAMPLES];
-        let Some(samples) = decode(codec, payload, self.decoder.as_mut(), &mut pcm) else { return };
+        let Some(samples) = self.decoders.decode(codec, payload, &mut pcm) else { return };
         let pcm = &pcm[..samples];
         let silent = pcm.iter().all(|sample| sample.unsigned_abs() <= SILENT_PEAK);
         self.silent += u64::from(silent);
         if !silent {
             self.first_sound.get_or_insert(at);
         }
-        let position = media / (codec.clock() / mark::RATE) as i32;
+        let position = media / (codec.rtp_clock() / mark::RATE) as i32;
         self.marks.extend(self.finder.take(at, position as u32, pcm));
-    }
-}
-
-/// Decodes a packet to [`mark::RATE`]; how many samples it holds. `None`: it does not decode.
-pub(crate) fn decode(
-    codec: Codec,
-    payload: &[u8],
-    opus: Option<&mut opus::Decoder>,
-    pcm: &mut [i16; MAX_SAMPLES],
-) -> Option<usize> {
-    match codec {
-        Codec::Opus => opus?.decode(Some(payload), false, pcm).ok(),
-        _ if payload.is_empty() || payload.len() > pcm.len() => None,
-        Codec::Pcmu => Some(g711::decode_ulaw(payload, pcm)),
-        Codec::Pcma => Some(g711::decode_alaw(payload, pcm)),
     }
 }
 
@@ -113,6 +101,7 @@ pub(crate) fn decode(
 mod tests {
     use super::*;
     use crate::speech::{Manner, Speech};
+    use media::codec::g711;
     use peers::prepared::{Coding, FRAME};
 
     #[test]
@@ -120,14 +109,14 @@ mod tests {
         let manner = Manner { pauses: false, discontinuous: false, marked: true };
         let speech = Speech::new(150.0, Coding::PCMU, manner).unwrap();
         let (mut hearing, start) = (Hearing::default(), Instant::now());
-        hearing.packet(start, Codec::Pcmu, 0, 0, &[g711::ULAW_SILENCE; 160]);
+        hearing.packet(start, AudioCodec::Pcmu, 0, 0, &[g711::ULAW_SILENCE; 160]);
         assert_eq!((hearing.counts().silent, hearing.first_sound()), (1, None));
         let mut said = Vec::new();
         for n in 0..200 {
             let at = start + FRAME * (n + 1);
             said.extend(speech.mark(n as usize).map(|offset| at + offset));
             let payload = &speech.audio.frame(n as usize).payload;
-            hearing.packet(at, Codec::Pcmu, u64::from(n) + 1, (n + 1) * 160, payload);
+            hearing.packet(at, AudioCodec::Pcmu, u64::from(n) + 1, (n + 1) * 160, payload);
         }
         assert_eq!(hearing.counts().silent, 1);
         assert_eq!(hearing.first_sound(), Some(start + FRAME));

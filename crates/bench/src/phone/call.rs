@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use media::codec::AudioCodec;
 use media::sdp::{Direction, Encryption, LocalAudio, SessionDescription};
 use media::session::{Received, RtpSession, SessionConfig};
-use peers::participant::Codec;
 use peers::path::Path;
 use peers::phone::Ports;
 use peers::prepared::FRAME;
@@ -96,7 +94,7 @@ async fn settle(desk: &Arc<Desk>, line: &Arc<Line>, offer: &[u8]) -> anyhow::Res
         rtp: SocketAddr::new(*ip, addr.port()),
         session_id: rng.random::<u64>() >> 2,
         version: 1,
-        codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
+        codecs: desk.speeches.iter().map(|(codec, _)| *codec).collect(),
         dtmf: true,
         direction: Direction::SendRecv,
         encryption: keys.clone().map_or(Encryption::Disabled, Encryption::Required),
@@ -106,10 +104,7 @@ async fn settle(desk: &Arc<Desk>, line: &Arc<Line>, offer: &[u8]) -> anyhow::Res
     let config = SessionConfig { cname: "bench".to_owned(), ..SessionConfig::default() };
     let mut session = RtpSession::new(config, &mut rng, now);
     session.negotiate(&negotiated, now);
-    let speech = match negotiated.codec {
-        AudioCodec::Pcma => &desk.alaw,
-        _ => &desk.ulaw,
-    };
+    let speech = desk.speech(negotiated.codec).context("a codec that nobody asked for")?;
     let talk = Talk {
         desk: Arc::clone(desk),
         line: Arc::clone(line),
@@ -203,10 +198,6 @@ impl Talk {
         let at = Instant::now();
         let received = self.session.handle_rtp(at, from, packet);
         let Received::Audio { payload, codec, seq, timestamp, .. } = received else { return };
-        let codec = match codec {
-            AudioCodec::Pcma => Codec::Pcma,
-            _ => Codec::Pcmu,
-        };
         self.line.hearing(|hearing| hearing.packet(at, codec, seq, timestamp, payload));
     }
 }

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use media::codec::AudioCodec;
 use media::srtp::LocalKeys;
 use peers::path::Trouble;
-use peers::prepared::Coding;
 use sip::{AgentConfig, Contacts, Inbound, Limits, Timers};
 use sip_io::{Incoming, Stack, StackConfig};
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::hearing::Hearing;
 use crate::lateness::Lateness;
 use crate::speech::{Manner, Speech};
+use crate::workload::PhoneCodec;
 
 /// How long hanging up may take.
 const GRACE: Duration = Duration::from_secs(5);
@@ -32,6 +33,8 @@ pub(crate) struct PhoneConfig {
     pub(crate) ip: IpAddr,
     /// How long they ring.
     pub(crate) ring: Duration,
+    /// What they take.
+    pub(crate) codecs: Vec<PhoneCodec>,
     pub(crate) manner: Manner,
     /// Keys for SRTP, when they have it.
     pub(crate) keys: Option<LocalKeys>,
@@ -50,8 +53,8 @@ pub(crate) struct Phones {
 /// What all calls share.
 struct Desk {
     config: PhoneConfig,
-    ulaw: Arc<Speech>,
-    alaw: Arc<Speech>,
+    /// What they say, in each codec that they take.
+    speeches: Vec<(AudioCodec, Arc<Speech>)>,
     expected: Mutex<HashMap<String, Arc<Line>>>,
 }
 
@@ -101,9 +104,10 @@ impl Phones {
         };
         let bound = Stack::bind(StackConfig::new(listen, agent)).await;
         let (stack, incoming) = bound.context("the phones need a SIP port")?;
-        let ulaw = Speech::new(PITCH, Coding::PCMU, config.manner)?;
-        let alaw = Speech::new(PITCH, Coding::PCMA, config.manner)?;
-        let desk = Arc::new(Desk { config, ulaw, alaw, expected: Mutex::default() });
+        let speech =
+            |codec: &PhoneCodec| Ok((codec.codec(), Speech::new(PITCH, codec.coding(), config.manner)?));
+        let speeches = config.codecs.iter().map(speech).collect::<anyhow::Result<_>>()?;
+        let desk = Arc::new(Desk { config, speeches, expected: Mutex::default() });
         let (hang_up, round) = watch::channel(0);
         tokio::spawn(receive(Arc::clone(&desk), incoming, round));
         Ok(Self { stack, desk, hang_up })
@@ -112,6 +116,12 @@ impl Phones {
     /// Where the server's trunk must lead.
     pub(crate) fn address(&self) -> SocketAddr {
         self.stack.local_addr()
+    }
+
+    /// How much later than said a mark comes out of the codec that they speak, or the slowest of them.
+    pub(crate) fn codec_delay(&self) -> Duration {
+        let delays = self.desk.speeches.iter().map(|(_, speech)| speech.codec_delay);
+        delays.max().unwrap_or_default()
     }
 
     /// The call that will dial `number`, and hang up after `talks`.
@@ -133,6 +143,10 @@ impl Phones {
 }
 
 impl Desk {
+    fn speech(&self, codec: AudioCodec) -> Option<&Arc<Speech>> {
+        self.speeches.iter().find_map(|(spoken, speech)| (*spoken == codec).then_some(speech))
+    }
+
     fn expected(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Line>>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }

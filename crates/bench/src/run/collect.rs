@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use peers::participant::Codec;
+use media::codec::AudioCodec;
 use peers::prepared::FRAME;
 use peers::server::{ThreadShare, Usage};
 
@@ -71,7 +71,7 @@ fn agents(calls: &[&Call]) -> (Counts, Option<&'static str>) {
             let heard = ears.hearing(&call.identity, |hearing| (hearing.counts(), hearing.codec()));
             let Some((counts, heard_in)) = heard else { continue };
             sum = sum.and(counts);
-            codec = codec.or(heard_in.map(Codec::name));
+            codec = codec.or(heard_in.map(AudioCodec::name));
         }
     }
     (sum, codec)
@@ -139,7 +139,7 @@ fn audio(bench: &Bench, calls: &[&Call], part: &Part) -> Audio {
     let packet = ms(FRAME);
     let (room, phone) = (Spread::of(to_room.delays), Spread::of(to_phone.delays));
     Audio {
-        phone_to_room: room.plus(packet),
+        phone_to_room: room.plus(packet + ms(bench.phones.codec_delay())),
         phone_to_room_added: room,
         room_to_phone: phone.plus(packet + ms(bench.speech.codec_delay)),
         room_to_phone_added: phone,

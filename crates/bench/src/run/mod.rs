@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use livekit_protocol as proto;
+use media::codec::AudioCodec;
 use media::srtp::LocalKeys;
 use peers::api::{Grants, TwirpClient};
 use peers::server::Usage;
@@ -22,8 +23,8 @@ use crate::agent::{Agent, PHONE, Role};
 use crate::figures::{LimitFigures, Outcome};
 use crate::lateness::Lateness;
 use crate::phone::{PhoneConfig, Phones};
-use crate::speech::{self, Speech};
-use crate::workload::{AgentCodec, Kind, Workload};
+use crate::speech::Speech;
+use crate::workload::{Kind, PhoneCodec, Workload};
 
 /// From the last answer to the steady part, and from one part to the next.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -87,13 +88,12 @@ impl Bench {
         if !target.pids.is_empty() {
             Usage::of(&target.pids).context("one of the processes to measure is not there")?;
         }
-        let narrow = workload.agent == AgentCodec::Narrowband;
-        let coding = speech::coding(workload.agent.codec(), narrow);
-        let speech = Speech::new(PITCH, coding, workload.agent_manner())?;
+        let speech = Speech::new(PITCH, workload.agent.coding(), workload.agent_manner())?;
         let lateness = Arc::new(Lateness::default());
         let phones = Phones::start(PhoneConfig {
             ip: workload.phone,
             ring: workload.ring,
+            codecs: workload.phone_codecs().to_vec(),
             manner: workload.phone_manner(),
             keys: workload.srtp.then(|| LocalKeys::generate(&mut rand::rng())),
             trouble: workload.trouble,
@@ -162,8 +162,6 @@ impl Bench {
 
     /// A call to `number` into `room`.
     fn request(&self, room: String, number: String) -> proto::CreateSipParticipantRequest {
-        let encryption = proto::SipMediaEncryption::SipMediaEncryptRequire as i32;
-        let media = proto::SipMediaConfig { encryption: Some(encryption), ..Default::default() };
         proto::CreateSipParticipantRequest {
             sip_trunk_id: self.trunk.clone(),
             participant_identity: format!("{PHONE}-{number}"),
@@ -171,7 +169,21 @@ impl Bench {
             room_name: room,
             krisp_enabled: self.workload.krisp,
             wait_until_answered: true,
-            media: self.workload.srtp.then_some(media),
+            media: Some(self.media()),
+            ..Default::default()
+        }
+    }
+
+    /// What the calls' audio must be; empty where the server's own settings do.
+    fn media(&self) -> proto::SipMediaConfig {
+        let srtp = proto::SipMediaEncryption::SipMediaEncryptRequire as i32;
+        let codec = self.workload.phone_codec.map(PhoneCodec::codec);
+        let listed =
+            |codec: AudioCodec| proto::SipCodec { name: codec.name().to_owned(), rate: codec.rtp_clock() };
+        proto::SipMediaConfig {
+            only_listed_codecs: codec.is_some(),
+            codecs: codec.map(listed).into_iter().collect(),
+            encryption: self.workload.srtp.then_some(srtp),
             ..Default::default()
         }
     }

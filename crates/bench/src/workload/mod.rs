@@ -5,8 +5,9 @@ mod named;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use peers::participant::Codec;
+use media::codec::AudioCodec;
 use peers::path::Trouble;
+use peers::prepared::Coding;
 use serde::{Serialize, Serializer};
 
 pub(crate) use named::{NAMED, Named};
@@ -16,6 +17,9 @@ use crate::speech::Manner;
 /// Frames of a bursty source that come at once, every 140 ms: text-to-speech that is sent as it is made. With a mixer that
 /// holds five frames two of the seven are lost each time (livekit/sip#727).
 const BURST: u32 = 7;
+
+/// Opus as most publish it.
+const FULL_BAND: Coding = Coding::opus(48_000, 32_000);
 
 /// What is done with the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,6 +57,8 @@ pub(crate) struct Workload {
     /// Calls placed and ended before anything is measured.
     pub(crate) warm_up: usize,
     pub(crate) agent: AgentCodec,
+    /// What the phones take, if it is not G.711 by the server's choice.
+    pub(crate) phone_codec: Option<PhoneCodec>,
     /// Both sides speak 45 % of the time; else all the time.
     pub(crate) pauses: bool,
     /// The participants' audio comes in bursts.
@@ -83,6 +89,7 @@ impl Default for Workload {
             ring: Duration::from_millis(300),
             warm_up: 1,
             agent: AgentCodec::Opus,
+            phone_codec: None,
             pauses: false,
             bursty: false,
             subscribed: true,
@@ -121,6 +128,11 @@ impl Workload {
         if self.bursty { BURST } else { 1 }
     }
 
+    /// What the phones take, each answering with what is offered first of it.
+    pub(crate) fn phone_codecs(&self) -> &[PhoneCodec] {
+        self.phone_codec.as_ref().map_or(&PhoneCodec::G711, std::slice::from_ref)
+    }
+
     /// How the phones speak. Several in one room hear one another, and could not tell whose mark it is.
     pub(crate) fn phone_manner(&self) -> Manner {
         Manner { pauses: self.pauses, discontinuous: false, marked: self.phones == 1 }
@@ -145,11 +157,44 @@ pub(crate) enum AgentCodec {
 }
 
 impl AgentCodec {
-    pub(crate) fn codec(self) -> Codec {
+    pub(crate) fn coding(self) -> Coding {
         match self {
-            Self::Opus | Self::Narrowband => Codec::Opus,
-            Self::Pcmu => Codec::Pcmu,
+            Self::Opus => FULL_BAND,
+            Self::Narrowband => Coding::opus(8_000, 24_000),
+            Self::Pcmu => Coding::PCMU,
         }
+    }
+}
+
+/// The one codec that the phones take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PhoneCodec {
+    /// G.711 µ-law
+    Pcmu,
+    /// G.711 A-law
+    Pcma,
+    /// G.722, wideband
+    G722,
+    /// Opus, full band, 32 kbit/s
+    Opus,
+}
+
+impl PhoneCodec {
+    /// What phones take that have no codec of their own.
+    pub(crate) const G711: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
+    pub(crate) fn coding(self) -> Coding {
+        match self {
+            Self::Pcmu => Coding::PCMU,
+            Self::Pcma => Coding::PCMA,
+            Self::G722 => Coding::G722,
+            Self::Opus => FULL_BAND,
+        }
+    }
+
+    pub(crate) fn codec(self) -> AudioCodec {
+        self.coding().codec
     }
 }
 

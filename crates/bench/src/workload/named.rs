@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use peers::path::Trouble;
 
-use super::{AgentCodec, Kind, Workload};
+use super::{AgentCodec, Kind, PhoneCodec, Workload};
 
 /// A workload with its description.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ const fn named(name: &'static str, about: &'static str, shape: fn(&mut Workload)
 }
 
 /// All of them. The first is what the others vary.
-pub(crate) static NAMED: [Named; 18] = [
+pub(crate) static NAMED: [Named; 20] = [
     named(
         "steady",
         "8 rooms, each with one phone (G.711) and one participant who publishes Opus, full band, 32 kbit/s; \
@@ -53,6 +53,12 @@ pub(crate) static NAMED: [Named; 18] = [
     named("unheard", "steady, with participants who subscribe to nothing", |w| w.subscribed = false),
     named("krisp", "steady, with voice isolation asked for (krisp_enabled)", |w| w.krisp = true),
     named("srtp", "steady, with phones and a trunk that take SRTP only", |w| w.srtp = true),
+    named("g722-phones", "steady, with phones that take G.722 only", |w| {
+        w.phone_codec = Some(PhoneCodec::G722);
+    }),
+    named("opus-phones", "steady, with phones that take Opus only, full band, 32 kbit/s", |w| {
+        w.phone_codec = Some(PhoneCodec::Opus);
+    }),
     named("conference", "one room with 10 phones and one participant, all speaking", |w| {
         (w.rooms, w.phones) = (1, 10);
     }),

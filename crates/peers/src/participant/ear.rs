@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use media::codec::{g711, opus};
+use media::codec::{AudioCodec, g711, opus};
 
 use super::config::{Listening, ParticipantConfig};
-use super::event::{Codec, Heard, ParticipantEvent};
+use super::event::{Heard, ParticipantEvent};
 use super::peer::AudioPacket;
 use super::tap::{TapHandle, TappedPacket};
 use crate::measure::{SILENCE_DBFS, dbfs};
@@ -31,7 +31,7 @@ pub(super) struct Ear {
 /// Ties the media time of one stream to the time since the first packet of the track.
 struct Anchor {
     ssrc: u32,
-    codec: Codec,
+    codec: AudioCodec,
     timestamp: u32,
     /// Seconds after the first packet of the track.
     offset: f64,
@@ -110,7 +110,7 @@ impl Ear {
         self.heard
     }
 
-    fn notice_codec(&mut self, codec: Codec) -> Option<ParticipantEvent> {
+    fn notice_codec(&mut self, codec: AudioCodec) -> Option<ParticipantEvent> {
         let before = self.heard.codec.replace(codec);
         let track_sid = self.heard.track_sid.clone();
         match before {
@@ -137,11 +137,12 @@ impl Ear {
 
     /// Where the packet belongs, in seconds after the first packet of the track. A new stream (SSRC or
     /// clock) continues where its first packet arrives.
-    fn position(&mut self, now: Instant, packet: &AudioPacket, codec: Codec) -> f64 {
-        let same = |anchor: &&Anchor| anchor.ssrc == packet.ssrc && anchor.codec.clock() == codec.clock();
+    fn position(&mut self, now: Instant, packet: &AudioPacket, codec: AudioCodec) -> f64 {
+        let same =
+            |anchor: &&Anchor| anchor.ssrc == packet.ssrc && anchor.codec.rtp_clock() == codec.rtp_clock();
         if let Some(anchor) = self.anchor.as_ref().filter(same) {
             let ticks = packet.timestamp.wrapping_sub(anchor.timestamp) as i32;
-            return anchor.offset + f64::from(ticks) / f64::from(codec.clock());
+            return anchor.offset + f64::from(ticks) / f64::from(codec.rtp_clock());
         }
         let offset = self.heard.first_packet.map_or(Duration::ZERO, |first| now - first).as_secs_f64();
         self.anchor = Some(Anchor {
@@ -155,31 +156,33 @@ impl Ear {
     }
 
     /// Decodes into the buffer and tells how many samples there are, at the codec's clock.
-    fn decode(&mut self, codec: Codec, payload: &[u8]) -> Option<usize> {
+    fn decode(&mut self, codec: AudioCodec, payload: &[u8]) -> Option<usize> {
         match codec {
-            Codec::Opus => {
+            AudioCodec::Opus => {
                 if self.decoder.is_none() {
-                    self.decoder = opus::Decoder::new(Codec::Opus.clock()).ok();
+                    self.decoder = opus::Decoder::new(AudioCodec::Opus.rtp_clock()).ok();
                 }
                 let decoder = self.decoder.as_mut()?;
                 decoder.decode(Some(payload), false, &mut self.pcm).ok()
             }
-            Codec::Pcmu => {
+            AudioCodec::Pcmu => {
                 let out = self.pcm.get_mut(..payload.len()).filter(|out| !out.is_empty())?;
                 Some(g711::decode_ulaw(payload, out))
             }
-            Codec::Pcma => {
+            AudioCodec::Pcma => {
                 let out = self.pcm.get_mut(..payload.len()).filter(|out| !out.is_empty())?;
                 Some(g711::decode_alaw(payload, out))
             }
+            // Not among those that are offered.
+            _ => None,
         }
     }
 
-    fn record(&mut self, folder: &Path, codec: Codec, position: f64, samples: usize) {
+    fn record(&mut self, folder: &Path, codec: AudioCodec, position: f64, samples: usize) {
         if self.recorder.is_none() {
             let name = format!("{}-{}.wav", self.heard.identity, self.heard.track_sid);
             let path = folder.join(crate::sound::file_name(&name));
-            match Recorder::create(&path, codec.clock()) {
+            match Recorder::create(&path, codec.rtp_clock()) {
                 Ok(recorder) => self.recorder = Some(recorder),
                 Err(error) => return tracing::warn!(%error, "nothing is recorded"),
             }
@@ -187,9 +190,9 @@ impl Ear {
         let Some(recorder) = self.recorder.as_mut() else { return };
         let at = (position.max(0.0) * f64::from(recorder.rate())).round() as u64;
         let pcm = &self.pcm[..samples];
-        let placed = match recorder.rate() == codec.clock() {
+        let placed = match recorder.rate() == codec.rtp_clock() {
             true => recorder.place(at, pcm),
-            false => recorder.place(at, &at_rate(pcm, codec.clock(), recorder.rate())),
+            false => recorder.place(at, &at_rate(pcm, codec.rtp_clock(), recorder.rate())),
         };
         if let Err(error) = placed {
             tracing::warn!(%error, "the recording ends here");

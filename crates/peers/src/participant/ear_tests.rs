@@ -1,7 +1,7 @@
 use super::*;
 use crate::measure::Recording;
 
-fn packet(seq: u64, timestamp: u32, codec: Codec, payload: &[u8]) -> AudioPacket {
+fn packet(seq: u64, timestamp: u32, codec: AudioCodec, payload: &[u8]) -> AudioPacket {
     AudioPacket { mid: "0".into(), ssrc: 1, codec: Some(codec), seq, timestamp, payload: payload.into() }
 }
 
@@ -31,7 +31,7 @@ fn a_lost_packet_is_counted_and_stays_audible_in_the_recording() {
         if n == 25 {
             continue;
         }
-        let packet = packet(100 + n as u64, 160 * n as u32, Codec::Pcmu, payload);
+        let packet = packet(100 + n as u64, 160 * n as u32, AudioCodec::Pcmu, payload);
         ear.packet(now, &packet, &config);
     }
     assert!(ear.take_level() > -16.0);
@@ -53,8 +53,8 @@ fn another_stream_on_the_same_track_continues_where_it_arrives() {
     let mut ear = Ear::new("TR_1".into(), "phone".into());
     let start = Instant::now();
     let payload = &tone(1)[0];
-    ear.packet(start, &packet(1, 0, Codec::Pcmu, payload), &config);
-    let mut other = packet(9000, 4_000_000, Codec::Pcmu, payload);
+    ear.packet(start, &packet(1, 0, AudioCodec::Pcmu, payload), &config);
+    let mut other = packet(9000, 4_000_000, AudioCodec::Pcmu, payload);
     other.ssrc = 2;
     ear.packet(start + Duration::from_secs(1), &other, &config);
     let heard = ear.finish();
@@ -65,9 +65,10 @@ fn another_stream_on_the_same_track_continues_where_it_arrives() {
 #[test]
 fn what_does_not_decode_is_counted() {
     let mut ear = Ear::new("TR_1".into(), "phone".into());
-    let event = ear.packet(Instant::now(), &packet(1, 0, Codec::Opus, &[]), &ParticipantConfig::default());
-    assert!(matches!(event, Some(ParticipantEvent::FirstAudio { codec: Codec::Opus, .. })));
-    ear.packet(Instant::now(), &packet(2, 0, Codec::Pcmu, &[0; 10_000]), &ParticipantConfig::default());
+    let event =
+        ear.packet(Instant::now(), &packet(1, 0, AudioCodec::Opus, &[]), &ParticipantConfig::default());
+    assert!(matches!(event, Some(ParticipantEvent::FirstAudio { codec: AudioCodec::Opus, .. })));
+    ear.packet(Instant::now(), &packet(2, 0, AudioCodec::Pcmu, &[0; 10_000]), &ParticipantConfig::default());
     assert_eq!(ear.finish().damaged, 2);
 }
 
@@ -76,10 +77,10 @@ fn an_ear_that_counts_decodes_up_to_the_first_sound() {
     let config = ParticipantConfig { listening: Listening::Count, ..ParticipantConfig::default() };
     let mut ear = Ear::new("TR_1".into(), "phone".into());
     let now = Instant::now();
-    ear.packet(now, &packet(1, 0, Codec::Pcmu, &[g711::ULAW_SILENCE; 160]), &config);
+    ear.packet(now, &packet(1, 0, AudioCodec::Pcmu, &[g711::ULAW_SILENCE; 160]), &config);
     assert_eq!(ear.heard().first_sound, None);
-    ear.packet(now, &packet(2, 160, Codec::Pcmu, &tone(1)[0]), &config);
-    ear.packet(now, &packet(4, 320, Codec::Pcmu, &[]), &config);
+    ear.packet(now, &packet(2, 160, AudioCodec::Pcmu, &tone(1)[0]), &config);
+    ear.packet(now, &packet(4, 320, AudioCodec::Pcmu, &[]), &config);
     let heard = ear.finish();
     assert_eq!((heard.packets, heard.lost, heard.damaged), (3, 1, 0), "the empty one was not decoded");
     assert_eq!(heard.first_sound, Some(now));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use livekit_protocol as proto;
+use media::codec::AudioCodec;
 
 use crate::sound::Recorded;
 
@@ -18,38 +19,6 @@ pub struct Happened {
     pub event: ParticipantEvent,
 }
 
-/// A codec as it arrives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 µ-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-    /// Opus.
-    Opus,
-}
-
-impl Codec {
-    /// Its name in SDP.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-            Self::Opus => "opus",
-        }
-    }
-
-    /// Ticks of its RTP clock per second.
-    #[must_use]
-    pub fn clock(self) -> u32 {
-        match self {
-            Self::Pcmu | Self::Pcma => 8000,
-            Self::Opus => 48_000,
-        }
-    }
-}
-
 /// What was heard on one track.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Heard {
@@ -58,7 +27,7 @@ pub struct Heard {
     /// Its publisher.
     pub identity: String,
     /// The codec of the last packet.
-    pub codec: Option<Codec>,
+    pub codec: Option<AudioCodec>,
     /// Packets received.
     pub packets: u64,
     /// Packets missing by sequence number.
@@ -145,14 +114,14 @@ pub enum ParticipantEvent {
         /// The track.
         track_sid: String,
         /// Its codec.
-        codec: Codec,
+        codec: AudioCodec,
     },
     /// The codec of a track changed in mid-stream.
     CodecChanged {
         /// The track.
         track_sid: String,
         /// Its codec from now on.
-        codec: Codec,
+        codec: AudioCodec,
     },
     /// A track is gone; what was heard of it.
     TrackEnded(Heard),

@@ -26,7 +26,7 @@ mod tap;
 
 pub use config::{Listening, ParticipantConfig};
 pub use error::{CommandError, ConnectError};
-pub use event::{Cause, Codec, Happened, Heard, ParticipantEvent};
+pub use event::{Cause, Happened, Heard, ParticipantEvent};
 pub use handle::Participant;
 pub use rpc::RpcError;
 pub use tap::{Tap, TapHandle, TappedPacket};

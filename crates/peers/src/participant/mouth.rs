@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::codec::opus;
+use media::codec::{AudioCodec, opus};
 
 use super::config::ParticipantConfig;
 use super::error::{CommandError, ConnectError};
-use super::event::Codec;
 use super::peer::Outgoing;
 use crate::measure::{SILENCE_DBFS, dbfs};
 use crate::prepared::Prepared;
@@ -102,7 +101,7 @@ impl Mouth {
     /// The next frame if it is due; `None` too while muted, and where the audio has a pause that is not sent.
     pub(super) fn frame(&mut self, now: Instant) -> Option<Outgoing<'_>> {
         let passed = self.advance(now)?;
-        let ticks = self.voice.codec().clock() / 50;
+        let ticks = self.voice.codec().rtp_clock() / 50;
         self.timestamp = self.timestamp.wrapping_add(ticks.wrapping_mul(passed));
         let marker = std::mem::replace(&mut self.paused, true);
         let mut frame = self.voice.frame(self.muted, self.timestamp)?;
@@ -134,9 +133,9 @@ impl Mouth {
 }
 
 impl Voice {
-    fn codec(&self) -> Codec {
+    fn codec(&self) -> AudioCodec {
         match self {
-            Self::Live(_) => Codec::Opus,
+            Self::Live(_) => AudioCodec::Opus,
             Self::Prepared { frames, .. } => frames.codec(),
         }
     }
@@ -212,7 +211,7 @@ mod tests {
         let first = mouth.frame(start).map(|frame| frame.timestamp).unwrap();
         let frame = mouth.frame(start + FRAME_TIME).unwrap();
         assert_eq!(frame.timestamp.wrapping_sub(first), 160);
-        assert_eq!((frame.codec, frame.payload), (Codec::Pcmu, second.as_ref()));
+        assert_eq!((frame.codec, frame.payload), (AudioCodec::Pcmu, second.as_ref()));
         assert!(mouth.play(&Sound::Silence).is_err());
     }
 

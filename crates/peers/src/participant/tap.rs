@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event::Codec;
+use media::codec::AudioCodec;
 
 /// Watches what a participant says and hears. It is called for every packet, so it must be quick and wait for nothing.
 pub trait Tap: Send + Sync + fmt::Debug {
@@ -21,7 +21,7 @@ pub struct TappedPacket<'a> {
     /// When.
     pub at: Instant,
     /// Its codec; `None`: comfort noise (RFC 3389), what the talker's silence sounds like from now on.
-    pub codec: Option<Codec>,
+    pub codec: Option<AudioCodec>,
     /// Extended sequence number.
     pub seq: u64,
     /// In ticks of the codec's RTP clock.

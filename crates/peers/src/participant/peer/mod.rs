@@ -13,14 +13,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use livekit_protocol as proto;
+use media::codec::AudioCodec;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpWrite, SeqNo};
 use str0m::{Candidate, Input, Rtc};
-
-use super::event::Codec;
 
 /// Sections to receive on in the first offer, as the SDKs have them.
 const FIRST_SECTIONS: u32 = 3;
@@ -69,7 +68,7 @@ pub(super) struct AudioPacket {
     pub(super) mid: String,
     pub(super) ssrc: u32,
     /// `None`: comfort noise (RFC 3389), what the talker's silence sounds like from now on.
-    pub(super) codec: Option<Codec>,
+    pub(super) codec: Option<AudioCodec>,
     /// Extended sequence number.
     pub(super) seq: u64,
     pub(super) timestamp: u32,
@@ -79,7 +78,7 @@ pub(super) struct AudioPacket {
 /// One frame of audio to send.
 #[derive(Debug)]
 pub(super) struct Outgoing<'a> {
-    pub(super) codec: Codec,
+    pub(super) codec: AudioCodec,
     pub(super) payload: &'a [u8],
     pub(super) timestamp: u32,
     /// Loudness for the header extension, in dBov.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use media::codec::AudioCodec;
 use str0m::channel::ChannelData;
 use str0m::format::Codec as EngineCodec;
 use str0m::media::Pt;
 use str0m::rtp::{Extension, RtpPacket};
 use str0m::{Event, Rtc, RtcConfig};
 
-use super::super::event::Codec;
 use super::{AudioPacket, Peer, PeerOutput, offer};
 
 /// An engine that takes Opus (and G.711 with its comfort noise if asked) packet by packet.
@@ -29,13 +29,13 @@ pub(super) fn build(g711: bool, now: Instant) -> Rtc {
 }
 
 /// The payload type a codec was negotiated under.
-pub(super) fn payload_type(rtc: &Rtc, codec: Codec) -> Option<Pt> {
+pub(super) fn payload_type(rtc: &Rtc, codec: AudioCodec) -> Option<Pt> {
     let mut params = rtc.codec_config().params().iter();
     params.find(|params| name(params.spec().codec) == Some(codec)).map(|params| params.pt())
 }
 
 /// What a payload type is; of comfort noise no codec.
-fn codec(rtc: &Rtc, pt: Pt) -> Option<Option<Codec>> {
+fn codec(rtc: &Rtc, pt: Pt) -> Option<Option<AudioCodec>> {
     let params = rtc.codec_config().params().iter().find(|params| params.pt() == pt)?;
     match params.spec().codec {
         EngineCodec::CN => Some(None),
@@ -43,11 +43,11 @@ fn codec(rtc: &Rtc, pt: Pt) -> Option<Option<Codec>> {
     }
 }
 
-fn name(codec: EngineCodec) -> Option<Codec> {
+fn name(codec: EngineCodec) -> Option<AudioCodec> {
     match codec {
-        EngineCodec::Opus => Some(Codec::Opus),
-        EngineCodec::PCMU => Some(Codec::Pcmu),
-        EngineCodec::PCMA => Some(Codec::Pcma),
+        EngineCodec::Opus => Some(AudioCodec::Opus),
+        EngineCodec::PCMU => Some(AudioCodec::Pcmu),
+        EngineCodec::PCMA => Some(AudioCodec::Pcma),
         _ => None,
     }
 }

@@ -129,7 +129,13 @@ fn media_and_data_flow_both_ways() {
     assert!(world.peer.may_speak());
     world.peer.send_audio(
         world.now,
-        &Outgoing { codec: Codec::Opus, payload: &[1, 2, 3], timestamp: 960, level: -20.0, marker: false },
+        &Outgoing {
+            codec: AudioCodec::Opus,
+            payload: &[1, 2, 3],
+            timestamp: 960,
+            level: -20.0,
+            marker: false,
+        },
     );
     assert!(world.peer.send_data(true, b"hello"));
     let sent = [7_u8; 160];
@@ -144,7 +150,7 @@ fn media_and_data_flow_both_ways() {
     let heard = |event: &PeerOutput| match event {
         PeerOutput::Audio(packet) => {
             packet.mid == mid
-                && packet.codec == Some(Codec::Pcmu)
+                && packet.codec == Some(AudioCodec::Pcmu)
                 && packet.payload.as_ref() == sent.as_slice()
         }
         _ => false,
