@@ -86,6 +86,7 @@ impl Sink for Made {
         self.to_phone = Some(packet.to_vec());
     }
     fn rtcp(&mut self, _to: SocketAddr, _packet: &[u8]) {}
+    fn room_codec(&mut self, _codec: Codec) {}
     fn room_audio(&mut self, _codec: Codec, packet: AudioPacket) {
         assert!(!packet.payload.is_empty());
     }

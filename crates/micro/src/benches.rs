@@ -176,6 +176,9 @@ impl Sink for Nowhere {
     fn rtcp(&mut self, _to: SocketAddr, packet: &[u8]) {
         black_box(packet);
     }
+    fn room_codec(&mut self, codec: Codec) {
+        black_box(codec);
+    }
     fn room_audio(&mut self, _codec: Codec, packet: room::AudioPacket) {
         black_box(packet);
     }

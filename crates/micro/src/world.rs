@@ -49,6 +49,9 @@ impl Sink for Out<'_> {
     fn rtcp(&mut self, _to: SocketAddr, packet: &[u8]) {
         std::hint::black_box(packet);
     }
+    fn room_codec(&mut self, codec: Codec) {
+        self.room.prefer_codec(self.phone, codec);
+    }
     fn room_audio(&mut self, codec: Codec, packet: room::AudioPacket) {
         self.room.write_audio(self.now, self.phone, codec, &packet);
     }

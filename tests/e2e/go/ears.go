@@ -18,11 +18,8 @@ var tracks atomic.Uint32
 
 // listen writes down what a track carries, packet by packet as it came: what was lost, or never sent, is a hole in the timestamps.
 func listen(track *webrtc.TrackRemote, identity string, echo chan<- media.Sample) {
-	pcmu := strings.EqualFold(track.Codec().MimeType, webrtc.MimeTypePCMU)
-	name := identity + ".opus"
-	if pcmu {
-		name = identity + ".pcmu"
-	}
+	codec := strings.ToLower(strings.TrimPrefix(track.Codec().MimeType, "audio/"))
+	name := identity + "." + codec
 	file, err := os.OpenFile(filepath.Join(*recorded, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		tell("failed", map[string]any{"error": err.Error()})
@@ -41,7 +38,7 @@ func listen(track *webrtc.TrackRemote, identity string, echo chan<- media.Sample
 			tell("hearing", map[string]any{"identity": identity, "packets": packets})
 		}
 		_, _ = file.Write(append(head(number, packet), packet.Payload...))
-		if pcmu {
+		if codec != "opus" {
 			continue
 		}
 		select {

@@ -25,7 +25,7 @@ var (
 	token     = flag.String("token", "", "the access token")
 	single    = flag.Bool("single", false, "use one peer connection")
 	subscribe = flag.Bool("subscribe", true, "subscribe to everything unasked")
-	recorded  = flag.String("record", ".", "the folder for what it heard: IDENTITY.pcmu and IDENTITY.opus (heads and payloads, see ears.go)")
+	recorded  = flag.String("record", ".", "the folder for what it heard: IDENTITY.pcmu, .pcma and .opus (heads and payloads, see ears.go)")
 )
 
 // events writes one line at a time, whoever tells of it.

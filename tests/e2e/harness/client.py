@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import packets
+from . import g711, packets
 from .room import access_token
 from .tones import hears
 from .waiting import until
@@ -173,10 +173,13 @@ class GoClient(Program):
         ]  # fmt: skip
 
     async def recording(self, identity: str, seconds: float = 3.0) -> tuple[np.ndarray, int]:
-        pcmu, opus = (self.folder / f"{identity}.{kind}" for kind in ("pcmu", "opus"))
-        if opus.exists() and opus.stat().st_size > 0:
-            return await asyncio.to_thread(packets.from_opus, opus.read_bytes(), seconds)
-        return packets.from_pcmu(pcmu.read_bytes() if pcmu.exists() else b"", seconds)
+        heard = {codec: self.folder / f"{identity}.{codec}" for codec in ("opus", "pcma", "pcmu")}
+        wrote = {codec: file.read_bytes() for codec, file in heard.items() if file.exists()}
+        if wrote.get("opus"):
+            return await asyncio.to_thread(packets.from_opus, wrote["opus"], seconds)
+        if wrote.get("pcma"):
+            return packets.from_g711(g711.PCMA, wrote["pcma"], seconds)
+        return packets.from_g711(g711.PCMU, wrote.get("pcmu", b""), seconds)
 
 
 class PageClient(Client):

@@ -52,9 +52,9 @@ def places(packets: list[Packet], rate: int) -> list[tuple[int, bytes]]:
     return sorted(placed.items())
 
 
-def from_pcmu(content: bytes, seconds: float) -> tuple[np.ndarray, int]:
+def from_g711(payload_type: int, content: bytes, seconds: float) -> tuple[np.ndarray, int]:
     """The last seconds."""
-    decoded = [(at, g711.decode(g711.PCMU, payload)) for at, payload in last(places(read(content), g711.RATE), seconds, g711.RATE)]
+    decoded = [(at, g711.decode(payload_type, payload)) for at, payload in last(places(read(content), g711.RATE), seconds, g711.RATE)]
     return laid_out(decoded)[-int(seconds * g711.RATE) :], g711.RATE
 
 

@@ -111,6 +111,8 @@ pub trait Sink {
     fn rtp(&mut self, to: SocketAddr, packet: &[u8]);
     /// Send this packet from the call's RTCP socket.
     fn rtcp(&mut self, to: SocketAddr, packet: &[u8]);
+    /// The phone speaks this codec, or one that comes closest to it: the best choice for who listens.
+    fn room_codec(&mut self, codec: room::Codec);
     /// Write this packet of the phone's track into the room.
     fn room_audio(&mut self, codec: room::Codec, packet: room::AudioPacket);
     /// The phone has fallen silent, which sounds like this (RFC 3389): tell those who are sent its track as G.711.

@@ -118,8 +118,8 @@ impl Bridge {
     pub fn command(&mut self, now: Instant, command: BridgeCommand, sink: &mut impl Sink) {
         match command {
             BridgeCommand::DialTone(on) => self.to_room.tone(on),
-            BridgeCommand::EarlyMedia(negotiated) => self.early_media(now, &negotiated),
-            BridgeCommand::Connect(negotiated) => self.connect(now, &negotiated),
+            BridgeCommand::EarlyMedia(negotiated) => self.early_media(now, &negotiated, sink),
+            BridgeCommand::Connect(negotiated) => self.connect(now, &negotiated, sink),
             BridgeCommand::SendDigits(digits) => {
                 self.dialing = true;
                 self.dial(&digits);
@@ -282,27 +282,28 @@ impl Bridge {
         self.leg.negotiated().is_some_and(Negotiated::is_held)
     }
 
-    fn early_media(&mut self, now: Instant, negotiated: &Negotiated) {
+    fn early_media(&mut self, now: Instant, negotiated: &Negotiated, sink: &mut impl Sink) {
         if !self.up {
-            self.negotiate(now, negotiated);
+            self.negotiate(now, negotiated, sink);
         }
     }
 
-    fn negotiate(&mut self, now: Instant, negotiated: &Negotiated) {
+    fn negotiate(&mut self, now: Instant, negotiated: &Negotiated, sink: &mut impl Sink) {
         if self.leg.codec().is_none() {
             // The first frame goes out at once, whatever the dial tone's clock says.
             self.next_tick = Some(now);
         }
         self.leg.negotiate(negotiated, now);
         self.to_phone.shape(Shape::of(negotiated));
+        self.to_room.agreed(negotiated.codec, sink);
         if negotiated.is_held() {
             // Said before the hold, it would be heard after it.
             self.to_phone.clear();
         }
     }
 
-    fn connect(&mut self, now: Instant, negotiated: &Negotiated) {
-        self.negotiate(now, negotiated);
+    fn connect(&mut self, now: Instant, negotiated: &Negotiated, sink: &mut impl Sink) {
+        self.negotiate(now, negotiated, sink);
         if !std::mem::replace(&mut self.up, true) {
             self.leg.answered(now);
         }

@@ -90,6 +90,13 @@ impl ToRoom {
         self.tone = on.then(|| DialTone::new(RATE));
     }
 
+    /// The phone will speak this. What voice isolation makes of it is in any codec at the same cost.
+    pub(super) fn agreed(&self, codec: AudioCodec, sink: &mut impl Sink) {
+        if self.denoiser.is_none() {
+            sink.room_codec(closest(codec));
+        }
+    }
+
     /// Whether a frame of tone is due every 20 ms.
     pub(super) fn sounds(&self) -> bool {
         self.tone.is_some() && self.demand.any()
@@ -278,6 +285,15 @@ impl ToRoom {
         let Place { seq, ticks: timestamp, resumed: marker } = place;
         let packet = AudioPacket { seq, timestamp, marker, payload, quiet };
         sink.room_audio(codec, packet);
+    }
+}
+
+/// The codec that keeps most of a phone's sound in a room.
+fn closest(codec: AudioCodec) -> Codec {
+    match codec {
+        AudioCodec::Pcma => Codec::Pcma,
+        AudioCodec::G722 | AudioCodec::Opus => Codec::Opus,
+        _ => Codec::Pcmu,
     }
 }
 

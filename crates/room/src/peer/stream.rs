@@ -57,6 +57,11 @@ impl Rebase {
         next
     }
 
+    /// Whether nothing has been sent yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.sent == 0
+    }
+
     /// Numbers that the subscriber never got: the source's own gaps.
     pub(crate) fn gaps(&self) -> u64 {
         self.highest.wrapping_add(1).wrapping_sub(self.first).saturating_sub(self.sent)

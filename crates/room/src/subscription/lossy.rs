@@ -1,8 +1,7 @@
 //! A client that loses much of what a telephone says is sent it as Opus, with each packet once more in the next one (RED,
 //! RFC 2198): of G.711 what is lost is lost.
 //!
-//! Only those that took redundant audio: they have a media engine, which follows another codec in mid-stream. A client of bare
-//! packets (Go) has chosen its decoder when the track began.
+//! Only those that took redundant audio; they follow another codec in mid-stream as well ([`super::codec`]).
 //!
 //! The client's own reports decide (RFC 3550 §6.4), two bad ones in a row and not one, since Opus has to be encoded for it; when it
 //! has lost hardly anything for a minute it is sent what the telephone sends again. Only tracks that are written for
@@ -11,7 +10,6 @@
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::output::Codec;
-use crate::track::Silence;
 
 /// The share of lost packets from which on G.711 has holes that are heard.
 const LOSSY: f32 = 0.03;
@@ -55,7 +53,7 @@ impl Room {
         let Some(published) = published.filter(|track| self.env.opus_when_lossy && track.written) else {
             return;
         };
-        let (first, all) = (published.codec, published.codecs_for_subscribers());
+        let all = published.codecs_for_subscribers();
         let Some(downlink) = published.downlinks.iter_mut().find(|downlink| downlink.to == to) else {
             return;
         };
@@ -63,44 +61,11 @@ impl Room {
             Some(true) if downlink.red.is_none() => {
                 self.change_codec(to, publisher, track, &[Codec::Opus], true);
             }
-            Some(false) if downlink.codec != first || downlink.red.is_some() => {
+            Some(false) if downlink.red.is_some() => {
                 self.change_codec(to, publisher, track, &all, false);
             }
             _ => {}
         }
-    }
-
-    /// Goes on with a track in the first of these codecs that the client has.
-    fn change_codec(
-        &mut self,
-        to: ParticipantId,
-        publisher: ParticipantId,
-        track: &TrackSid,
-        preference: &[Codec],
-        redundant: bool,
-    ) {
-        let Some(remote) = self.remote_mut(to) else { return };
-        let Some(mid) = remote.subscriptions.get(track).and_then(|subscription| subscription.section) else {
-            return;
-        };
-        let sections = &remote.transport.subscriber().sections;
-        let Some((payload_type, codec)) = sections.codec(mid, preference) else { return };
-        let red = sections.red(mid).filter(|_| redundant);
-        if redundant && red.is_none() {
-            return;
-        }
-        let silence = Silence::new(sections.noise(mid, codec));
-        let published = self.participants.get_mut(&publisher).and_then(|p| p.track_mut(track.as_str()));
-        let downlinks = published.map(|track| track.downlinks.iter_mut()).into_iter().flatten();
-        for downlink in downlinks.filter(|downlink| downlink.to == to) {
-            downlink.red = red;
-            if downlink.codec != codec {
-                (downlink.codec, downlink.payload_type, downlink.silence) = (codec, payload_type, silence);
-                // The packets of each codec have numbers of their own.
-                downlink.pause();
-            }
-        }
-        self.update_demand(publisher);
     }
 }
 

@@ -4,6 +4,7 @@
 //! has a free one, and `media_sections_requirement` asks for such an offer. With two, we offer them.
 
 mod bandwidth;
+mod codec;
 mod lossy;
 mod offering;
 mod pace;

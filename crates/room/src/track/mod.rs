@@ -114,11 +114,14 @@ impl Track {
         if !self.written {
             return vec![self.codec];
         }
-        let mut codecs = vec![self.codec];
-        codecs
-            .extend([Codec::Pcmu, Codec::Pcma, Codec::Opus].into_iter().filter(|codec| *codec != self.codec));
-        codecs
+        best_first(self.codec)
     }
+}
+
+/// All codecs that a track is written in, from this one on.
+pub(crate) fn best_first(codec: Codec) -> Vec<Codec> {
+    let others = [Codec::Pcmu, Codec::Pcma, Codec::Opus].into_iter().filter(|other| *other != codec);
+    [codec].into_iter().chain(others).collect()
 }
 
 /// A track's sid, LiveKit's way: its letters tell type and source.

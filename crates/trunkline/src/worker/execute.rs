@@ -318,10 +318,11 @@ pub(super) fn answer<T>(reply: Reply<T>, value: T) {
     let _ = reply.send(value);
 }
 
-/// The first choice of those who listen: G.711 as the phone speaks it, but Opus where wideband is hoped for.
+/// The first choice of those who listen, until the phone has answered: what is offered to it first.
 fn track_codec(codecs: &[AudioCodec]) -> room::Codec {
     match codecs.first() {
         Some(AudioCodec::G722 | AudioCodec::Opus) => room::Codec::Opus,
+        Some(AudioCodec::Pcma) => room::Codec::Pcma,
         _ => room::Codec::Pcmu,
     }
 }

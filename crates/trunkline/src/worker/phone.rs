@@ -241,6 +241,12 @@ impl Sink for PhoneSink<'_> {
         let _ = self.sockets.rtcp.send_to(packet, to);
     }
 
+    fn room_codec(&mut self, codec: room::Codec) {
+        if let Some(room) = &mut self.room {
+            room.prefer_codec(self.participant, codec);
+        }
+    }
+
     fn room_audio(&mut self, codec: room::Codec, packet: room::AudioPacket) {
         if let Some(room) = &mut self.room {
             room.write_audio(self.now, self.participant, codec, &packet);

@@ -18,6 +18,7 @@ use super::*;
 mod before_the_answer;
 mod clock;
 mod ends;
+mod into_the_room;
 mod packet_times;
 mod wideband;
 
@@ -30,6 +31,7 @@ struct Heard {
     rtcp: usize,
     room: Vec<(Codec, AudioPacket)>,
     noises: Vec<(u32, Vec<u8>)>,
+    codecs: Vec<Codec>,
     digits: Vec<char>,
     events: Vec<BridgeEvent>,
 }
@@ -40,6 +42,9 @@ impl Sink for Heard {
     }
     fn rtcp(&mut self, _to: SocketAddr, _packet: &[u8]) {
         self.rtcp += 1;
+    }
+    fn room_codec(&mut self, codec: Codec) {
+        self.codecs.push(codec);
     }
     fn room_audio(&mut self, codec: Codec, packet: AudioPacket) {
         self.room.push((codec, packet));
@@ -174,78 +179,6 @@ fn level(payload: &[u8]) -> f64 {
     g711::decode_ulaw(payload, &mut pcm);
     let sum: f64 = pcm.iter().map(|s| f64::from(*s).powi(2)).sum();
     (sum / pcm.len() as f64).sqrt()
-}
-
-#[test]
-fn a_phones_packet_goes_into_the_room_byte_for_byte() {
-    let mut line = Line::open(AudioCodec::Pcmu);
-    let payload: Vec<u8> = (0..160).map(|n| n as u8).collect();
-    line.phone_says(&payload);
-    let (codec, packet) = &line.heard.room[0];
-    assert_eq!((*codec, &packet.payload[..], packet.marker), (Codec::Pcmu, &payload[..], true));
-    assert!(
-        line.heard
-            .events
-            .iter()
-            .any(|e| matches!(e, BridgeEvent::FirstAudioToRoom { at } if *at == line.now))
-    );
-}
-
-#[test]
-fn a_law_is_converted_for_those_who_listen_in_u_law() {
-    let mut line = Line::open(AudioCodec::Pcma);
-    line.phone_says(&[0xd5; 160]);
-    let (codec, packet) = &line.heard.room[0];
-    assert_eq!(*codec, Codec::Pcmu);
-    assert!(level(&packet.payload) < 20.0, "silence stays silence");
-}
-
-#[test]
-fn nobody_listens_and_nothing_is_done() {
-    let mut line = Line::open(AudioCodec::Pcmu);
-    line.bridge.demand(line.now, Demand::default());
-    line.phone_hums(5);
-    assert!(line.heard.room.is_empty());
-    assert_eq!(line.bridge.report().to_room, 0);
-}
-
-#[test]
-fn opus_is_encoded_only_for_those_who_want_it() {
-    let mut line = Line::open(AudioCodec::Pcmu);
-    line.bridge.demand(line.now, Demand { pcmu: true, opus: true, ..Demand::default() });
-    line.phone_hums(50);
-    let opus: Vec<_> = line.heard.room.iter().filter(|(codec, _)| *codec == Codec::Opus).collect();
-    assert_eq!(opus.len(), 50);
-    assert!(opus.windows(2).all(|w| w[1].1.timestamp.wrapping_sub(w[0].1.timestamp) == 960));
-    assert!(opus.windows(2).all(|w| w[1].1.seq == w[0].1.seq + 1));
-    assert_eq!(line.heard.room.len(), 100);
-}
-
-#[test]
-fn a_quiet_line_is_described_beside_what_it_sent_until_somebody_speaks() {
-    let mut line = Line::open(AudioCodec::Pcmu);
-    for _ in 0..20 {
-        line.phone_says(&[g711::ULAW_SILENCE; 160]);
-    }
-    line.phone_hums(1);
-    let quiet: Vec<_> = line.heard.room.iter().map(|(_, packet)| packet.quiet.clone()).collect();
-    let described = |quiet: &Option<room::Quiet>| matches!(quiet, Some(room::Quiet::Described(_)));
-    assert_eq!(quiet.iter().position(described), Some(12), "240 ms are heard as they are");
-    assert_eq!(quiet[13], Some(room::Quiet::Unchanged));
-    assert_eq!((quiet.len(), &quiet[20]), (21, &None));
-    assert!(line.heard.room.iter().all(|(_, packet)| packet.payload.len() == 160), "for whoever wants it");
-}
-
-#[test]
-fn a_lost_packet_is_a_gap_for_the_room_too() {
-    let mut line = Line::open(AudioCodec::Pcmu);
-    line.phone_hums(1);
-    // Made and lost.
-    line.phone.send_audio(line.now, &[0xff; 160], &mut line.buffer);
-    line.pass(TWENTY_MS);
-    line.phone_hums(1);
-    let [(_, first), (_, second)] = &line.heard.room[..] else { panic!("two packets") };
-    assert_eq!((second.seq - first.seq, second.timestamp.wrapping_sub(first.timestamp)), (2, 320));
 }
 
 #[test]
