@@ -17,6 +17,7 @@ use super::phone::LAST_EVENTS;
 use super::ports::PortPool;
 use super::post::{Packets, Parcel};
 use super::session::{SignalJoin, SignalOut, SignalResume, SignalSender, SignalSession};
+use super::wake::Wake;
 use super::{JoinError, RoomError, SessionClosed};
 use crate::metrics::{Bound, Refused};
 
@@ -39,7 +40,7 @@ pub(crate) struct Lane {
     /// What other workers send it.
     pub(super) parcels: mpsc::Sender<Parcel>,
     pub(super) packets: Packets,
-    pub(super) waker: Arc<mio::Waker>,
+    pub(super) wake: Arc<Wake>,
     pub(super) refused: Refused,
 }
 
@@ -48,8 +49,7 @@ impl Lane {
     #[allow(clippy::result_large_err, reason = "the command comes back to be tried again")]
     pub(super) fn try_send(&self, command: Command) -> Result<(), TrySendError<Command>> {
         self.commands.try_send(command)?;
-        // A waker that fails means a worker that is gone; its queue is then disconnected and says so.
-        let _ = self.waker.wake();
+        self.wake.wake();
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl Lane {
         }
     }
 
-    /// Puts in a command that begins something new: refused while the queue is half full.
+    /// Puts in a command whose answer is waited for, and has the worker look at it now: refused while the queue is half full.
     pub(super) fn begin(&self, command: Command) -> Result<(), RoomError> {
         if self.commands.len() >= QUEUE_FOR_NEW {
             self.refused.count();
@@ -78,7 +78,9 @@ impl Lane {
         self.try_send(command).map_err(|refused| match refused {
             TrySendError::Full(_) => RoomError::Busy,
             TrySendError::Disconnected(_) => RoomError::Stopped,
-        })
+        })?;
+        self.wake.rouse();
+        Ok(())
     }
 }
 
@@ -240,9 +242,9 @@ mod tests {
     fn stuck() -> (Lane, crossbeam_channel::Receiver<Command>, mio::Poll) {
         let (commands, queue) = crossbeam_channel::bounded(QUEUE);
         let poll = mio::Poll::new().unwrap();
-        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let wake = Arc::new(Wake::new(poll.registry(), mio::Token(0)).unwrap());
         let (parcels, packets) = (crate::worker::post::parcels().0, Packets::new());
-        (Lane { commands, parcels, packets, waker, refused: Refused::default() }, queue, poll)
+        (Lane { commands, parcels, packets, wake, refused: Refused::default() }, queue, poll)
     }
 
     fn command() -> Command {

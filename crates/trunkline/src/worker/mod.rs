@@ -31,6 +31,7 @@ mod slot;
 mod start;
 mod thread;
 mod timers;
+mod wake;
 
 pub(crate) use call_media::{CallMedia, CallOpen, MediaEvent, OpenError};
 pub(crate) use config::{RtcAddress, RtpAddress, WorkersConfig};

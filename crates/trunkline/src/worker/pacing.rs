@@ -2,7 +2,7 @@
 //!
 //! A wake-up costs more than the packet that caused it. While much happens the worker rests a moment after each turn, so that
 //! one wake-up serves what came meanwhile; packets are then late by less than that moment. While little happens it does not:
-//! resting would only wake it more often than the packets do.
+//! resting would only wake it more often than the packets do. Who waits for an answer does not wait for the rest to be over (`wake`).
 
 use std::time::{Duration, Instant};
 

@@ -204,8 +204,7 @@ impl Post {
         }
         for (lane, wake) in self.lanes.iter().zip(&mut self.to_wake) {
             if std::mem::take(wake) {
-                // A waker that fails means a worker that is gone.
-                let _ = lane.waker.wake();
+                lane.wake.wake();
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::bounded;
-use mio::{Poll, Waker};
+use mio::Poll;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use room::Env;
@@ -21,6 +21,7 @@ use super::ports::PortPool;
 use super::post::{self, Inbox, Packets};
 use super::rtc::RtcSockets;
 use super::thread::{Parts, RTC, WAKER, Worker};
+use super::wake::Wake;
 use crate::metrics::Refused;
 
 /// The workers' threads, seen from outside.
@@ -72,12 +73,12 @@ impl Workers {
         for _ in 0..count {
             let poll = Poll::new()?;
             bound.push(RtcSockets::bind(&config, &mut taken, poll.registry(), RTC)?);
-            let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+            let wake = Arc::new(Wake::new(poll.registry(), WAKER)?);
             let (commands, received) = bounded(QUEUE);
             let (parcels, arriving) = post::parcels();
             let packets = Packets::new();
             inboxes.push((poll, Inbox { commands: received, parcels: arriving, packets: packets.clone() }));
-            lanes.push(Lane { commands, parcels, packets, waker, refused: Refused::default() });
+            lanes.push(Lane { commands, parcels, packets, wake, refused: Refused::default() });
         }
         let lanes: Arc<[Lane]> = lanes.into();
         let (mut taken_tcp, elsewhere) = (Vec::new(), Elsewhere::default());
@@ -133,6 +134,7 @@ fn spawn(index: usize, parts: Parts, ending: Ending) -> std::io::Result<()> {
     thread.spawn(move || {
         // Dropped after the worker and everything it holds.
         let _ending = ending;
+        parts.lanes[index].wake.is_mine();
         let mut worker = Worker::new(parts);
         if let Err(error) = worker.run() {
             tracing::error!(%error, "a media worker stopped");

@@ -31,6 +31,7 @@ use super::post::{Inbox, Packet, Parcel, Post};
 use super::rtc::RtcSockets;
 use super::slot::{Now, RoomSlot};
 use super::timers::Timers;
+use super::wake;
 use crate::metrics::Refused;
 
 /// The token of the command queue's waker.
@@ -172,7 +173,7 @@ impl Worker {
             let rest = self.pacing.rest(woke, Instant::now());
             rested = rest.is_some();
             if let Some(rest) = rest {
-                std::thread::sleep(rest);
+                wake::rest(rest);
             }
         }
         Ok(())
@@ -209,12 +210,9 @@ impl Worker {
             }
         }
         let passed = self.read_post(now);
-        for _ in 0..COMMANDS_AT_ONCE {
-            let command = self.inbox.commands.try_recv();
-            // Whoever a command was passed on for has arrived before it.
-            self.take_parcels(now);
-            let Ok(command) = command else { break };
-            self.execute_or_drop(now, command);
+        if self.obey(now) {
+            // What follows from a command comes before what time brings: a phone's packets are in the codec that is asked for.
+            self.drain(now);
         }
         let mut due = 0;
         while let Some((at, room)) = self.timers.pop_due(now.at) {
@@ -229,6 +227,18 @@ impl Worker {
         }
         self.drain(now);
         self.post.flush();
+    }
+
+    /// Executes the commands that wait; whether there were any.
+    fn obey(&mut self, now: Now) -> bool {
+        for count in 0..COMMANDS_AT_ONCE {
+            let command = self.inbox.commands.try_recv();
+            // Whoever a command was passed on for has arrived before it.
+            self.take_parcels(now);
+            let Ok(command) = command else { return count > 0 };
+            self.execute_or_drop(now, command);
+        }
+        true
     }
 
     /// What other workers have for this one: how many packets.
