@@ -233,7 +233,7 @@ impl World {
             _ => None,
         };
         let (timestamp, payload) = (script.long(), payload.to_vec().into());
-        let packet = AudioPacket { seq, timestamp, marker: false, payload, quiet };
+        let packet = AudioPacket { seq, timestamp, marker: false, payload, level: None, quiet };
         let codec = script.pick(&[Codec::Pcmu, Codec::Pcma, Codec::Opus]).unwrap_or(Codec::Pcmu);
         self.room.write_audio(self.now, phone, codec, &packet);
         if script.byte().is_multiple_of(4) {

@@ -8,6 +8,7 @@ pub mod comfort;
 pub mod denoise;
 pub mod dtmf;
 pub mod jitter;
+pub mod level;
 pub mod mix;
 pub mod resample;
 pub mod rtcp;

@@ -129,7 +129,7 @@ impl Prepared {
 enum Coder {
     Ulaw,
     Alaw,
-    G722(g722::Encoder),
+    G722(Box<g722::Encoder>),
     Opus(Box<opus::Encoder>),
 }
 
@@ -138,7 +138,7 @@ impl Coder {
         Ok(match codec {
             AudioCodec::Pcmu => Self::Ulaw,
             AudioCodec::Pcma => Self::Alaw,
-            AudioCodec::G722 => Self::G722(g722::Encoder::new()),
+            AudioCodec::G722 => Self::G722(Box::default()),
             AudioCodec::Opus => Self::Opus(Box::new(opus::Encoder::new(rate, bitrate, COMPLEXITY)?)),
             codec => return Err(PrepareError::Codec(codec)),
         })

@@ -69,6 +69,8 @@ pub struct AudioPacket {
     pub marker: bool,
     /// The codec's payload, shared by all subscribers.
     pub payload: Arc<[u8]>,
+    /// How loud it is, in -dBov (RFC 6464), where who writes it knows; G.711 shows it by itself.
+    pub level: Option<u8>,
     /// The talker is quiet: subscribers who took comfort noise make his silence themselves and are not sent the payload.
     pub quiet: Option<Quiet>,
 }

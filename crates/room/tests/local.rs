@@ -181,6 +181,26 @@ fn a_phone_that_speaks_is_shown_as_speaking() {
 }
 
 #[test]
+fn a_phone_that_speaks_opus_is_shown_as_speaking_by_the_level_it_tells() {
+    let mut world = World::new();
+    world.codecs = vec![Codec::Opus];
+    let bob = world.join("bob");
+    let phone = phone(&mut world, "phone");
+    placed(&mut world, bob, 1);
+    for seq in 0..150 {
+        let level = Some(if seq < 50 { 26 } else { 127 });
+        let packet = AudioPacket { level, timestamp: 960 * seq as u32, ..audio(seq, 0x11) };
+        world.room.write_audio(world.now, phone, Codec::Opus, &packet);
+        world.run_for(FRAME);
+    }
+    let told = world.signals(bob, |signal| match signal {
+        Response::SpeakersChanged(changed) => Some(changed.speakers[0].active),
+        _ => None,
+    });
+    assert_eq!((told.first(), told.last()), (Some(&true), Some(&false)));
+}
+
+#[test]
 fn only_local_participants_publish_by_call_and_only_once() {
     let mut world = World::new();
     let (bob, phone) = (world.join("bob"), phone(&mut world, "phone"));

@@ -9,6 +9,7 @@ use support::{FRAME, World, audio, demands, phone_track};
 
 const G711: (bool, bool, bool) = (true, false, false);
 const PCMU: u8 = 0;
+const PCMA: u8 = 8;
 const RED: u8 = 63;
 
 /// A phone, and two who listen to it: of the first much is lost.
@@ -24,12 +25,13 @@ fn world(red: bool) -> (World, [ParticipantId; 3]) {
     (world, [phone, lossy, other])
 }
 
-/// The phone speaks for so long, in both codecs.
+/// The phone speaks for so long, in every codec.
 fn speak(world: &mut World, phone: ParticipantId, seq: &mut u64, seconds: u64) {
     for _ in 0..seconds * 50 {
         *seq += 1;
         let opus = AudioPacket { timestamp: 960 * *seq as u32, ..audio(*seq, *seq as u8) };
         world.room.write_audio(world.now, phone, Codec::Pcmu, &audio(*seq, 0x11));
+        world.room.write_audio(world.now, phone, Codec::Pcma, &audio(*seq, 0x22));
         world.room.write_audio(world.now, phone, Codec::Opus, &opus);
         world.run_for(FRAME);
     }
@@ -61,6 +63,28 @@ fn who_loses_much_of_a_phone_is_sent_opus_twice_until_it_loses_nothing_any_more(
     heard(&mut world, lossy);
     speak(&mut world, phone, &mut seq, 1);
     assert!(heard(&mut world, lossy).iter().all(|(payload_type, _)| *payload_type == PCMU));
+}
+
+#[test]
+fn who_is_sent_opus_twice_stays_with_it_when_the_phone_changes_its_codec_and_returns_to_the_new_one() {
+    let (mut world, [phone, lossy, other]) = world(true);
+    let mut seq = 100;
+    world.lose(lossy, 0.1);
+    speak(&mut world, phone, &mut seq, 25);
+    world.room.prefer_codec(phone, Codec::Pcma);
+    speak(&mut world, phone, &mut seq, 1);
+    assert_eq!(demands(&world, phone).last(), Some(&(false, true, true)));
+    heard(&mut world, lossy);
+    heard(&mut world, other);
+    speak(&mut world, phone, &mut seq, 5);
+    assert!(heard(&mut world, lossy).iter().all(|(payload_type, _)| *payload_type == RED));
+    assert!(heard(&mut world, other).iter().all(|(payload_type, _)| *payload_type == PCMA));
+    world.lose(lossy, 0.0);
+    speak(&mut world, phone, &mut seq, 90);
+    heard(&mut world, lossy);
+    speak(&mut world, phone, &mut seq, 1);
+    assert!(heard(&mut world, lossy).iter().all(|(payload_type, _)| *payload_type == PCMA));
+    assert_eq!(demands(&world, phone).last(), Some(&(false, true, false)));
 }
 
 #[test]

@@ -173,13 +173,14 @@ class GoClient(Program):
         ]  # fmt: skip
 
     async def recording(self, identity: str, seconds: float = 3.0) -> tuple[np.ndarray, int]:
-        heard = {codec: self.folder / f"{identity}.{codec}" for codec in ("opus", "pcma", "pcmu")}
-        wrote = {codec: file.read_bytes() for codec, file in heard.items() if file.exists()}
-        if wrote.get("opus"):
-            return await asyncio.to_thread(packets.from_opus, wrote["opus"], seconds)
-        if wrote.get("pcma"):
-            return packets.from_g711(g711.PCMA, wrote["pcma"], seconds)
-        return packets.from_g711(g711.PCMU, wrote.get("pcmu", b""), seconds)
+        files = [file for codec in ("pcmu", "pcma", "opus") if (file := self.folder / f"{identity}.{codec}").exists()]
+        if not files:
+            return np.zeros(0, np.int16), g711.RATE
+        last = max(files, key=lambda file: file.stat().st_mtime)
+        if last.suffix == ".opus":
+            return await asyncio.to_thread(packets.from_opus, last.read_bytes(), seconds)
+        law = g711.PCMA if last.suffix == ".pcma" else g711.PCMU
+        return packets.from_g711(law, last.read_bytes(), seconds)
 
 
 class PageClient(Client):

@@ -111,7 +111,7 @@ pub trait Sink {
     fn rtp(&mut self, to: SocketAddr, packet: &[u8]);
     /// Send this packet from the call's RTCP socket.
     fn rtcp(&mut self, to: SocketAddr, packet: &[u8]);
-    /// The phone speaks this codec, or one that comes closest to it: the best choice for who listens.
+    /// The phone has agreed on a codec; this one comes closest to it: the best choice for who listens.
     fn room_codec(&mut self, codec: room::Codec);
     /// Write this packet of the phone's track into the room.
     fn room_audio(&mut self, codec: room::Codec, packet: room::AudioPacket);

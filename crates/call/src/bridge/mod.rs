@@ -12,6 +12,7 @@ mod early;
 mod frames;
 mod io;
 mod keys;
+mod loudness;
 mod payloads;
 mod splice;
 mod to_phone;

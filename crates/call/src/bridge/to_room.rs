@@ -13,6 +13,7 @@ use media::codec::opus::{Encoder, MAX_PACKET, RTP_CLOCK};
 use media::comfort::{Background, Hush};
 use media::denoise::Denoiser;
 use media::jitter::FRAME;
+use media::level::level;
 use media::resample::Lower;
 use media::tone::DialTone;
 use rand::RngCore;
@@ -20,6 +21,7 @@ use room::{AudioPacket, Codec, Quiet};
 
 use super::frames::{Frames, Samples, SourcePacket};
 use super::io::{Demand, Sink};
+use super::loudness::Loudness;
 use super::payloads::Payloads;
 use super::splice::{Place, Splice};
 
@@ -51,6 +53,8 @@ pub(super) struct ToRoom {
     fifo: Frames,
     /// Whether what goes out as G.711 is silence.
     hush: Hush,
+    /// How loud the phone's own Opus is.
+    loudness: Loudness,
     denoiser: Option<Box<Denoiser>>,
     /// With the sample rate it is for.
     encoder: Option<(u32, Box<Encoder>)>,
@@ -71,6 +75,7 @@ impl ToRoom {
             opus: Splice::new(seq, ticks.wrapping_mul(OPUS_TICKS), RTP_CLOCK),
             fifo: Frames::default(),
             hush: Hush::default(),
+            loudness: Loudness::default(),
             denoiser: voice_isolation.then(|| Box::new(Denoiser::new())),
             encoder: None,
             lower: None,
@@ -90,11 +95,13 @@ impl ToRoom {
         self.tone = on.then(|| DialTone::new(RATE));
     }
 
-    /// The phone will speak this. What voice isolation makes of it is in any codec at the same cost.
+    /// The phone will speak this. Voice isolation leaves no more of it than a telephone's band.
     pub(super) fn agreed(&self, codec: AudioCodec, sink: &mut impl Sink) {
-        if self.denoiser.is_none() {
-            sink.room_codec(closest(codec));
-        }
+        sink.room_codec(match (codec, &self.denoiser) {
+            (AudioCodec::Pcma, _) => Codec::Pcma,
+            (AudioCodec::G722 | AudioCodec::Opus, None) => Codec::Opus,
+            _ => Codec::Pcmu,
+        });
     }
 
     /// Whether a frame of tone is due every 20 ms.
@@ -169,7 +176,8 @@ impl ToRoom {
         }
         let Some(place) = self.opus.place(now, packet.seq, packet.timestamp) else { return };
         let place = Place { resumed: packet.marker || place.resumed, ..place };
-        self.write(Codec::Opus, place, packet.payload, None, sink);
+        let level = self.loudness.of_packet(packet.payload);
+        self.write(Codec::Opus, place, packet.payload, Sounds { level, quiet: None }, sink);
     }
 
     fn pass(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
@@ -183,9 +191,9 @@ impl ToRoom {
                     Some(convert) => {
                         let mut converted = [0; MAX_PAYLOAD];
                         let length = convert(packet.payload, &mut converted);
-                        self.write(codec, place, &converted[..length], quiet.clone(), sink);
+                        self.write(codec, place, &converted[..length], Sounds::quiet(&quiet), sink);
                     }
-                    None => self.write(codec, place, packet.payload, quiet.clone(), sink),
+                    None => self.write(codec, place, packet.payload, Sounds::quiet(&quiet), sink),
                 }
             }
         }
@@ -246,11 +254,11 @@ impl ToRoom {
         let quiet = quiet(self.hush.samples(pcm));
         if self.demand.pcmu {
             g711::encode_ulaw(pcm, &mut payload);
-            self.write(Codec::Pcmu, place, &payload, quiet.clone(), sink);
+            self.write(Codec::Pcmu, place, &payload, Sounds::quiet(&quiet), sink);
         }
         if self.demand.pcma {
             g711::encode_alaw(pcm, &mut payload);
-            self.write(Codec::Pcma, place, &payload, quiet, sink);
+            self.write(Codec::Pcma, place, &payload, Sounds::quiet(&quiet), sink);
         }
     }
 
@@ -261,7 +269,8 @@ impl ToRoom {
         let Some(encoder) = self.encoder(rate) else { return };
         let mut payload = [0; MAX_PACKET];
         let Ok(length) = encoder.encode(pcm, &mut payload) else { return };
-        self.write(Codec::Opus, place, &payload[..length], None, sink);
+        let sounds = Sounds { level: Some(level(pcm)), quiet: None };
+        self.write(Codec::Opus, place, &payload[..length], sounds, sink);
     }
 
     fn encoder(&mut self, rate: u32) -> Option<&mut Encoder> {
@@ -277,23 +286,26 @@ impl ToRoom {
         codec: Codec,
         place: Place,
         payload: &[u8],
-        quiet: Option<Quiet>,
+        Sounds { level, quiet }: Sounds,
         sink: &mut impl Sink,
     ) {
         self.written += 1;
         let payload = self.payloads.share(payload);
         let Place { seq, ticks: timestamp, resumed: marker } = place;
-        let packet = AudioPacket { seq, timestamp, marker, payload, quiet };
+        let packet = AudioPacket { seq, timestamp, marker, payload, level, quiet };
         sink.room_audio(codec, packet);
     }
 }
 
-/// The codec that keeps most of a phone's sound in a room.
-fn closest(codec: AudioCodec) -> Codec {
-    match codec {
-        AudioCodec::Pcma => Codec::Pcma,
-        AudioCodec::G722 | AudioCodec::Opus => Codec::Opus,
-        _ => Codec::Pcmu,
+/// What a room is told of a packet's sound.
+struct Sounds {
+    level: Option<u8>,
+    quiet: Option<Quiet>,
+}
+
+impl Sounds {
+    fn quiet(quiet: &Option<Quiet>) -> Self {
+        Self { level: None, quiet: quiet.clone() }
     }
 }
 

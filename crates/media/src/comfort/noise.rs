@@ -1,15 +1,13 @@
 //! What a quiet line sounds like, and how it is written (RFC 3389 §3): a level, and the colour as reflection coefficients.
 
+use crate::level;
+
 /// Reflection coefficients: the model order. Receivers take up to 12; of these 8 telephone noise needs no more.
 const ORDER: usize = 8;
 /// How much of what was heard before counts on against one chunk more.
 const MEMORY: f32 = 0.9;
 /// Added to the energy, so that a line without any noise has a colour too, and no filter rings.
 const FLOOR: f32 = 1.001;
-/// A full-scale square wave: 0 dBov.
-const FULL_SCALE: f32 = 32_768.0 * 32_768.0;
-/// What the payload can say.
-const QUIETEST: f32 = 127.0;
 
 /// A comfort noise payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +49,7 @@ impl Spectrum {
 
     /// In -dBov: 0 is the loudest, 127 no noise at all.
     pub(super) fn level(&self) -> u8 {
-        let energy = self.lags[0] / self.weight.max(1.0) / FULL_SCALE;
-        (-10.0 * energy.max(1e-13).log10()).round().clamp(0.0, QUIETEST) as u8
+        level::of_mean_square(self.lags[0] / self.weight.max(1.0))
     }
 
     pub(super) fn noise(&self) -> Noise {

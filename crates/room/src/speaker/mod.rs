@@ -9,6 +9,7 @@ use proto::signal_response::Message as Response;
 
 use crate::ids::ParticipantId;
 use crate::lifecycle::{Clock, Room};
+use crate::output::Codec;
 use crate::participant::Participant;
 
 pub(crate) use g711::g711_level;
@@ -23,7 +24,11 @@ const STALE: Duration = Duration::from_millis(800);
 const ACTIVE_LEVEL: u8 = 35;
 /// 10^(-35/20): below, nobody speaks.
 const THRESHOLD: f32 = 0.017_782_794;
+/// A packet's time, where its timestamp does not tell it; and the longest there is.
 const PACKET_MS: u32 = 20;
+const LONGEST_MS: u32 = 120;
+/// A track that is written in several codecs is measured by one, until that one has been silent for so long.
+const FAITHFUL: Duration = Duration::from_millis(200);
 /// 40 % of the interval.
 const MIN_ACTIVE_MS: u32 = 160;
 /// EMA over two intervals.
@@ -41,16 +46,31 @@ pub(crate) struct Meter {
     loudest: Option<u8>,
     smoothed: f32,
     last_packet: Option<Instant>,
+    /// What the last one was, and its RTP timestamp.
+    last: Option<(Codec, u32)>,
 }
 
 impl Meter {
-    /// A packet of 20 ms at `level` -dBov.
-    pub(crate) fn observe(&mut self, now: Instant, level: u8) {
+    /// A packet at `level` -dBov.
+    pub(crate) fn observe(&mut self, now: Instant, codec: Codec, timestamp: u32, level: u8) {
+        let is_other = self.last.is_some_and(|(measured, _)| measured != codec);
+        if is_other && self.last_packet.is_some_and(|last| now < last + FAITHFUL) {
+            return;
+        }
+        let time = self.time_since_last(codec, timestamp);
         self.last_packet = Some(now);
         if level <= ACTIVE_LEVEL {
-            self.active_ms += PACKET_MS;
+            self.active_ms += time;
             self.loudest = Some(self.loudest.map_or(level, |loudest| loudest.min(level)));
         }
+    }
+
+    /// The media time from the last packet to this one, which is how long each lasts unless something is missing.
+    fn time_since_last(&mut self, codec: Codec, timestamp: u32) -> u32 {
+        let before = self.last.replace((codec, timestamp)).filter(|(measured, _)| *measured == codec);
+        let ticks = before.map_or(0, |(_, before)| timestamp.wrapping_sub(before));
+        let time = ticks / (codec.clock() / 1_000);
+        if (1..=LONGEST_MS).contains(&time) { time } else { PACKET_MS }
     }
 
     /// The interval is over: the level others are told, 0 for silence.
@@ -146,7 +166,7 @@ mod tests {
 
     fn interval(meter: &mut Meter, now: &mut Instant, levels: impl IntoIterator<Item = u8>) -> f32 {
         for level in levels {
-            meter.observe(*now, level);
+            meter.observe(*now, Codec::Pcmu, 0, level);
             *now += Duration::from_millis(20);
         }
         meter.close_interval(*now)
@@ -158,6 +178,34 @@ mod tests {
         assert!(interval(&mut meter, &mut now, [10; 20]) > 0.0);
         let after: Vec<_> = (0..4).map(|_| interval(&mut meter, &mut now, [127; 20])).collect();
         assert_eq!(after[3], 0.0, "{after:?}");
+    }
+
+    #[test]
+    fn long_packets_count_for_their_time_and_a_second_codec_for_nothing() {
+        let level = |packet: u32, packets: u32, codecs: &[Codec]| {
+            let (mut meter, start) = (Meter::default(), Instant::now());
+            for n in 0..packets {
+                let now = start + Duration::from_millis(u64::from(n * packet));
+                for codec in codecs {
+                    meter.observe(now, *codec, n * packet * codec.clock() / 1_000, 10);
+                }
+            }
+            meter.close_interval(start + INTERVAL)
+        };
+        assert!(level(60, 6, &[Codec::Opus]) > 0.0, "360 ms in six packets");
+        assert_eq!(level(20, 7, &[Codec::Pcmu, Codec::Opus, Codec::Pcma]), 0.0, "140 ms, thrice");
+        assert!(level(20, 8, &[Codec::Pcmu]) > 0.0);
+    }
+
+    #[test]
+    fn when_the_codec_that_was_measured_is_no_longer_written_another_one_is() {
+        let (mut meter, start) = (Meter::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        meter.observe(at(0), Codec::Pcmu, 0, 127);
+        for n in 0..20 {
+            meter.observe(at(20 * n), Codec::Opus, 960 * n as u32, 10);
+        }
+        assert!(meter.close_interval(at(400)) > 0.0, "from 200 ms on");
     }
 
     #[test]

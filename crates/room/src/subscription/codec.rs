@@ -1,8 +1,8 @@
 //! In which codec a client is sent a track that is written for its subscribers (a telephone's), while that changes: the telephone
 //! has agreed on another codec than was offered first, or too much gets lost on the way (`lossy`).
 //!
-//! In mid-stream only clients with a media engine follow, those that took redundant audio. A client of bare packets (Go) has
-//! chosen its decoder with the first one.
+//! In mid-stream only those follow that took redundant audio: they have a media engine. A client of bare packets (Go) has chosen
+//! its decoder with the first one.
 
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
@@ -25,7 +25,7 @@ impl Room {
         }
         for (to, track, is_new) in asked {
             if is_new || self.follows(to, &track) {
-                self.change_codec(to, id, &track, &best_first(codec), false);
+                self.switch(to, id, &track, &best_first(codec), false);
             }
         }
         self.update_demand(id);
@@ -38,8 +38,8 @@ impl Room {
         section.is_some_and(|mid| remote.transport.subscriber().sections.red(mid).is_some())
     }
 
-    /// Goes on with a track in the first of these codecs that the client has.
-    pub(super) fn change_codec(
+    /// Goes on with a track in the first of these codecs that the client has. The publisher has to be told the demand.
+    pub(super) fn switch(
         &mut self,
         to: ParticipantId,
         publisher: ParticipantId,
@@ -68,6 +68,5 @@ impl Room {
                 downlink.pause();
             }
         }
-        self.update_demand(publisher);
     }
 }

@@ -57,15 +57,13 @@ impl Room {
         let Some(downlink) = published.downlinks.iter_mut().find(|downlink| downlink.to == to) else {
             return;
         };
-        match downlink.way.report(loss) {
-            Some(true) if downlink.red.is_none() => {
-                self.change_codec(to, publisher, track, &[Codec::Opus], true);
-            }
-            Some(false) if downlink.red.is_some() => {
-                self.change_codec(to, publisher, track, &all, false);
-            }
-            _ => {}
-        }
+        let (preference, redundant) = match downlink.way.report(loss) {
+            Some(true) if downlink.red.is_none() => (vec![Codec::Opus], true),
+            Some(false) if downlink.red.is_some() => (all, false),
+            _ => return,
+        };
+        self.switch(to, publisher, track, &preference, redundant);
+        self.update_demand(publisher);
     }
 }
 

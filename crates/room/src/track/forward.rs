@@ -52,8 +52,8 @@ impl Room {
         codec: Codec,
         packet: &AudioPacket,
     ) {
-        let AudioPacket { seq, timestamp, marker, ref payload, ref quiet } = *packet;
-        let level = speaker::g711_level(codec, payload);
+        let AudioPacket { seq, timestamp, marker, ref payload, level, ref quiet } = *packet;
+        let level = level.or_else(|| speaker::g711_level(codec, payload));
         let last = self.keep_for_repetition(from, track, codec, packet);
         let (redundant, last, quiet) = (None, last.as_ref(), quiet.as_ref());
         let packet = Packet { codec, seq, timestamp, marker, payload, redundant, last, quiet, level };
@@ -136,7 +136,7 @@ impl Room {
             return;
         }
         if let Some(level) = packet.level {
-            track.meter.observe(now, level);
+            track.meter.observe(now, packet.codec, packet.timestamp, level);
             if self.speakers_due.is_none() {
                 self.speakers_due = Some(speaker::next_look(self.clock, now));
             }

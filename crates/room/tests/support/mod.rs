@@ -464,6 +464,7 @@ pub(crate) fn audio(seq: u64, byte: u8) -> AudioPacket {
         timestamp: 160 * seq as u32,
         marker: false,
         payload: vec![byte; 160].into(),
+        level: None,
         quiet: None,
     }
 }

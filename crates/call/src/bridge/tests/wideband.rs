@@ -119,6 +119,28 @@ fn a_phones_opus_goes_into_the_room_byte_for_byte_and_on_its_own_clock() {
 }
 
 #[test]
+fn a_room_is_told_how_loud_a_phone_is_in_opus() {
+    let levels = |line: &Line| -> Vec<_> { line.heard.room.iter().map(|(_, packet)| packet.level).collect() };
+    let loud = |level: &Option<u8>| level.is_some_and(|level| level < 35);
+    // Passed on as it came: what is in the packet is what its encoder saw, to whom a hum without end is a noise.
+    let mut passed = open(AudioCodec::Opus, OPUS);
+    let mut hum = OpusHum::new(300.0);
+    for _ in 0..15 {
+        passed.phone_says(&hum.next());
+        passed.pass(TWENTY_MS);
+    }
+    assert!(levels(&passed).iter().all(loud), "{:?}", levels(&passed));
+    // Encoded here.
+    let mut encoded = open(AudioCodec::Pcmu, OPUS);
+    encoded.phone_hums(15);
+    assert!(levels(&encoded).iter().all(loud), "{:?}", levels(&encoded));
+    // Of G.711 it sees it.
+    let mut shown = Line::open(AudioCodec::Pcmu);
+    shown.phone_hums(5);
+    assert_eq!(levels(&shown), [None; 5]);
+}
+
+#[test]
 fn a_phones_opus_is_decoded_for_those_who_take_g711_only() {
     let mut line = open(AudioCodec::Opus, EVERYBODY);
     let mut hum = OpusHum::new(1_000.0);

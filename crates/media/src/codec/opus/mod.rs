@@ -11,7 +11,7 @@ mod packet;
 
 pub use decoder::Decoder;
 pub use encoder::{Encoder, MAX_PACKET};
-pub use packet::{carries_fec, duration_48k, is_narrowband};
+pub use packet::{carries_fec, duration_48k, holds_speech, is_narrowband};
 
 #[cfg(test)]
 mod tests;

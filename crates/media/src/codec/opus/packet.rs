@@ -64,17 +64,28 @@ pub(super) fn speech_alone<'a>(packet: &'a [u8], room: &'a mut [u8]) -> &'a [u8]
 
 /// Whether a packet carries a copy of the frame before it. Only speech does, and only where the sender meant it to.
 pub fn carries_fec(packet: &[u8]) -> bool {
-    if !packet::mode(packet).is_ok_and(|mode| mode != OpusMode::CeltOnly) {
-        return false;
-    }
-    let Ok(frame) = frame_samples(packet, RTP_CLOCK) else { return false };
-    let Some(first) = first_frame(packet).and_then(|frame| frame.first()) else { return false };
+    speech_flags(packet).is_some_and(|(_, copied)| copied)
+}
+
+/// Whether the first frame of a packet is a voice, as its encoder saw it. `None` for sound in general (CELT), of which no
+/// packet says so.
+pub fn holds_speech(packet: &[u8]) -> Option<bool> {
+    speech_flags(packet).map(|(voice, _)| voice)
+}
+
+/// Whether the first frame of speech in a packet has a voice in it, and whether it carries a copy of the frame before.
+fn speech_flags(packet: &[u8]) -> Option<(bool, bool)> {
+    packet::mode(packet).ok().filter(|mode| *mode != OpusMode::CeltOnly)?;
+    let frame = frame_samples(packet, RTP_CLOCK).ok()?;
+    let Some(first) = first_frame(packet).and_then(|frame| frame.first()) else {
+        return Some((false, false));
+    };
     // The frame begins with one voice flag for each 20 ms of the mid channel, then says whether a copy follows; then
     // the same for the side channel.
     let parts = frame.div_ceil(960);
     let flag = |bit: usize| bit < 8 && first & (0x80 >> bit) != 0;
     let stereo = packet::channels(packet).is_ok_and(|channels| channels == 2);
-    flag(parts) || (stereo && flag(2 * parts + 1))
+    Some(((0..parts).any(flag), flag(parts) || (stereo && flag(2 * parts + 1))))
 }
 
 /// Samples of the whole packet at `rate`.

@@ -216,3 +216,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_packet_of_speech_says_whether_there_is_a_voice_in_it_and_one_of_sound_in_general_does_not() {
+    let voice = packets(&mut Encoder::new(16_000, 24_000, 5).unwrap(), &buzz(16_000, 50));
+    let spoken = voice.iter().filter(|packet| holds_speech(packet) == Some(true)).count();
+    // A hum that changes little is taken for noise after a while.
+    assert!(spoken > 30, "{spoken}");
+    let quiet = packets(&mut Encoder::new(16_000, 24_000, 5).unwrap(), &[0; 320 * 50]);
+    assert!(quiet[10..].iter().all(|packet| holds_speech(packet) == Some(false)));
+    // CELT, 20 ms, full band; and speech of which nothing is sent.
+    assert_eq!(holds_speech(&[0xf8, 1, 2, 3]), None);
+    assert_eq!(holds_speech(&[0x48]), Some(false));
+}
