@@ -80,6 +80,7 @@ async def test_a_phone_is_heard_over_a_lossy_path(kind, enter, path, livekit, tr
         print(f"{kind}: {as_it_is:.1%} concealed of G.711, {twice:.1%} of Opus that is sent twice; payload types {sent()}")
         assert as_it_is > 0.05 and twice < 0.03
         await listener.hears("talker", HERTZ)
+        assert "talker" in listener.told("speakers")[-1]["identities"], "it is still shown as speaking"
 
 
 async def test_video_that_is_lost_is_sent_again(enter, path, proves):
