@@ -3,18 +3,20 @@
 //! Packets of speech say whether there is a voice in them, which is enough; a packet of sound in general has to be decoded, in
 //! the telephone's band.
 
-use media::codec::opus::{self, Decoder};
-use media::level::{self, SILENCE};
+use media::codec::{AudioCodec, opus};
+use media::level::{SILENCE, level};
+
+use super::decoder::Decoder;
 
 /// A voice that says no more than that it is there: as loud as telephones speak at.
 const VOICE: u8 = 26;
-const RATE: u32 = 8_000;
-/// The longest packet: 120 ms.
-const MOST: usize = 960;
 
 /// Listens to Opus that is passed on as it came.
 #[derive(Debug, Default)]
-pub(super) struct Loudness(Option<Box<Decoder>>);
+pub(super) struct Loudness {
+    decoder: Decoder,
+    pcm: Vec<i16>,
+}
 
 impl Loudness {
     /// The level of a packet in -dBov; `None` for what is no Opus.
@@ -22,12 +24,9 @@ impl Loudness {
         if let Some(voice) = opus::holds_speech(payload) {
             return Some(if voice { VOICE } else { SILENCE });
         }
-        if self.0.is_none() {
-            self.0 = Decoder::new(RATE).ok().map(Box::new);
-        }
-        let mut pcm = [0; MOST];
-        let samples = self.0.as_mut()?.decode(Some(payload), false, &mut pcm).ok()?;
-        Some(level::level(&pcm[..samples]))
+        self.pcm.clear();
+        self.decoder.decode(AudioCodec::Opus, payload, &mut self.pcm);
+        (!self.pcm.is_empty()).then(|| level(&self.pcm))
     }
 }
 

@@ -45,37 +45,34 @@ pub(crate) struct Meter {
     /// Loudest packet of the interval, in -dBov.
     loudest: Option<u8>,
     smoothed: f32,
-    last_packet: Option<Instant>,
-    /// What the last one was, and its RTP timestamp.
-    last: Option<(Codec, u32)>,
+    last: Option<Measured>,
+}
+
+/// The last packet that counted.
+#[derive(Debug)]
+struct Measured {
+    at: Instant,
+    codec: Codec,
+    timestamp: u32,
 }
 
 impl Meter {
     /// A packet at `level` -dBov.
     pub(crate) fn observe(&mut self, now: Instant, codec: Codec, timestamp: u32, level: u8) {
-        let is_other = self.last.is_some_and(|(measured, _)| measured != codec);
-        if is_other && self.last_packet.is_some_and(|last| now < last + FAITHFUL) {
+        if self.last.as_ref().is_some_and(|last| last.codec != codec && now < last.at + FAITHFUL) {
             return;
         }
-        let time = self.time_since_last(codec, timestamp);
-        self.last_packet = Some(now);
+        let last = self.last.replace(Measured { at: now, codec, timestamp });
+        let time = last.map_or(PACKET_MS, |last| last.time_until(codec, timestamp));
         if level <= ACTIVE_LEVEL {
             self.active_ms += time;
             self.loudest = Some(self.loudest.map_or(level, |loudest| loudest.min(level)));
         }
     }
 
-    /// The media time from the last packet to this one, which is how long each lasts unless something is missing.
-    fn time_since_last(&mut self, codec: Codec, timestamp: u32) -> u32 {
-        let before = self.last.replace((codec, timestamp)).filter(|(measured, _)| *measured == codec);
-        let ticks = before.map_or(0, |(_, before)| timestamp.wrapping_sub(before));
-        let time = ticks / (codec.clock() / 1_000);
-        if (1..=LONGEST_MS).contains(&time) { time } else { PACKET_MS }
-    }
-
     /// The interval is over: the level others are told, 0 for silence.
     fn close_interval(&mut self, now: Instant) -> f32 {
-        if self.last_packet.is_none_or(|last| now > last + STALE) {
+        if self.last.as_ref().is_none_or(|last| now > last.at + STALE) {
             *self = Self::default();
             return 0.0;
         }
@@ -92,7 +89,16 @@ impl Meter {
     }
 
     fn is_idle(&self) -> bool {
-        self.last_packet.is_none()
+        self.last.is_none()
+    }
+}
+
+impl Measured {
+    /// The media time from this packet to the next, which is how long each lasts unless something is missing.
+    fn time_until(&self, codec: Codec, timestamp: u32) -> u32 {
+        let time = timestamp.wrapping_sub(self.timestamp) / (codec.clock() / 1_000);
+        let is_told = self.codec == codec && (1..=LONGEST_MS).contains(&time);
+        if is_told { time } else { PACKET_MS }
     }
 }
 

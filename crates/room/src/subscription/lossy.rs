@@ -10,6 +10,7 @@
 use crate::ids::{ParticipantId, TrackSid};
 use crate::lifecycle::Room;
 use crate::output::Codec;
+use crate::track::best_first;
 
 /// The share of lost packets from which on G.711 has holes that are heard.
 const LOSSY: f32 = 0.03;
@@ -53,13 +54,13 @@ impl Room {
         let Some(published) = published.filter(|track| self.env.opus_when_lossy && track.written) else {
             return;
         };
-        let all = published.codecs_for_subscribers();
+        let first = published.codec;
         let Some(downlink) = published.downlinks.iter_mut().find(|downlink| downlink.to == to) else {
             return;
         };
         let (preference, redundant) = match downlink.way.report(loss) {
             Some(true) if downlink.red.is_none() => (vec![Codec::Opus], true),
-            Some(false) if downlink.red.is_some() => (all, false),
+            Some(false) if downlink.red.is_some() => (best_first(first), false),
             _ => return,
         };
         self.switch(to, publisher, track, &preference, redundant);
