@@ -21,6 +21,7 @@ from harness.dnsmasq import Dnsmasq
 from harness.ear import Ear
 from harness.kamailio import Kamailio
 from harness.matrix import Matrix
+from harness.path import Path
 from harness.room import Participant
 from harness.server import API_KEY, API_SECRET, BINARY, Trunkline
 from harness.sipp import Sipp
@@ -125,6 +126,14 @@ class Clients:
 async def enter(server, go_builder, tmp_path):
     """Lets clients of every kind join this test's server."""
     made = Clients(server, tmp_path, go_builder)
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture
+async def path(server):
+    """The only path to this test's server for those who join by its URL."""
+    made = await Path(server.http_port, server.rtc_port).start()
     yield made
     await made.stop()
 

@@ -10,7 +10,6 @@ import pytest
 from harness import g711
 from harness.calls import call
 from harness.counts import concealed, growth
-from harness.path import Path
 from harness.rtp import packet
 from harness.tones import loudness, share
 from harness.words import HOLE, STEP, levels, words_of
@@ -61,28 +60,24 @@ def dullness(samples: np.ndarray, rate: int) -> float:
 
 @pytest.mark.parametrize("kind", TAKE_IT + DO_NOT)
 async def test_a_quiet_line_sounds_as_it_is_whether_it_is_sent_or_described(
-    kind, server, livekit, enter, sipp, trunk_to, ears, proves
+    kind, livekit, enter, path, sipp, trunk_to, ears, proves
 ):
-    path = await Path(server.http_port, server.rtc_port).start()
-    try:
-        ear = ears()
-        ear.sends = speaks
-        phone = sipp("answer_for_an_ear", ear=ear.port)
-        client = await enter(kind, "quiet", "client", url=path.url)
-        await call(livekit, await trunk_to(phone.address), "quiet")
-        await client.hears("phone", HERTZ)
-        with proves("hears a phone's quiet as it is, described to it (RFC 3389) or sent", kind):
-            came, counted = len(path.media.rtp), await counts(kind, client)
-            samples, rate = await listen(client)
-            sent = [payload_type for _, of_client, payload_type in path.media.rtp[came:] if not of_client]
-            made_up = concealed(growth(counted, await counts(kind, client))) if counted else 0.0
-            print(f"{kind}: {made_up:.1%} made up; {len(sent)} packets, {sent.count(COMFORT_NOISE)} of them descriptions")
-            heard_as_it_is(samples, rate)
-            assert made_up < MADE_UP
-            assert (sent.count(COMFORT_NOISE) > 0 and len(sent) < 0.6 * LISTENED) == (kind in TAKE_IT)
-        await client.leave()
-    finally:
-        await path.stop()
+    ear = ears()
+    ear.sends = speaks
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    client = await enter(kind, "quiet", "client", url=path.url)
+    await call(livekit, await trunk_to(phone.address), "quiet")
+    await client.hears("phone", HERTZ)
+    with proves("hears a phone's quiet as it is, described to it (RFC 3389) or sent", kind):
+        came, counted = len(path.media.rtp), await counts(kind, client)
+        samples, rate = await listen(client)
+        sent = [payload_type for _, of_client, payload_type in path.media.rtp[came:] if not of_client]
+        made_up = concealed(growth(counted, await counts(kind, client))) if counted else 0.0
+        print(f"{kind}: {made_up:.1%} made up; {len(sent)} packets, {sent.count(COMFORT_NOISE)} of them descriptions")
+        heard_as_it_is(samples, rate)
+        assert made_up < MADE_UP
+        assert (sent.count(COMFORT_NOISE) > 0 and len(sent) < 0.6 * LISTENED) == (kind in TAKE_IT)
+    await client.leave()
 
 
 async def listen(client) -> tuple[np.ndarray, int]:

@@ -2,11 +2,9 @@
 
 import asyncio
 
-import pytest_asyncio
 
 from harness import opus
 from harness.calls import call
-from harness.path import Path
 from harness.room import RATE
 from harness.tones import hears, tone
 from harness.waiting import until
@@ -48,13 +46,6 @@ async def test_the_phones_packets_reach_go_as_they_are(livekit, join_go, baresip
     await gopher.do("subscribe", identity="phone", wanted=True)
     await gopher.tells("subscribed", identity="phone", times=2)
     await gopher.hears("phone", PHONE_HERTZ)
-
-
-@pytest_asyncio.fixture
-async def path(server):
-    made = await Path(server.http_port, server.rtc_port).start()
-    yield made
-    await made.stop()
 
 
 async def test_what_go_does_not_get_is_a_hole_in_what_it_hears(livekit, join, join_go, baresip, trunk_to, path):

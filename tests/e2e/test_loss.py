@@ -4,13 +4,11 @@ import asyncio
 import re
 
 import numpy as np
-import pytest_asyncio
 from livekit import api
 
 from harness import digest, g711
 from harness.calls import call, hang_up
 from harness.lossy import LossyPath
-from harness.path import Path
 from harness.tones import is_tone, loudness
 from harness.waiting import until
 
@@ -53,13 +51,6 @@ async def test_twenty_calls_through_30_percent_loss_are_answered_and_ended_on_bo
 def calls_of(phones, method: str) -> set[str]:
     """The calls of which the phones received this request."""
     return {digest.header(message, "Call-ID")[0] for message in phones.received(method)}
-
-
-@pytest_asyncio.fixture
-async def path(server):
-    made = await Path(server.http_port, server.rtc_port).start()
-    yield made
-    await made.stop()
 
 
 async def test_a_participant_whose_network_loses_every_tenth_packet_is_heard_by_a_phone_without_a_hole(

@@ -6,26 +6,17 @@ Judged by the browsers' own counters.
 import asyncio
 
 import pytest
-import pytest_asyncio
 
 from harness.calls import call
 from harness.camera import PATIENCE, page_sees
 from harness.client import Client, PageClient
 from harness.counts import concealed, growth
-from harness.path import Path
 from harness.waiting import until
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(240)]
 
 HERTZ = 1_100
 SIZE = (640, 360)
-
-
-@pytest_asyncio.fixture
-async def path(server):
-    made = await Path(server.http_port, server.rtc_port).start()
-    yield made
-    await made.stop()
 
 
 async def growth_while(listener: Client, source: str, counter: str, more: int) -> dict[str, float]:

@@ -5,7 +5,6 @@ import pytest
 from harness import g711
 from harness.calls import call
 from harness.ear import Ear
-from harness.path import Path
 from harness.tones import share
 from harness.waiting import until
 from harness.words import HOLE, STEP, Word, levels, words_of
@@ -42,24 +41,20 @@ def heard_whole(ear: Ear, words: list[Word], steps: list[float]) -> None:
 
 @pytest.mark.parametrize("kind", ["python", "node", "chromium", "firefox"])
 async def test_a_phone_hears_every_word_of_who_sends_nothing_between_them(
-    kind, server, livekit, enter, sipp, trunk_to, ears, proves
+    kind, livekit, enter, path, sipp, trunk_to, ears, proves
 ):
-    path = await Path(server.http_port, server.rtc_port).start()
-    try:
-        ear = ears()
-        phone = sipp("answer_for_an_ear", ear=ear.port)
-        client = await enter(kind, "words", "client", url=path.url)
-        await call(livekit, await trunk_to(phone.address), "words")
-        with proves("stops sending in silence (DTX), and every word is heard whole by a phone", kind):
-            await client.do("talk", hertz=WORDS, spoken=SPOKEN, pause=PAUSE)
-            await until(lambda: len(words_of(steps_of(ear))) > COUNT + 1, f"the phone hears {COUNT} words", 90)
-            steps = steps_of(ear)
-            words = words_of(steps)[1 : COUNT + 1]
-            begin, end = (ear.frames()[int(word.begin * STEP / 0.02)][0] for word in (words[0], words[-1]))
-            sent = sum(of_client and begin < moment < end for moment, of_client, _ in path.media.rtp)
-            print(f"{kind}: words of {[round(word.seconds, 3) for word in words]} s, {sent} packets in {end - begin:.2f} s")
-            heard_whole(ear, words, steps)
-            assert sent * 0.02 < (end - begin) / 2, f"{sent} packets in {end - begin:.1f} s: it sends its silence"
-        await client.leave()
-    finally:
-        await path.stop()
+    ear = ears()
+    phone = sipp("answer_for_an_ear", ear=ear.port)
+    client = await enter(kind, "words", "client", url=path.url)
+    await call(livekit, await trunk_to(phone.address), "words")
+    with proves("stops sending in silence (DTX), and every word is heard whole by a phone", kind):
+        await client.do("talk", hertz=WORDS, spoken=SPOKEN, pause=PAUSE)
+        await until(lambda: len(words_of(steps_of(ear))) > COUNT + 1, f"the phone hears {COUNT} words", 90)
+        steps = steps_of(ear)
+        words = words_of(steps)[1 : COUNT + 1]
+        begin, end = (ear.frames()[int(word.begin * STEP / 0.02)][0] for word in (words[0], words[-1]))
+        sent = sum(of_client and begin < moment < end for moment, of_client, _ in path.media.rtp)
+        print(f"{kind}: words of {[round(word.seconds, 3) for word in words]} s, {sent} packets in {end - begin:.2f} s")
+        heard_whole(ear, words, steps)
+        assert sent * 0.02 < (end - begin) / 2, f"{sent} packets in {end - begin:.1f} s: it sends its silence"
+    await client.leave()
