@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 use media::codec::AudioCodec;
 use media::dtmf::{DialString, Digit, EventPayload, Receiver, Sender, SenderStep, digit_of_info};
 use media::jitter::{PlayoutBuffer, TalkerCodec, Width};
-use media::rtcp::Feedback;
-use media::rtp::{self, RtpPacket};
 use media::sdp::{self, Direction, Encryption, LocalAudio, Negotiated, SessionDescription};
 use media::session::{Received, RtpSession, SessionConfig};
-use media::srtp::{LocalKeys, MasterKey, Session, SessionKeys, Suite};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rtp::RtpPacket;
+use rtp::rtcp::Feedback;
+use rtp::srtp::{LocalKeys, MasterKey, Session, SessionKeys, Suite};
 
 use crate::Script;
 

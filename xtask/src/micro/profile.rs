@@ -24,7 +24,7 @@ pub(crate) const OWNERS: [Owner; 5] = [
         name: "engine",
         words: &["str0m", "sctp_proto", "dimpl", "aws_lc", "gcm", "aes_", "_ctr32", "sha1_", "sha256_"],
     },
-    Owner { name: "ours", words: &["call::", "media::", "room::", "sip::", "micro::", "livekit"] },
+    Owner { name: "ours", words: &["call::", "media::", "rtp::", "room::", "sip::", "micro::", "livekit"] },
     Owner {
         name: "memory",
         words: &["malloc", "free", "realloc", "calloc", "memcpy", "memmove", "memset", "unlink_chunk"],

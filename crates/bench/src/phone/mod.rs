@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use media::codec::AudioCodec;
-use media::srtp::LocalKeys;
 use peers::path::Trouble;
+use rtp::srtp::LocalKeys;
 use sip::{AgentConfig, Contacts, Inbound, Limits, Timers};
 use sip_io::{Incoming, Stack, StackConfig};
 use tokio::sync::watch;

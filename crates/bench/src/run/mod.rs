@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use livekit_protocol as proto;
 use media::codec::AudioCodec;
-use media::srtp::LocalKeys;
 use peers::api::{Grants, TwirpClient};
 use peers::server::Usage;
+use rtp::srtp::LocalKeys;
 use tokio::task::JoinHandle;
 
 use crate::agent::{Agent, PHONE, Role};

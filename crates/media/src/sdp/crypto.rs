@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Attribute, Media, NegotiationError, SessionDescription};
-use crate::srtp::{LocalKeys, MasterKey, SessionKeys, Suite};
+use rtp::srtp::{LocalKeys, MasterKey, SessionKeys, Suite};
 
 /// Plain and encrypted RTP.
 const PLAIN: &str = "RTP/AVP";

@@ -8,7 +8,7 @@ use super::crypto::{self, Encryption};
 use super::formats::{EVENT_CLOCK, Format, offered, understood};
 use super::{Attribute, Direction, Host, Media, OpusTerms, Origin, SessionDescription};
 use crate::codec::{AudioCodec, FRAME_MS};
-use crate::srtp::SessionKeys;
+use rtp::srtp::SessionKeys;
 
 /// What our side of a call can do, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

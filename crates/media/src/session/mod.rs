@@ -24,11 +24,11 @@ use rand::RngCore;
 
 use crate::codec::AudioCodec;
 use crate::dtmf;
-use crate::rtcp::Reception;
 use crate::sdp::Negotiated;
-use crate::srtp;
 use latch::Latch;
 use reports::Reports;
+use rtp::rtcp::Reception;
+use rtp::srtp;
 use send::Sending;
 use stats::Counters;
 use timeline::Timeline;

@@ -9,9 +9,9 @@ use super::{RtpSession, Waiting};
 use crate::codec::AudioCodec;
 use crate::comfort;
 use crate::dtmf::{DtmfEvent, EventPayload};
-use crate::rtcp::Arrival;
-use crate::rtp::{self, RtpHeader, RtpPacket};
 use crate::sdp::PayloadKind;
+use rtp::rtcp::Arrival;
+use rtp::{RtpHeader, RtpPacket};
 
 /// How long the present source must be silent before the previous one may take over again.
 const SOURCE_QUIET: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::RtpSession;
-use crate::rtcp::{
+use rtp::rtcp::{
     self, Feedback, Outgoing, Report, ReportBlock, SenderInfo, from_short_ntp, ntp_middle, ntp_timestamp,
     to_short_ntp,
 };

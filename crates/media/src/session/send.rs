@@ -8,7 +8,7 @@ use rand::RngCore;
 use super::RtpSession;
 use crate::codec::{AudioCodec, FRAME_MS};
 use crate::dtmf::EventPacket;
-use crate::rtp::{self, RtpHeader};
+use rtp::RtpHeader;
 
 /// The pause between two frames from which on the timestamp follows the clock instead of the count of frames.
 const PAUSED: Duration = Duration::from_millis(200);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::reports::Reports;
 use super::send::Sending;
-use crate::rtcp::ReceptionStats;
-use crate::srtp::Rejected;
+use rtp::rtcp::ReceptionStats;
+use rtp::srtp::Rejected;
 
 /// A call's media in figures.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

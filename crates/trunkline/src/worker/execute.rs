@@ -7,10 +7,10 @@ use call::bridge::BridgeConfig;
 use call::plan::Encryption;
 use media::codec::AudioCodec;
 use media::sdp::{self, Direction, LocalAudio};
-use media::srtp::LocalKeys;
 use rand::Rng;
 use room::proto::{self, DisconnectReason};
 use room::{LocalTrack, Room, RoomConfig};
+use rtp::srtp::LocalKeys;
 use tokio::sync::mpsc;
 
 use super::JoinError;

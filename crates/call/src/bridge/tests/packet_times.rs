@@ -1,6 +1,6 @@
 //! A phone gets packets of the length it asked for, one after the other, at their pace; the first words and the last.
 
-use media::rtp::{RtpHeader, RtpPacket};
+use rtp::{RtpHeader, RtpPacket};
 
 use super::*;
 

@@ -219,8 +219,8 @@ fn opus_towards_the_phone_counts_at_48_khz_and_so_do_the_digits_in_it() {
 
 /// Payload type, sequence number, timestamp, payload.
 fn split(packet: &[u8]) -> (u8, u16, u32, Vec<u8>) {
-    let header = media::rtp::RtpPacket::parse(packet).unwrap();
-    let media::rtp::RtpHeader { payload_type, sequence, timestamp, .. } = header.header;
+    let header = rtp::RtpPacket::parse(packet).unwrap();
+    let rtp::RtpHeader { payload_type, sequence, timestamp, .. } = header.header;
     (payload_type, sequence, timestamp, header.payload.to_vec())
 }
 

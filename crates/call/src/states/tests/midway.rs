@@ -1,9 +1,9 @@
 //! What the phone's side changes on the way: early media and its forks, hold, moved media, keys by INFO.
 
 use media::sdp::{Direction, Encryption, LocalAudio, Negotiated};
-use media::srtp::LocalKeys;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rtp::srtp::LocalKeys;
 use sip::LegEvent;
 
 use super::story::{ANSWER, Story, local, request, response};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::srtp::{MasterKey, SessionKeys, Suite};
+use rtp::srtp::{MasterKey, SessionKeys, Suite};
 
 const SECOND: Duration = Duration::from_secs(1);
 

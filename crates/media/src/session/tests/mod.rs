@@ -16,8 +16,8 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::codec::AudioCodec;
-use crate::rtp::{self, RtpHeader};
 use crate::sdp::{Direction, Negotiated, OpusTerms, PayloadKind, ReceiveTable};
+use rtp::RtpHeader;
 
 const FRAME: Duration = Duration::from_millis(20);
 const SILENCE: [u8; 160] = [0xff; 160];

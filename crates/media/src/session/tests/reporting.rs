@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use super::*;
-use crate::rtcp::Feedback;
+use rtp::rtcp::Feedback;
 
 const SECOND: Duration = Duration::from_secs(1);
 

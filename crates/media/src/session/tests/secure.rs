@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::sdp::{self, Encryption, LocalAudio};
-use crate::srtp::LocalKeys;
+use rtp::srtp::LocalKeys;
 
 struct Call {
     ours: RtpSession,

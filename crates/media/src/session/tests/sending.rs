@@ -1,6 +1,6 @@
 use super::*;
 use crate::dtmf::{DialString, EventPayload, Sender, SenderStep};
-use crate::rtp::RtpPacket;
+use rtp::RtpPacket;
 
 /// Sends one step of 20 ms and returns the header and payload.
 fn step(session: &mut RtpSession, sender: &mut Sender, now: Instant) -> Option<(RtpHeader, Vec<u8>)> {

@@ -110,5 +110,5 @@ impl Driver {
 
 /// Whether a datagram to the server is audio: not STUN, not DTLS, not RTCP (RFC 7983, RFC 5761 §4).
 fn is_rtp(datagram: &[u8]) -> bool {
-    datagram.first().is_some_and(|first| (128..=191).contains(first)) && !media::rtp::is_rtcp(datagram)
+    datagram.first().is_some_and(|first| (128..=191).contains(first)) && !rtp::is_rtcp(datagram)
 }

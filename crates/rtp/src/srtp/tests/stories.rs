@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngCore, SeedableRng};
 
-use crate::rtp::{self, RtpHeader};
+use crate::RtpHeader;
 use crate::srtp::{MasterKey, Rejected, Session, SessionKeys, Suite};
 
 /// Both ends' keys: what one sends with, the other receives with.
@@ -27,7 +27,7 @@ fn pair(suite: Suite, seed: u64) -> (Session, Session) {
 fn packet(ssrc: u32, sequence: u16) -> Vec<u8> {
     let header = RtpHeader { marker: false, payload_type: 0, sequence, timestamp: 160, ssrc };
     let mut out = Vec::new();
-    rtp::write(&header, &[sequence as u8; 160], &mut out).unwrap();
+    crate::write(&header, &[sequence as u8; 160], &mut out).unwrap();
     out
 }
 

@@ -3,7 +3,7 @@
 //!
 //! One [`Session`] per call: what it sends is protected in place, what arrives is checked, decrypted and let through
 //! once. Keys are wiped when they are dropped and never printed but into the session description that they are meant
-//! for. It never draws keys on its own and never decides whether a call must be encrypted: [`crate::sdp`] does.
+//! for. It never draws keys on its own and never decides whether a call must be encrypted.
 
 mod inbound;
 mod key;
@@ -23,7 +23,6 @@ use thiserror::Error;
 
 /// Why an arriving packet is not let through. The fault is its sender's, or somebody's on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum Rejected {
     /// Too short to be a protected packet, or no packet at all.
     #[error("not a protected packet")]

@@ -46,7 +46,7 @@ impl MasterKey {
     ///
     /// # Errors
     /// The sender's fault: no base64, or not as many bytes as the suite has.
-    pub(crate) fn from_inline(suite: Suite, text: &str) -> Result<Self, KeyError> {
+    pub fn from_inline(suite: Suite, text: &str) -> Result<Self, KeyError> {
         let text = text.trim_end_matches('=');
         // 46 bytes are 62 characters; anything longer is refused before it is decoded.
         let mut buffer = Zeroizing::new([0; MAX_LEN + 2]);
@@ -64,7 +64,8 @@ impl MasterKey {
     }
 
     /// The base64 of key and salt, for the session description.
-    pub(crate) fn to_inline(&self) -> Zeroizing<String> {
+    #[must_use]
+    pub fn to_inline(&self) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(&self.bytes[..self.suite.key_len() + self.suite.salt_len()]))
     }
 

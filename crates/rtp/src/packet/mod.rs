@@ -1,6 +1,6 @@
 //! RTP packets (RFC 3550 §5.1): a view of one that has arrived, and the writing of one to be sent.
 //!
-//! Over `rtp-types`. Knows no session: sequences, sources and statistics are [`crate::session`]'s.
+//! Over `rtp-types`. Knows no session: sequences, sources and statistics are for others.
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,11 @@
+//! RTP, its reports and its encryption, for phones and rooms alike. A core without IO.
+//!
+//! [`packet`] reads and writes packets (RFC 3550 §5), [`rtcp`] reports (RFC 3550 §6), [`srtp`] protects both (RFC 3711).
+//! Knows no session: what is sent and heard in a call is `media`'s, in a room `room`'s. Every parser takes hostile
+//! input, nothing panics, and nothing asks a clock or draws randomness of its own.
+
+pub mod packet;
+pub mod rtcp;
+pub mod srtp;
+
+pub use packet::{MAX_PACKET, RtpError, RtpHeader, RtpPacket, is_rtcp, write};
