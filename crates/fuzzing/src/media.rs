@@ -59,13 +59,17 @@ fn use_terms(agreed: &Negotiated) {
     session.send_audio(now, &[0xff; 160], &mut out);
 }
 
-/// A packet that is read is written as what it was: its fields and its payload.
+/// A packet that is read is written as what it was: its fields, the elements of its extension and its payload.
 pub fn rtp(data: &[u8]) {
     let _ = rtp::is_rtcp(data);
     let Ok(packet) = RtpPacket::parse(data) else { return };
+    let elements: Vec<_> =
+        (1..=14).filter_map(|id| packet.extension.element(id).map(|value| (id, value))).collect();
     let mut written = Vec::new();
-    if rtp::write(&packet.header, packet.payload, &mut written).is_ok() {
-        assert_eq!(RtpPacket::parse(&written).ok(), Some(packet));
+    if rtp::write_extended(&packet.header, &elements, packet.payload, &mut written).is_ok() {
+        let Ok(again) = RtpPacket::parse(&written) else { panic!("a packet that was written is none") };
+        assert_eq!((again.header, again.payload), (packet.header, packet.payload));
+        elements.iter().for_each(|(id, value)| assert_eq!(again.extension.element(*id), Some(*value)));
     }
 }
 

@@ -8,4 +8,4 @@ pub mod packet;
 pub mod rtcp;
 pub mod srtp;
 
-pub use packet::{MAX_PACKET, RtpError, RtpHeader, RtpPacket, is_rtcp, write};
+pub use packet::{Extension, MAX_PACKET, RtpError, RtpHeader, RtpPacket, is_rtcp, write, write_extended};

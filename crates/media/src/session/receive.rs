@@ -134,7 +134,7 @@ impl RtpSession {
             return None;
         }
         match self.srtp.as_mut()?.open_rtp(packet, opened) {
-            Ok(()) => Some(opened),
+            Ok(_) => Some(opened),
             Err(rejected) => {
                 self.counters.dropped.rejected(rejected);
                 None

@@ -16,6 +16,11 @@ impl Clock {
         Self { instant, since_1970: wallclock.duration_since(UNIX_EPOCH).unwrap_or_default() }
     }
 
+    /// The time of day.
+    pub(crate) fn wallclock(&self, now: Instant) -> SystemTime {
+        UNIX_EPOCH + self.since_1970(now)
+    }
+
     /// Milliseconds since 1970.
     pub(crate) fn ms(&self, now: Instant) -> i64 {
         i64::try_from(self.since_1970(now).as_millis()).unwrap_or(i64::MAX)

@@ -163,15 +163,15 @@ impl Room {
     }
 
     fn new_remote(&self, now: Instant, join: &Join) -> Remote {
-        let (env, crypto) = (&self.env, &self.crypto);
+        let (env, crypto, clock) = (&self.env, &self.crypto, self.clock);
         let (transport, negotiation) = match join.mode {
             JoinMode::Single { .. } => {
-                (Transport::single(env, crypto, now), Negotiation::Asking(Requirement::default()))
+                (Transport::single(env, crypto, clock, now), Negotiation::Asking(Requirement::default()))
             }
             JoinMode::Dual => {
                 let subscribes =
                     join.client.protocol > SUBSCRIBER_PRIMARY && join.grants.permission().can_subscribe;
-                let transport = Transport::dual(env, crypto, now, subscribes);
+                let transport = Transport::dual(env, crypto, clock, now, subscribes);
                 (transport, Negotiation::Offering(Offering::default()))
             }
         };

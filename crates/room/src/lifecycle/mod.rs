@@ -71,7 +71,7 @@ impl Room {
             env,
             clock,
             rng,
-            crypto: Arc::new(str0m::crypto::from_feature_flags()),
+            crypto: Arc::new(crate::peer::crypto()),
             created_at_ms: clock.ms(now),
             participants: Participants::default(),
             by_identity: HashMap::new(),

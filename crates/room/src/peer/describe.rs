@@ -16,6 +16,9 @@ use crate::video::{VideoCodec, VideoFormat};
 /// A telephone's band (RFC 7587 §6.1), with the bits that it needs: at libwebrtc's own choice, 12 kbit/s, speech suffers.
 const NARROW: &str = ";maxplaybackrate=8000;maxaveragebitrate=24000";
 
+const MID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+const LEVEL_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+
 /// What the description says of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plan {
@@ -68,6 +71,17 @@ pub(crate) struct Agreed {
     pub(crate) noise: Option<u8>,
     /// The same of video.
     pub(crate) formats: Vec<VideoFormat>,
+    /// The header extensions of packets.
+    pub(crate) extensions: Extensions,
+}
+
+/// The ids of the header extensions that audio uses (RFC 8285 §5), as far as they were agreed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Extensions {
+    /// The section a packet is of (RFC 8843 §15).
+    pub(crate) mid: Option<u8>,
+    /// How loud it is (RFC 6464).
+    pub(crate) level: Option<u8>,
 }
 
 /// The text to send.
@@ -129,7 +143,17 @@ fn read(section: &str) -> Option<Agreed> {
             formats.push(format.with_parameters(value("fmtp").unwrap_or_default()));
         }
     }
-    Some(Agreed { mid, rejected, codecs, red, noise, formats })
+    Some(Agreed { mid, rejected, codecs, red, noise, formats, extensions: extensions(section) })
+}
+
+fn extensions(section: &str) -> Extensions {
+    let id_of = |uri: &str| {
+        let mapped = section.lines().filter_map(|line| line.strip_prefix("a=extmap:")?.split_once(' '));
+        let (id, _) = mapped.into_iter().find(|(_, name)| name.split(' ').next() == Some(uri))?;
+        // `<id>/<direction>`, RFC 8285 §5.
+        id.split('/').next()?.parse().ok().filter(|id| (1..=14).contains(id))
+    };
+    Extensions { mid: id_of(MID_EXTENSION), level: id_of(LEVEL_EXTENSION) }
 }
 
 fn codec(rtpmap: &str) -> Option<Codec> {

@@ -1,13 +1,16 @@
-//! A client's peer connections: ICE, DTLS, SRTP and SCTP by str0m in RTP mode, described in LiveKit's terms.
+//! A client's peer connections: ICE, DTLS, SCTP and video by str0m in RTP mode, described in LiveKit's terms; audio past it.
 //!
 //! With one connection the client offers and we answer (RFC 8829; LiveKit signalling v1); with two (v0) we offer the
 //! one it receives on. What str0m cannot be told (whose track a section carries, that a section is free) is
 //! written into the description's text: see `describe`. Nothing here knows who is in the room.
 
+mod audio;
 mod certificate;
 mod describe;
+mod keys;
 mod negotiate;
 mod offer;
+mod poll;
 mod reports;
 mod roaming;
 mod sections;
@@ -18,26 +21,30 @@ mod video;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::crypto::CryptoProvider;
 use str0m::media::{Mid, Rid};
-use str0m::net::{TcpType, Transmit};
-use str0m::rtp::{Extension, RtpPacket, RtpWrite, Ssrc};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use str0m::net::TcpType;
+use str0m::rtp::{Extension, RtpWrite, Ssrc};
+use str0m::{Candidate, Input, Rtc, RtcConfig, RtcError};
 
 use crate::config::Env;
+use crate::lifecycle::Clock;
 use crate::output::{Codec, Receive};
 
+use audio::{Audio, Taken};
 pub use certificate::{Certificate, new_certificate};
+pub(crate) use keys::crypto;
 use negotiate::Outstanding;
 pub(crate) use negotiate::{NegotiationError, Placed, Wanted};
 pub(crate) use offer::Kind;
+pub(crate) use poll::{PeerEvent, Polled};
 pub(crate) use reports::Reception;
 use reports::{Counted, Reports};
-use roaming::Roaming;
+use roaming::{Roaming, is_stun};
 use sections::Sections;
 pub(crate) use sections::{Count, Wishes};
 pub(crate) use stream::Rebase;
@@ -48,38 +55,8 @@ pub(crate) use video::{VideoIn, VideoOut};
 /// Candidates a client may have between two ICE restarts.
 const MAX_REMOTE_CANDIDATES: usize = 64;
 const MAX_ROUTES: usize = 64;
-
-/// What came out of a peer connection.
-pub(crate) enum Polled {
-    Transmit(Transmit),
-    Event(PeerEvent),
-    /// Nothing more for now.
-    Idle,
-}
-
-#[derive(Debug)]
-pub(crate) enum PeerEvent {
-    /// ICE and DTLS are up for the first time.
-    Connected,
-    /// The path works, or works no longer.
-    Path {
-        works: bool,
-    },
-    Audio(AudioIn),
-    Video(VideoIn),
-    /// The client needs a key frame of what it gets on this section.
-    KeyFrameWanted(Mid),
-    Data {
-        reliable: bool,
-        data: Vec<u8>,
-    },
-    /// The channels for data to the client are there, or have room again.
-    Writable,
-    /// The client closed the connection.
-    Closed,
-    /// The connection cannot be used any more, through no fault of the client.
-    Broken,
-}
+/// How often str0m reports on audio, which it sees little of: that is ours (`audio`).
+const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// An audio packet from a client.
 #[derive(Debug, Clone)]
@@ -126,6 +103,7 @@ pub(crate) struct Peer {
     opens_channels: bool,
     /// Where an SSRC belongs; clients leave out the MID and RID extensions after the first seconds.
     routes: Vec<(Ssrc, Route)>,
+    audio: Audio,
     reports: Reports,
     roaming: Roaming,
     reliable: Option<ChannelId>,
@@ -134,8 +112,11 @@ pub(crate) struct Peer {
     remote_candidates: usize,
     /// ICE and DTLS have come up.
     connected: bool,
-    /// Something was put in that only [`Peer::timeout`] sends.
+    /// Something was put into str0m that only [`Peer::timeout`] sends.
     queued: bool,
+    /// str0m may have something to say.
+    stirred: bool,
+    /// When str0m wants to be told the time.
     due: Option<Instant>,
     state: State,
 }
@@ -159,23 +140,29 @@ enum State {
 
 impl Peer {
     /// A connection on which the client offers.
-    pub(crate) fn new(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant) -> Self {
+    pub(crate) fn new(env: &Env, crypto: &Arc<CryptoProvider>, clock: Clock, now: Instant) -> Self {
         // What layers of published videos are told apart by, and what their bitrate is found by; `offer::tailored` keeps
         // the latter from everything else.
         let config = config(env, crypto)
             .set_extension(3, Extension::TransportSequenceNumber)
             .set_extension(10, Extension::RtpStreamId)
             .set_extension(11, Extension::RepairedRtpStreamId);
-        Self::with(config, env, now)
+        Self::with(config, env, clock, now)
     }
 
     /// A connection on which we are the offerer; the first offer opens the data channels if `channels`.
-    pub(crate) fn offering(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant, channels: bool) -> Self {
-        let peer = Self::with(config(env, crypto), env, now);
+    pub(crate) fn offering(
+        env: &Env,
+        crypto: &Arc<CryptoProvider>,
+        clock: Clock,
+        now: Instant,
+        channels: bool,
+    ) -> Self {
+        let peer = Self::with(config(env, crypto), env, clock, now);
         Self { sections: Sections::offering(), opens_channels: channels, ..peer }
     }
 
-    fn with(config: RtcConfig, env: &Env, now: Instant) -> Self {
+    fn with(config: RtcConfig, env: &Env, clock: Clock, now: Instant) -> Self {
         let mut rtc = config.build(now);
         // Before the offer, so that every answer carries them and none need trickle.
         for address in &env.candidates {
@@ -191,6 +178,7 @@ impl Peer {
             }
         }
         let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        let reporter = *rtc.direct_api().new_ssrc();
         Self {
             rtc,
             sections: Sections::default(),
@@ -198,6 +186,7 @@ impl Peer {
             outstanding: None,
             opens_channels: false,
             routes: Vec::new(),
+            audio: Audio::new(clock, reporter),
             reports: Reports::default(),
             roaming: Roaming::default(),
             reliable: None,
@@ -206,6 +195,7 @@ impl Peer {
             remote_candidates: 0,
             connected: false,
             queued: false,
+            stirred: true,
             due: Some(now),
             state: State::Working,
         }
@@ -218,7 +208,7 @@ impl Peer {
 
     /// When [`Peer::timeout`] wants to be called.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+        [self.due, self.audio.due()].into_iter().flatten().min()
     }
 
     /// The user fragment that packets for this connection name.
@@ -253,6 +243,13 @@ impl Peer {
             self.roaming.moved(packet.src);
         }
         let source = self.roaming.source(now, packet.src);
+        if is_stun(packet.data) {
+            self.audio.checked();
+        } else if self.state == State::Working
+            && self.audio.receive(now, packet.data, &self.sections) == Taken::Yes
+        {
+            return;
+        }
         let Ok(parsed) = str0m::net::Receive::new(packet.proto, source, packet.dst, packet.data) else {
             return;
         };
@@ -261,9 +258,12 @@ impl Peer {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
-        self.queued = false;
-        let result = self.guarded(|rtc| rtc.handle_input(Input::Timeout(now)));
-        self.note(result);
+        self.audio.timeout(now, &self.sections);
+        if self.queued || self.due.is_some_and(|due| now >= due) {
+            self.queued = false;
+            let result = self.guarded(|rtc| rtc.handle_input(Input::Timeout(now)));
+            self.note(result);
+        }
     }
 
     /// Sends what was queued.
@@ -273,18 +273,25 @@ impl Peer {
         }
     }
 
-    /// Queues an audio packet; [`Peer::flush`] sends it.
+    /// Sends an audio packet, or queues it for [`Peer::flush`].
     pub(crate) fn send_audio(&mut self, now: Instant, packet: &AudioOut<'_>) {
+        if self.state == State::Working && self.audio.send(now, packet, &self.sections) {
+            return;
+        }
         self.queued = true;
-        self.guarded(|rtc| {
+        let written = self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
             // By mid: str0m does not find a stream by the SSRC it was reset to.
-            if let Some(tx) = direct.stream_tx_by_mid(packet.mid, None) {
-                let (pt, seq) = (packet.payload_type.into(), packet.seq.into());
-                let payload = Arc::clone(packet.payload);
-                tx.write_rtp(RtpWrite::new(pt, seq, packet.timestamp, now, payload).marker(packet.marker));
-            }
+            let tx = direct.stream_tx_by_mid(packet.mid, None)?;
+            let (pt, seq) = (packet.payload_type.into(), packet.seq.into());
+            let payload = Arc::clone(packet.payload);
+            tx.write_rtp(RtpWrite::new(pt, seq, packet.timestamp, now, payload).marker(packet.marker));
+            Some(*tx.ssrc())
         });
+        match written.flatten() {
+            Some(ssrc) => self.audio.sent(now, ssrc, packet),
+            None => self.audio.free(packet.mid),
+        }
     }
 
     /// Queues data; [`Peer::flush`] sends it.
@@ -303,120 +310,10 @@ impl Peer {
 
     /// Says goodbye; what is to be sent for it comes out of [`Peer::poll`].
     pub(crate) fn close(&mut self, now: Instant) {
+        self.audio.end();
         self.guarded(Rtc::close);
+        self.queued = true;
         self.timeout(now);
-    }
-
-    pub(crate) fn poll(&mut self) -> Polled {
-        loop {
-            if self.state == State::Breaking {
-                self.state = State::Broken;
-                return Polled::Event(PeerEvent::Broken);
-            }
-            match self.guarded(Rtc::poll_output) {
-                Some(Ok(Output::Timeout(at))) => {
-                    self.due = Some(at);
-                    return Polled::Idle;
-                }
-                Some(Ok(Output::Transmit(mut transmit))) => {
-                    self.roaming.direct(&mut transmit);
-                    return Polled::Transmit(transmit);
-                }
-                Some(Ok(Output::Event(event))) => {
-                    if let Some(event) = self.event(event) {
-                        return Polled::Event(event);
-                    }
-                }
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "peer connection failed");
-                    self.break_down();
-                }
-                None if self.state == State::Broken => {
-                    self.due = None;
-                    return Polled::Idle;
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn event(&mut self, event: Event) -> Option<PeerEvent> {
-        match event {
-            Event::Connected => {
-                self.connected = true;
-                Some(PeerEvent::Connected)
-            }
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                Some(PeerEvent::Path { works: false })
-            }
-            Event::IceConnectionStateChange(state) if state.is_connected() => {
-                Some(PeerEvent::Path { works: true })
-            }
-            Event::RtpPacket(packet) => self.media(packet),
-            Event::KeyframeRequest(request) => Some(PeerEvent::KeyFrameWanted(request.mid)),
-            Event::ChannelOpen(id, label) => self.channel_open(id, &label),
-            Event::ChannelClose(id) => {
-                self.reliable = self.reliable.filter(|channel| *channel != id);
-                self.lossy = self.lossy.filter(|channel| *channel != id);
-                None
-            }
-            Event::ChannelBufferedAmountLow(_) => Some(PeerEvent::Writable),
-            Event::ChannelData(data) => {
-                let reliable = Some(data.id) == self.reliable;
-                (reliable || Some(data.id) == self.lossy)
-                    .then_some(PeerEvent::Data { reliable, data: data.data })
-            }
-            Event::Closed => Some(PeerEvent::Closed),
-            event => {
-                self.reports.note(&event);
-                None
-            }
-        }
-    }
-
-    fn channel_open(&mut self, id: ChannelId, label: &str) -> Option<PeerEvent> {
-        match label {
-            "_reliable" => self.reliable = Some(id),
-            "_lossy" => self.lossy = Some(id),
-            _ => return None,
-        }
-        Some(PeerEvent::Writable)
-    }
-
-    fn media(&mut self, packet: RtpPacket) -> Option<PeerEvent> {
-        let route = self.route(packet.header.ssrc, *packet.seq_no)?;
-        let Some((codec, red)) = self.sections.codec_of(route.mid, *packet.header.payload_type) else {
-            return self.video(route, packet);
-        };
-        Some(PeerEvent::Audio(AudioIn {
-            mid: route.mid,
-            codec,
-            red,
-            seq: *packet.seq_no,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
-            payload: packet.payload,
-            level: packet.header.ext_vals.audio_level.map(|level| level.unsigned_abs().min(127)),
-        }))
-    }
-
-    /// What a packet is part of; its number is counted.
-    fn route(&mut self, ssrc: Ssrc, seq: u64) -> Option<Route> {
-        if let Some((_, route)) = self.routes.iter_mut().find(|(known, _)| *known == ssrc) {
-            route.counted.packet(seq);
-            return Some(*route);
-        }
-        let mut route = self.guarded(|rtc| {
-            let mut direct = rtc.direct_api();
-            let counted = Counted::default();
-            direct.stream_rx(&ssrc).map(|rx| Route { mid: rx.mid(), rid: rx.rid(), counted })
-        })??;
-        route.counted.packet(seq);
-        if self.routes.len() == MAX_ROUTES {
-            self.routes.remove(0);
-        }
-        self.routes.push((ssrc, route));
-        Some(route)
     }
 
     fn note(&mut self, result: Option<Result<(), RtcError>>) {
@@ -439,6 +336,7 @@ impl Peer {
         if self.state != State::Working {
             return None;
         }
+        self.stirred = true;
         let result = catch_unwind(AssertUnwindSafe(|| call(&mut self.rtc)));
         if result.is_err() {
             tracing::error!("panic in a peer connection; dropping it");
@@ -454,6 +352,7 @@ fn config(env: &Env, crypto: &Arc<CryptoProvider>) -> RtcConfig {
         .set_crypto_provider(Arc::clone(crypto))
         .set_rtp_mode(true)
         .set_stats_interval(Some(reports::INTERVAL))
+        .set_rtcp_report_interval_audio(NEVER)
         .clear_codecs()
         .enable_opus(true, true)
         .enable_pcmu(true, false)

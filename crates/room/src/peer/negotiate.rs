@@ -93,6 +93,7 @@ impl Peer {
     /// and play nothing.
     pub(crate) fn free(&mut self, mid: Mid) {
         self.sections.free(mid);
+        self.audio.free(mid);
         self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
             let old = direct.stream_tx_by_mid(mid, None).map(|tx| (tx.ssrc(), tx.rtx()));

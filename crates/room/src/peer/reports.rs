@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rtp::rtcp::ntp_timestamp;
 use str0m::Event;
 use str0m::media::Mid;
 
@@ -34,6 +35,19 @@ impl Counted {
             _ => self.expected += 1,
         }
         self.highest = Some(seq);
+    }
+
+    /// What was counted since this was called last.
+    pub(super) fn take(&mut self) -> Self {
+        let Self { expected, received, .. } = *self;
+        (self.expected, self.received) = (0, 0);
+        Self { highest: None, expected, received }
+    }
+
+    /// What another stream counted.
+    pub(super) fn add(&mut self, other: Self) {
+        self.expected += other.expected;
+        self.received += other.received;
     }
 }
 
@@ -111,13 +125,31 @@ impl Peer {
 
     /// What has arrived on a section since this was asked last.
     pub(crate) fn take_reception(&mut self, mid: Mid) -> Reception {
-        let jitter = self.reports.jitter.iter().find(|(of, _)| *of == mid).map_or(0, |(_, jitter)| *jitter);
-        let mut reception = Reception { jitter, ..Reception::default() };
+        let (mut all, jitter) = self.audio.take_counted(mid);
+        let of_video = self.reports.jitter.iter().find(|(of, _)| *of == mid).map_or(0, |(_, jitter)| *jitter);
         for (_, route) in self.routes.iter_mut().filter(|(_, route)| route.mid == mid) {
-            reception.expected += std::mem::take(&mut route.counted.expected);
-            reception.received += std::mem::take(&mut route.counted.received);
+            all.add(route.counted.take());
         }
-        reception
+        let Counted { expected, received, .. } = all;
+        Reception { expected, received, jitter: jitter.max(of_video) }
+    }
+
+    /// Takes in what str0m tells of streams and of the path.
+    pub(super) fn report_event(&mut self, event: &Event) {
+        self.reports.note(event);
+        match event {
+            Event::PeerStats(stats) => {
+                if let Some(pair) = &stats.selected_candidate_pair {
+                    self.audio.sends(pair.protocol, pair.local.addr, pair.remote.addr);
+                }
+            }
+            Event::MediaEgressStats(stats) if stats.remote.is_some() => self.audio.acknowledged(stats.mid),
+            Event::SenderFeedback(report) => {
+                let ntp = ntp_timestamp(report.sender_info.ntp_time);
+                self.audio.sender_report(report.mid, ntp, report.received_at);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -69,8 +69,8 @@ impl Roaming {
     }
 }
 
-/// RFC 7983 §7.
-fn is_stun(data: &[u8]) -> bool {
+/// Whether a datagram is one of ICE's checks (RFC 7983 §7).
+pub(super) fn is_stun(data: &[u8]) -> bool {
     data.first().is_some_and(|first| *first < 4)
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use str0m::media::{Mid, Rid};
 
-use super::describe::{Agreed, Plan, Receiving, Sending};
+use super::describe::{Agreed, Extensions, Plan, Receiving, Sending};
 use super::offer::{Kind, OfferedSection};
 use crate::ids::TrackSid;
 use crate::output::Codec;
@@ -80,6 +80,7 @@ struct Section {
     /// That of comfort noise.
     noise: Option<u8>,
     formats: Vec<VideoFormat>,
+    extensions: Extensions,
 }
 
 /// How a client's track shall be sent.
@@ -180,6 +181,7 @@ impl Sections {
                 section.red = agreed.red;
                 section.noise = agreed.noise;
                 section.formats = agreed.formats;
+                section.extensions = agreed.extensions;
                 if let Some(publishing) = &mut section.up {
                     publishing.narrow.told = publishing.narrow.wanted;
                 }
@@ -339,6 +341,24 @@ impl Sections {
         self.get(mid).and_then(|section| section.noise).filter(|_| codec != Codec::Opus)
     }
 
+    /// The ids of header extensions on a section.
+    pub(crate) fn extensions(&self, mid: Mid) -> Extensions {
+        self.get(mid).map(|section| section.extensions).unwrap_or_default()
+    }
+
+    /// The RTP clock of a payload type of audio, in Hz: comfort noise, which is G.711's, has no codec.
+    pub(crate) fn clock(&self, mid: Mid, payload_type: u8) -> u32 {
+        self.codec_of(mid, payload_type).map_or(Codec::Pcmu.clock(), |(codec, _)| codec.clock())
+    }
+
+    /// The canonical name of what a section sends, as its description says; empty if it carries no track.
+    pub(crate) fn name(&self, mid: Mid) -> &str {
+        match self.get(mid).map(|section| &section.down) {
+            Some(Down::Carries { stream, .. }) => stream,
+            _ => "",
+        }
+    }
+
     /// Whether a client sends its audio redundantly on a section: Opus is, if both took it and it was asked for.
     pub(crate) fn sends_red(&self, mid: Mid) -> bool {
         let Some(section) = self.get(mid).filter(|section| section.red.is_some()) else { return false };
@@ -370,10 +390,10 @@ impl Sections {
 
 impl Section {
     fn empty(mid: Mid, kind: Kind) -> Self {
-        let (codecs, formats) = (Vec::new(), Vec::new());
+        let (codecs, formats, extensions) = (Vec::new(), Vec::new(), Extensions::default());
         let (receives, rejected) = (false, false);
         let (down, up, red, noise) = (Down::Never, None, None, None);
-        Self { mid, kind, down, receives, up, rejected, codecs, red, noise, formats }
+        Self { mid, kind, down, receives, up, rejected, codecs, red, noise, formats, extensions }
     }
 
     /// A section that was made to receive on may be sent on; any other only publishes.

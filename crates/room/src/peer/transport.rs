@@ -7,6 +7,7 @@ use str0m::crypto::CryptoProvider;
 
 use super::Peer;
 use crate::config::Env;
+use crate::lifecycle::Clock;
 
 /// What a peer connection is for. A single one is the publisher's.
 #[derive(Default, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,15 +30,21 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// One connection for both ways, the client always offers.
-    pub(crate) fn single(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant) -> Self {
-        Self { publisher: Peer::new(env, crypto, now), subscriber: None, primary: Role::Publisher }
+    pub(crate) fn single(env: &Env, crypto: &Arc<CryptoProvider>, clock: Clock, now: Instant) -> Self {
+        Self { publisher: Peer::new(env, crypto, clock, now), subscriber: None, primary: Role::Publisher }
     }
 
     /// A connection for each way; the subscriber's is the primary one if the client may subscribe at all.
-    pub(crate) fn dual(env: &Env, crypto: &Arc<CryptoProvider>, now: Instant, subscribes: bool) -> Self {
+    pub(crate) fn dual(
+        env: &Env,
+        crypto: &Arc<CryptoProvider>,
+        clock: Clock,
+        now: Instant,
+        subscribes: bool,
+    ) -> Self {
         Self {
-            publisher: Peer::new(env, crypto, now),
-            subscriber: Some(Box::new(Peer::offering(env, crypto, now, subscribes))),
+            publisher: Peer::new(env, crypto, clock, now),
+            subscriber: Some(Box::new(Peer::offering(env, crypto, clock, now, subscribes))),
             primary: if subscribes { Role::Subscriber } else { Role::Publisher },
         }
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use str0m::media::{KeyframeRequestKind, Mid, Rid};
 use str0m::rtp::{RtpPacket, RtpWrite, Vp8Patch};
 
-use super::{Peer, PeerEvent, Route};
+use super::{Peer, PeerEvent};
 
 /// A video packet from a client.
 #[derive(Debug, Clone)]
@@ -37,12 +37,12 @@ pub(crate) struct VideoOut<'a> {
 
 impl Peer {
     /// A packet of a section that has no audio codec of this payload type. Those without payload only probe the path.
-    pub(super) fn video(&self, route: Route, packet: RtpPacket) -> Option<PeerEvent> {
-        let wanted = self.sections.is_video(route.mid) && !packet.payload.is_empty();
+    pub(super) fn video(&self, mid: Mid, rid: Option<Rid>, packet: RtpPacket) -> Option<PeerEvent> {
+        let wanted = self.sections.is_video(mid) && !packet.payload.is_empty();
         wanted.then(|| {
             PeerEvent::Video(VideoIn {
-                mid: route.mid,
-                rid: route.rid,
+                mid,
+                rid,
                 payload_type: *packet.header.payload_type,
                 seq: *packet.seq_no,
                 timestamp: packet.header.timestamp,

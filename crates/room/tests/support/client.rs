@@ -12,9 +12,10 @@ use room::proto::signal_response::Message as Response;
 use str0m::Event;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::media::{Direction, MediaKind, Mid, SenderFeedback};
 use str0m::net::Transmit;
 use str0m::rtp::{ExtensionValues, RtpWrite};
+use str0m::stats::MediaEgressStats;
 
 /// An RTP packet as the client got it.
 #[derive(Debug, Clone)]
@@ -69,6 +70,9 @@ pub(crate) struct Client {
     pub(crate) last_answer: Option<proto::SessionDescription>,
     pub(crate) heard: Vec<Heard>,
     pub(crate) video: Seen,
+    /// What it was told of streams that it sends, and of those it gets.
+    pub(crate) receiver_reports: Vec<MediaEgressStats>,
+    pub(crate) sender_reports: Vec<SenderFeedback>,
     pub(crate) data: Vec<(String, proto::DataPacket)>,
     pub(crate) outgoing: Vec<Request>,
 }
@@ -100,6 +104,8 @@ impl Client {
             last_answer: None,
             heard: Vec::new(),
             video: Seen::default(),
+            receiver_reports: Vec::new(),
+            sender_reports: Vec::new(),
             data: Vec::new(),
             outgoing: Vec::new(),
         }
@@ -414,6 +420,8 @@ impl Client {
                 self.data.push((label, packet));
             }
             Event::RtpPacket(packet) => self.hear(&packet),
+            Event::MediaEgressStats(stats) if stats.remote.is_some() => self.receiver_reports.push(stats),
+            Event::SenderFeedback(report) => self.sender_reports.push(report),
             Event::KeyframeRequest(request) => self.video.key_frames_asked.push(request.rid),
             _ => {}
         }

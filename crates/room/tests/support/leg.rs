@@ -19,6 +19,7 @@ impl Leg {
         use room::Codec::{Opus, Pcma, Pcmu};
         let mut rtc = RtcConfig::new()
             .set_rtp_mode(true)
+            .set_stats_interval(Some(Duration::from_secs(1)))
             .clear_codecs()
             .enable_opus(codecs.contains(&Opus), red)
             .enable_pcmu(codecs.contains(&Pcmu), false)

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use prost::Message;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use room::grants::VideoGrant;
 use room::proto::signal_response::Message as Response;
 use room::{
@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) red: bool,
     /// Packets of these clients get lost.
     pub(crate) cut: Vec<ParticipantId>,
+    /// Media packets of these clients come twice: the second time long after.
+    pub(crate) repeated: Vec<ParticipantId>,
     /// The share of packets that get lost on the paths of these clients, each way.
     lossy: HashMap<ParticipantId, f64>,
     dice: StdRng,
@@ -104,37 +106,12 @@ impl World {
             codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
             red: false,
             cut: Vec::new(),
+            repeated: Vec::new(),
             lossy: HashMap::new(),
             dice: StdRng::seed_from_u64(7),
             nat: Nat::default(),
             narrow: HashMap::new(),
         }
-    }
-
-    /// From now on a client's path takes no more than so many packets in 20 ms.
-    pub(crate) fn narrow(&mut self, id: ParticipantId, packets: u32) {
-        self.narrow.insert(id, Narrow::new(self.now, packets));
-    }
-
-    /// From now on so large a share of the media packets of a client gets lost, each way.
-    pub(crate) fn lose(&mut self, id: ParticipantId, share: f64) {
-        self.lossy.insert(id, share);
-    }
-
-    fn is_lost(&mut self, id: ParticipantId, packet: &[u8]) -> bool {
-        // SRTP and SRTCP (RFC 7983); RTCP gets lost as well, but a test must not wait for the next report.
-        let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
-        self.lossy.get(&id).is_some_and(|share| is_rtp && self.dice.random::<f64>() < *share)
-    }
-
-    /// A client's NAT gives it another address; what comes to the one before is lost.
-    pub(crate) fn move_to_another_address(&mut self, id: ParticipantId, number: u8) {
-        let addresses = self.client(id).addresses();
-        addresses.into_iter().for_each(|address| self.nat.renumber(address, number));
-    }
-
-    fn passes(&mut self, id: ParticipantId) -> bool {
-        self.narrow.get_mut(&id).is_none_or(|narrow| narrow.passes(self.now))
     }
 
     pub(crate) fn wallclock(&self) -> SystemTime {
@@ -321,6 +298,10 @@ impl World {
             if !self.cut.contains(&id) {
                 let data = Vec::from(packet.contents);
                 let source = self.nat.outside(packet.source);
+                if self.repeated.contains(&id) && data[0] >> 6 == 2 {
+                    self.travel(25 * LATENCY, Travelling::ToRoom(id, source, data.clone()));
+                    self.travel(3000 * LATENCY, Travelling::ToRoom(id, source, data.clone()));
+                }
                 self.travel(LATENCY, Travelling::ToRoom(id, source, data));
             }
         }

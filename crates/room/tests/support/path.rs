@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::FRAME;
+use rand::Rng;
+use room::ParticipantId;
+
+use super::{FRAME, World};
 
 /// Addresses inside, and what the room sees in their place.
 #[derive(Default)]
@@ -45,5 +48,34 @@ impl Narrow {
         }
         self.passed += 1;
         self.passed <= self.packets
+    }
+}
+
+/// What happens on the paths.
+impl World {
+    /// From now on a client's path takes no more than so many packets in 20 ms.
+    pub(crate) fn narrow(&mut self, id: ParticipantId, packets: u32) {
+        self.narrow.insert(id, Narrow::new(self.now, packets));
+    }
+
+    /// From now on so large a share of the media packets of a client gets lost, each way.
+    pub(crate) fn lose(&mut self, id: ParticipantId, share: f64) {
+        self.lossy.insert(id, share);
+    }
+
+    pub(super) fn is_lost(&mut self, id: ParticipantId, packet: &[u8]) -> bool {
+        // SRTP and SRTCP (RFC 7983); RTCP gets lost as well, but a test must not wait for the next report.
+        let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
+        self.lossy.get(&id).is_some_and(|share| is_rtp && self.dice.random::<f64>() < *share)
+    }
+
+    /// A client's NAT gives it another address; what comes to the one before is lost.
+    pub(crate) fn move_to_another_address(&mut self, id: ParticipantId, number: u8) {
+        let addresses = self.client(id).addresses();
+        addresses.into_iter().for_each(|address| self.nat.renumber(address, number));
+    }
+
+    pub(super) fn passes(&mut self, id: ParticipantId) -> bool {
+        self.narrow.get_mut(&id).is_none_or(|narrow| narrow.passes(self.now))
     }
 }

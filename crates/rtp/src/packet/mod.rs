@@ -1,15 +1,23 @@
 //! RTP packets (RFC 3550 §5.1): a view of one that has arrived, and the writing of one to be sent.
 //!
-//! Over `rtp-types`. Knows no session: sequences, sources and statistics are for others.
+//! Reading is `rtp-types`'. Knows no session: sequences, sources and statistics are for others.
 
+mod extension;
 #[cfg(test)]
 mod tests;
 
-use rtp_types::{RtpPacketBuilder, RtpParseError};
+pub use extension::Extension;
+use extension::Written;
+
+use rtp_types::RtpParseError;
 use thiserror::Error;
 
 /// The largest packet taken from the network, in bytes: an Ethernet frame's worth.
 pub const MAX_PACKET: usize = 1500;
+/// Version 2, in a packet's first byte.
+const VERSION: u8 = 2 << 6;
+/// A header extension follows the header, in the same.
+const EXTENDED: u8 = 1 << 4;
 
 /// The fields of an RTP header that a telephone call uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +34,13 @@ pub struct RtpHeader {
     pub ssrc: u32,
 }
 
-/// A packet that has arrived: its header, and its payload without padding, CSRCs and header extension.
+/// A packet that has arrived: its header, and its extension, and its payload without padding and CSRCs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpPacket<'a> {
     /// The header.
     pub header: RtpHeader,
+    /// The header extension.
+    pub extension: Extension<'a>,
     /// The payload, possibly empty.
     pub payload: &'a [u8],
 }
@@ -54,7 +64,13 @@ impl<'a> RtpPacket<'a> {
         };
         let start = packet.payload_offset();
         let payload = data.get(start..start + packet.payload_len()).unwrap_or_default();
-        Ok(Self { header, payload })
+        // It stands right in front of the payload.
+        let extension = packet.extension().map(|(profile, of)| Extension {
+            profile,
+            data: data.get(start - of.len()..start).unwrap_or_default(),
+        });
+        let extension = extension.unwrap_or_default();
+        Ok(Self { header, extension, payload })
     }
 }
 
@@ -63,22 +79,36 @@ impl<'a> RtpPacket<'a> {
 /// # Errors
 /// The caller's fault: a payload type above 127, or a packet larger than [`MAX_PACKET`]; `out` is left empty.
 pub fn write(header: &RtpHeader, payload: &[u8], out: &mut Vec<u8>) -> Result<(), RtpError> {
+    write_extended(header, &[], payload, out)
+}
+
+/// The same with a header extension of these elements, each an id of 1 to 14 and a value of 1 to 16 bytes.
+///
+/// # Errors
+/// As with [`write`], and for elements that an extension of one-byte headers cannot hold.
+pub fn write_extended(
+    header: &RtpHeader,
+    elements: &[(u8, &[u8])],
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), RtpError> {
     out.clear();
-    let len = rtp_types::RtpPacket::MIN_RTP_PACKET_LEN + payload.len();
+    let extension = Written::new(elements)?;
+    let len = rtp_types::RtpPacket::MIN_RTP_PACKET_LEN + extension.as_slice().len() + payload.len();
     if len > MAX_PACKET {
         return Err(RtpError::TooLarge { len });
     }
     if header.payload_type > 127 {
         return Err(RtpError::PayloadType(header.payload_type));
     }
-    let builder: RtpPacketBuilder<&[u8], &[u8]> = RtpPacketBuilder::new()
-        .marker_bit(header.marker)
-        .payload_type(header.payload_type)
-        .sequence_number(header.sequence)
-        .timestamp(header.timestamp)
-        .ssrc(header.ssrc)
-        .payload(payload);
-    builder.write_into_vec(out).map_err(|_| RtpError::TooLarge { len })
+    let extended = if elements.is_empty() { 0 } else { EXTENDED };
+    out.extend_from_slice(&[VERSION | extended, u8::from(header.marker) << 7 | header.payload_type]);
+    out.extend_from_slice(&header.sequence.to_be_bytes());
+    out.extend_from_slice(&header.timestamp.to_be_bytes());
+    out.extend_from_slice(&header.ssrc.to_be_bytes());
+    out.extend_from_slice(extension.as_slice());
+    out.extend_from_slice(payload);
+    Ok(())
 }
 
 /// Whether a datagram on a port shared by RTP and RTCP is RTCP (RFC 5761 §4).
@@ -100,6 +130,9 @@ pub enum RtpError {
         /// The length, in bytes.
         len: usize,
     },
+    /// An element of a header extension that does not fit one.
+    #[error("an element of id {0} does not fit a header extension")]
+    Element(u8),
     /// A payload type that does not fit seven bits.
     #[error("payload type {0} is larger than 127")]
     PayloadType(u8),

@@ -1,4 +1,5 @@
-//! RTCP (RFC 3550 §6): the reports of a call with one source each way, and the statistics they carry.
+//! RTCP (RFC 3550 §6): the reports of a call with one source each way, those of an endpoint with several,
+//! and the statistics they carry.
 //!
 //! Over `rtcp-types`. [`Reception`] counts what arrives (appendices A.1, A.3 and A.8), [`Feedback`] is what the other
 //! side's reports tell. Extended reports and feedback messages are passed over.
@@ -11,7 +12,7 @@ mod tests;
 
 pub use feedback::{Feedback, ReportBlock, SenderInfo};
 pub use reception::{Arrival, Reception, ReceptionStats};
-pub use report::{Outgoing, Report, write_report};
+pub use report::{Account, Outgoing, Report, write_account, write_report};
 
 use std::time::{Duration, SystemTime};
 

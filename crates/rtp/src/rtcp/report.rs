@@ -3,7 +3,8 @@
 use rtcp_types::prelude::RtcpPacketWriter;
 use rtcp_types::prelude::RtcpPacketWriterExt;
 use rtcp_types::{
-    Bye, Compound, ReceiverReport, ReportBlockBuilder, Sdes, SdesChunk, SdesItem, SenderReport,
+    Bye, Compound, CompoundBuilder, ReceiverReport, ReportBlockBuilder, Sdes, SdesChunk, SdesItem,
+    SenderReport, SenderReportBuilder,
 };
 
 use super::{ReportBlock, RtcpError, SenderInfo};
@@ -49,6 +50,50 @@ pub fn write_report(report: &Report<'_>, out: &mut Vec<u8>) -> Result<(), RtcpEr
     if report.bye {
         compound = compound.add_packet(Bye::builder().add_source(ssrc));
     }
+    write_compound(&compound, out)
+}
+
+/// One of an endpoint's compound packets, which has several sources and hears several.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// Who reports: a source that sends no media.
+    pub reporter: u32,
+    /// How it receives others, at most [`Account::MAX_BLOCKS`].
+    pub blocks: &'a [ReportBlock],
+    /// What its sources send, each with its canonical name, at most [`Account::MAX_SENDERS`].
+    pub senders: &'a [(SenderInfo, &'a str)],
+}
+
+impl Account<'_> {
+    /// With so many blocks, and senders whose names are no longer than 64 bytes, it is no larger than a datagram should be.
+    pub const MAX_BLOCKS: usize = 20;
+    /// See [`Account::MAX_BLOCKS`].
+    pub const MAX_SENDERS: usize = 6;
+}
+
+/// Writes a compound packet (RR of the reporter, an SR of each sender, then SDES with their CNAMEs) over what `out` holds.
+///
+/// # Errors
+/// The caller's fault: a CNAME is too long, or there are too many blocks; `out` is left empty.
+pub fn write_account(account: &Account<'_>, out: &mut Vec<u8>) -> Result<(), RtcpError> {
+    out.clear();
+    let mut received = ReceiverReport::builder(account.reporter);
+    for block in account.blocks {
+        received = received.add_report_block(block_builder(block));
+    }
+    let (mut compound, mut names) = (Compound::builder().add_packet(received), Sdes::builder());
+    for (sender, cname) in account.senders {
+        compound = compound.add_packet(sender_builder(sender));
+        names = names
+            .add_chunk(SdesChunk::builder(sender.ssrc).add_item(SdesItem::builder(SdesItem::CNAME, cname)));
+    }
+    if !account.senders.is_empty() {
+        compound = compound.add_packet(names);
+    }
+    write_compound(&compound, out)
+}
+
+fn write_compound(compound: &CompoundBuilder<'_>, out: &mut Vec<u8>) -> Result<(), RtcpError> {
     out.resize(compound.calculate_size()?, 0);
     let written = compound.write_into(out);
     out.truncate(*written.as_ref().unwrap_or(&0));
@@ -56,15 +101,19 @@ pub fn write_report(report: &Report<'_>, out: &mut Vec<u8>) -> Result<(), RtcpEr
     Ok(())
 }
 
-fn add_report<'a>(report: &Report<'_>) -> rtcp_types::CompoundBuilder<'a> {
+fn sender_builder(sender: &SenderInfo) -> SenderReportBuilder {
+    SenderReport::builder(sender.ssrc)
+        .ntp_timestamp(sender.ntp)
+        .rtp_timestamp(sender.rtp_timestamp)
+        .packet_count(sender.packets)
+        .octet_count(sender.octets)
+}
+
+fn add_report<'a>(report: &Report<'_>) -> CompoundBuilder<'a> {
     let block = report.block.as_ref().map(block_builder);
     match report.outgoing {
         Outgoing::Sender(sender) => {
-            let mut builder = SenderReport::builder(sender.ssrc)
-                .ntp_timestamp(sender.ntp)
-                .rtp_timestamp(sender.rtp_timestamp)
-                .packet_count(sender.packets)
-                .octet_count(sender.octets);
+            let mut builder = sender_builder(&sender);
             if let Some(block) = block {
                 builder = builder.add_report_block(block);
             }

@@ -6,7 +6,7 @@ use super::window::Window;
 use super::{MasterKey, Rejected};
 
 /// Sources that are remembered. Only one with the key can begin one, so that nobody else can push others out.
-const MAX_SOURCES: usize = 16;
+const MAX_SOURCES: usize = 64;
 /// Packets under a new key after which the one before it is forgotten: 1 s of audio.
 const OVERLAP: u32 = 50;
 
@@ -67,8 +67,14 @@ impl Inbound {
         self.rtcp.rekeyed();
     }
 
-    /// Checks and decrypts an RTP packet into `out`.
-    pub(super) fn rtp(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), Rejected> {
+    /// A packet that was let through elsewhere: it and all before it have come.
+    pub(super) fn heard(&mut self, ssrc: u32, index: u64) {
+        let window = Window::after(index);
+        self.rtp.admit(Source { ssrc, window, rekeyed: false }, index, true);
+    }
+
+    /// Checks and decrypts an RTP packet into `out`, and returns its index.
+    pub(super) fn rtp(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<u64, Rejected> {
         let header = Header::read(packet).ok_or(Rejected::Malformed)?;
         let source = self.rtp.get(header.ssrc);
         let (body, tag) = self.split(packet, &self.keys.rtp, 0, header.len)?;
@@ -81,7 +87,7 @@ impl Inbound {
             if open_rtp(&self.keys.rtp, body, tag, &header, index, out).is_ok() {
                 self.rtp.admit(Source { rekeyed: false, ..source }, index, known);
                 self.overlap();
-                return Ok(());
+                return Ok(index);
             }
         }
         self.late_rtp(packet, &header, source, out).map_err(|_| rejected)
@@ -94,7 +100,7 @@ impl Inbound {
         header: &Header,
         source: Source,
         out: &mut Vec<u8>,
-    ) -> Result<(), Rejected> {
+    ) -> Result<u64, Rejected> {
         let (before, _) = self.before.as_ref().ok_or(Rejected::NotAuthentic)?;
         let (body, tag) = self.split(packet, &before.rtp, 0, header.len)?;
         let index = source.guess(header.sequence);
@@ -103,7 +109,7 @@ impl Inbound {
         }
         open_rtp(&before.rtp, body, tag, header, index, out)?;
         self.rtp.admit(source, index, true);
-        Ok(())
+        Ok(index)
     }
 
     /// Checks and decrypts an RTCP packet into `out`.

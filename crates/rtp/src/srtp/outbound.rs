@@ -32,9 +32,20 @@ impl Outbound {
     }
 
     pub(super) fn rtp(&mut self, packet: &mut Vec<u8>) -> Result<(), NotProtected> {
-        let Header { ssrc, sequence, len } = self.count(packet).ok_or(NotProtected)?;
-        let index = u64::from(self.roll_over) << 16 | u64::from(sequence);
-        let roll_over = self.roll_over.to_be_bytes();
+        let header = self.count(packet).ok_or(NotProtected)?;
+        self.seal(packet, &header, self.roll_over)
+    }
+
+    /// The same for whoever counts by itself, and for any source.
+    pub(super) fn rtp_after(&self, packet: &mut Vec<u8>, roll_over: u32) -> Result<(), NotProtected> {
+        let header = Header::read(packet).ok_or(NotProtected)?;
+        self.seal(packet, &header, roll_over)
+    }
+
+    fn seal(&self, packet: &mut Vec<u8>, header: &Header, roll_over: u32) -> Result<(), NotProtected> {
+        let Header { ssrc, sequence, len } = *header;
+        let index = u64::from(roll_over) << 16 | u64::from(sequence);
+        let roll_over = roll_over.to_be_bytes();
         let trailer: &[u8] = if self.rtp.is_aead() { &[] } else { &roll_over };
         let tag = self.rtp.seal(packet, &Part { ssrc, index, clear: len, trailer })?;
         packet.extend_from_slice(tag.as_slice());

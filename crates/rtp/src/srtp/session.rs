@@ -80,6 +80,15 @@ impl Session {
         self.outbound.rtp(packet)
     }
 
+    /// Protects an RTP packet of any source in place, whose sequence number has wrapped `roll_over` times. No two packets of a
+    /// source may have the same number: whoever has it counted by itself answers for that.
+    ///
+    /// # Errors
+    /// The caller's fault: this is no RTP packet.
+    pub fn protect_rtp_after(&self, packet: &mut Vec<u8>, roll_over: u32) -> Result<(), NotProtected> {
+        self.outbound.rtp_after(packet, roll_over)
+    }
+
     /// Protects an RTCP packet in place.
     ///
     /// # Errors
@@ -88,11 +97,17 @@ impl Session {
         self.outbound.rtcp(packet)
     }
 
-    /// Checks an RTP packet and writes it, decrypted, over `out`.
+    /// A packet of a source was checked and let through by somebody else. None up to its index is let through here.
+    pub fn heard(&mut self, ssrc: u32, index: u64) {
+        self.inbound.heard(ssrc, index);
+    }
+
+    /// Checks an RTP packet and writes it, decrypted, over `out`. Returns its index: the sequence number with the count of its
+    /// wraps above it.
     ///
     /// # Errors
     /// The sender's fault: it is not authentic, or came before. `out` holds nothing of use then.
-    pub fn open_rtp(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), Rejected> {
+    pub fn open_rtp(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<u64, Rejected> {
         self.inbound.rtp(packet, out)
     }
 

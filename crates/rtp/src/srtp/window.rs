@@ -12,6 +12,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// One that lets nothing through up to this index.
+    pub(super) fn after(index: u64) -> Self {
+        Self { highest: Some(index), seen: u128::MAX }
+    }
+
     pub(super) fn highest(&self) -> Option<u64> {
         self.highest
     }

@@ -3,8 +3,8 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 
 use crate::rtcp::{
-    Feedback, Outgoing, Report, ReportBlock, SenderInfo, from_short_ntp, ntp_middle, ntp_timestamp,
-    to_short_ntp, write_report,
+    Account, Feedback, Outgoing, Report, ReportBlock, SenderInfo, from_short_ntp, ntp_middle, ntp_timestamp,
+    to_short_ntp, write_account, write_report,
 };
 
 fn block() -> impl Strategy<Value = ReportBlock> {
@@ -44,6 +44,25 @@ fn wall_clock_time_is_told_in_ntp() {
     assert_eq!(to_short_ntp(Duration::from_millis(1_500)), 0x0001_8000);
     assert_eq!(from_short_ntp(0x0001_8000), Duration::from_millis(1_500));
     assert_eq!(to_short_ntp(Duration::MAX), u32::MAX);
+}
+
+#[test]
+fn an_account_holds_each_sender_and_each_source_heard_and_fits_a_datagram() {
+    let block = |ssrc| ReportBlock { ssrc, ..ReportBlock::default() };
+    let blocks: Vec<_> = (0..Account::MAX_BLOCKS as u32).map(block).collect();
+    let sender = SenderInfo { ssrc: 7, ntp: 1, rtp_timestamp: 2, packets: 3, octets: 4 };
+    let name = "n".repeat(64);
+    let senders = [(sender, name.as_str()); Account::MAX_SENDERS];
+    let mut out = vec![9; 4];
+    write_account(&Account { reporter: 5, blocks: &blocks, senders: &senders }, &mut out).unwrap();
+    assert!(out.len() < 1200, "{} bytes", out.len());
+    assert_eq!(out[1], 201, "it begins with the reporter's own");
+    assert_eq!(out[4..8], 5_u32.to_be_bytes());
+    let feedback = Feedback::parse(&out, 19).unwrap();
+    assert_eq!((feedback.sender, feedback.about_us), (Some(sender), Some(block(19))));
+    let too_many = vec![block(1); 32];
+    assert!(write_account(&Account { reporter: 5, blocks: &too_many, senders: &[] }, &mut out).is_err());
+    assert!(out.is_empty());
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn sent(session: &mut Session, ssrc: u32, sequence: u16) -> Vec<u8> {
 
 fn open(session: &mut Session, packet: &[u8]) -> Result<Vec<u8>, Rejected> {
     let mut out = Vec::new();
-    session.open_rtp(packet, &mut out).map(|()| out)
+    session.open_rtp(packet, &mut out).map(|_| out)
 }
 
 #[test]
@@ -195,7 +195,7 @@ proptest! {
         if let Some(first) = data.first_mut() {
             *first = 0x80 | (*first & 0x1f);
         }
-        let opened = if rtcp { b.open_rtcp(&data, &mut out) } else { b.open_rtp(&data, &mut out) };
+        let opened = if rtcp { b.open_rtcp(&data, &mut out) } else { b.open_rtp(&data, &mut out).map(drop) };
         prop_assert!(opened.is_err());
     }
 
@@ -212,5 +212,27 @@ proptest! {
                 prop_assert_eq!(open(&mut b, &protected), Ok(packet(1, sequence)));
             }
         }
+    }
+}
+
+#[test]
+fn a_stream_is_taken_over_where_another_has_left_it() {
+    for suite in Suite::ALL {
+        let (a, mut b) = pair(suite, 9);
+        let sent = |ssrc, index: u64| {
+            let mut out = packet(ssrc, index as u16);
+            a.protect_rtp_after(&mut out, (index >> 16) as u32).unwrap();
+            out
+        };
+        let mut out = Vec::new();
+        // Two sources, counted by whoever sends them; the first has wrapped, and half of it was heard elsewhere.
+        b.heard(7, 0x2_fffe);
+        assert_eq!(b.open_rtp(&sent(7, 0x2_fffd), &mut out), Err(Rejected::Replayed), "{suite}");
+        assert_eq!(b.open_rtp(&sent(7, 0x2_fffe), &mut out), Err(Rejected::Replayed), "{suite}");
+        for index in [0x3_0001, 0x2_ffff, 0x3_0000] {
+            assert_eq!(b.open_rtp(&sent(7, index), &mut out), Ok(index), "{suite}");
+            assert_eq!(out, packet(7, index as u16));
+        }
+        assert_eq!(b.open_rtp(&sent(8, 5), &mut out), Ok(5), "{suite}");
     }
 }

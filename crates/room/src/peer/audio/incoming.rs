@@ -1,0 +1,127 @@
+//! Audio that clients send.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rtp::rtcp::{Arrival, Reception, ntp_middle};
+use rtp::srtp::Rejected;
+use rtp::{RtpPacket, is_rtcp};
+use str0m::media::Mid;
+
+use super::Audio;
+use crate::peer::reports::Counted;
+use crate::peer::sections::Sections;
+use crate::peer::{AudioIn, MAX_ROUTES};
+
+/// A stream of the client.
+pub(super) struct Incoming {
+    pub(super) ssrc: u32,
+    pub(super) mid: Mid,
+    pub(super) reception: Reception,
+    pub(super) counted: Counted,
+    /// Of the last sender report: the middle of its time, and when it came.
+    pub(super) sender_report: Option<(u32, Instant)>,
+    /// Something has come since it was reported on last.
+    pub(super) heard: bool,
+}
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::peer) enum Taken {
+    /// It was audio, and is done with.
+    Yes,
+    /// It is for str0m.
+    No,
+}
+
+impl Audio {
+    /// str0m has let a packet of an audio stream through: from here on it is known.
+    pub(in crate::peer) fn heard(&mut self, now: Instant, ssrc: u32, packet: &AudioIn) {
+        let Some(srtp) = &mut self.srtp else { return };
+        srtp.heard(ssrc, packet.seq);
+        let at = self.incoming.iter().position(|stream| stream.ssrc == ssrc).unwrap_or_else(|| {
+            if self.incoming.len() == MAX_ROUTES {
+                self.incoming.remove(0);
+            }
+            self.incoming.push(Incoming::new(ssrc, packet.mid));
+            self.incoming.len() - 1
+        });
+        self.incoming[at].mid = packet.mid;
+        self.incoming[at].count(now, packet.seq, packet.timestamp, packet.codec.clock());
+        self.reporting.active(now);
+    }
+
+    /// Takes a datagram if it is audio of a stream that is known. What cannot be decrypted here is left to str0m, which has
+    /// its own memory of each stream.
+    pub(in crate::peer) fn receive(&mut self, now: Instant, data: &[u8], sections: &Sections) -> Taken {
+        let Some((ssrc, payload_type)) = media(data) else { return Taken::No };
+        let Some(srtp) = &mut self.srtp else { return Taken::No };
+        let Some(stream) = self.incoming.iter_mut().find(|stream| stream.ssrc == ssrc) else {
+            return Taken::No;
+        };
+        let Some((codec, red)) = sections.codec_of(stream.mid, payload_type) else { return Taken::No };
+        let seq = match srtp.open_rtp(data, &mut self.clear) {
+            Ok(seq) => seq,
+            Err(Rejected::Replayed) => return Taken::Yes,
+            Err(Rejected::NotAuthentic | Rejected::Malformed) => return Taken::No,
+        };
+        let Ok(packet) = RtpPacket::parse(&self.clear) else { return Taken::Yes };
+        let (mid, timestamp) = (stream.mid, packet.header.timestamp);
+        stream.count(now, seq, timestamp, codec.clock());
+        let level =
+            sections.extensions(mid).level.and_then(|id| packet.extension.element(id)?.first().copied());
+        self.arrived = Some(AudioIn {
+            mid,
+            codec,
+            red,
+            seq,
+            timestamp,
+            marker: packet.header.marker,
+            payload: Arc::from(packet.payload),
+            // The first bit is whether it is speech (RFC 6464 §3).
+            level: level.map(|level| level & 0x7f),
+        });
+        self.reporting.active(now);
+        Taken::Yes
+    }
+
+    /// What a client said of the streams of a section: when it sent which timestamp.
+    pub(in crate::peer) fn sender_report(&mut self, mid: Mid, ntp: u64, came: Instant) {
+        for stream in self.incoming.iter_mut().filter(|stream| stream.mid == mid) {
+            stream.sender_report = Some((ntp_middle(ntp), came));
+        }
+    }
+
+    /// What has arrived on a section since this was asked last, and the worst jitter of its streams.
+    pub(in crate::peer) fn take_counted(&mut self, mid: Mid) -> (Counted, u32) {
+        let (mut all, mut jitter) = (Counted::default(), 0);
+        for stream in self.incoming.iter_mut().filter(|stream| stream.mid == mid) {
+            all.add(stream.counted.take());
+            jitter = stream.reception.stats().jitter.max(jitter);
+        }
+        (all, jitter)
+    }
+}
+
+impl Incoming {
+    fn new(ssrc: u32, mid: Mid) -> Self {
+        let (reception, counted) = (Reception::new(), Counted::default());
+        Self { ssrc, mid, reception, counted, sender_report: None, heard: false }
+    }
+
+    fn count(&mut self, now: Instant, seq: u64, timestamp: u32, clock: u32) {
+        self.counted.packet(seq);
+        self.heard = true;
+        match self.reception.packet(seq as u16) {
+            Arrival::Duplicate | Arrival::Jumped => {}
+            _ => self.reception.measure(timestamp, now, clock),
+        }
+    }
+}
+
+/// The SSRC and the payload type of a media packet (RFC 7983 §7, RFC 5761 §4).
+fn media(data: &[u8]) -> Option<(u32, u8)> {
+    let is_media = data.first().is_some_and(|first| (128..=191).contains(first)) && !is_rtcp(data);
+    let ssrc = data.get(8..12).filter(|_| is_media)?;
+    Some((u32::from_be_bytes(ssrc.try_into().ok()?), data.get(1)? & 0x7f))
+}
