@@ -13,7 +13,7 @@ const HALF_A_MOMENT: Duration = Duration::from_millis(1);
 /// Things per second from which on a rest pays: about four calls ...
 const MANY: f64 = 600.0;
 /// ... and half of one is enough: some fifty.
-const VERY_MANY: f64 = 5_000.0;
+const VERY_MANY: f64 = 7_500.0;
 /// How long is counted.
 const WINDOW: Duration = Duration::from_millis(500);
 
@@ -30,7 +30,7 @@ impl Pacing {
         Self { since: now, count: 0, moment: Duration::ZERO }
     }
 
-    /// So many sockets were ready, or deadlines due.
+    /// So many packets came, or deadlines were due.
     pub(super) fn happened(&mut self, now: Instant, things: usize) {
         self.count = self.count.saturating_add(u32::try_from(things).unwrap_or(u32::MAX));
         let passed = now.saturating_duration_since(self.since);
@@ -71,7 +71,8 @@ mod tests {
     fn a_busy_worker_rests_and_a_quiet_one_does_not() {
         assert_eq!(after_a_second_of(12), Some(Duration::from_micros(1_500)));
         assert_eq!(after_a_second_of(2), None);
-        assert_eq!(after_a_second_of(100), Some(Duration::from_micros(500)));
+        assert_eq!(after_a_second_of(150), Some(Duration::from_micros(500)));
+        assert_eq!(after_a_second_of(70), Some(Duration::from_micros(1_500)));
     }
 
     #[test]

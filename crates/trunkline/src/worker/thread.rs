@@ -201,14 +201,7 @@ impl Worker {
 
     fn turn(&mut self, ready: &[Token]) {
         let now = Now::take();
-        for token in ready {
-            match token.0 {
-                ..LISTENERS => self.read_rtc(now, *token),
-                LISTENERS..PHONES => self.accept(now, *token),
-                PHONES..CONNECTIONS => self.read_phone(now, *token),
-                CONNECTIONS.. => self.read_ice_tcp(now, *token),
-            }
-        }
+        let read: usize = ready.iter().map(|token| self.read(now, *token)).sum();
         let passed = self.read_post(now);
         if self.obey(now) {
             // What follows from a command comes before what time brings: a phone's packets are in the codec that is asked for.
@@ -221,12 +214,23 @@ impl Worker {
             self.with_room(room, |slot| slot.handle_timeout(now));
         }
         self.bid_farewell(|farewells| farewells.handle_timeout(now));
-        self.pacing.happened(now.at, ready.len() + passed + due);
+        self.pacing.happened(now.at, read + passed + due);
         if now.at >= self.next_sweep {
             self.sweep(now);
         }
         self.drain(now);
         self.post.flush();
+    }
+
+    /// Reads from a socket that is ready: how often there was something.
+    fn read(&mut self, now: Now, token: Token) -> usize {
+        match token.0 {
+            ..LISTENERS => return self.read_rtc(now, token),
+            LISTENERS..PHONES => self.accept(now, token),
+            PHONES..CONNECTIONS => self.read_phone(now, token),
+            CONNECTIONS.. => self.read_ice_tcp(now, token),
+        }
+        1
     }
 
     /// Executes the commands that wait; whether there were any.
@@ -275,15 +279,16 @@ impl Worker {
         }
     }
 
-    fn read_rtc(&mut self, now: Now, token: Token) {
+    fn read_rtc(&mut self, now: Now, token: Token) -> usize {
         let index = token.0 - RTC.0;
         let mut buffer = [0; DATAGRAM];
-        for _ in 0..READ_AT_ONCE {
-            let Some((length, src, dst)) = self.rtc.receive(index, &mut buffer) else { return };
+        for count in 0..READ_AT_ONCE {
+            let Some((length, src, dst)) = self.rtc.receive(index, &mut buffer) else { return count };
             let packet = Receive { proto: room::Protocol::Udp, src, dst, data: &buffer[..length] };
             self.receive(now, self.me, packet);
         }
         self.unread.push(token);
+        READ_AT_ONCE
     }
 
     /// A datagram that came to the sockets of a worker.
