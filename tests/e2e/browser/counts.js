@@ -12,6 +12,22 @@ Object.assign(deeds, {
     const [stream] = await streams(receiver.getStats(), 'inbound-rtp');
     return stream;
   },
+  /** What reports (RTCP) tell it: how its own `microphone` arrives, and what is sent of somebody's; with what it has sent and got itself. */
+  async reported({ identity, source }) {
+    const { sender } = room.localParticipant.getTrackPublication(source).track;
+    const { receiver } = room.remoteParticipants.get(identity).getTrackPublication(source).track;
+    const [arrives] = await streams(sender.getStats(), 'remote-inbound-rtp');
+    const [sent] = await streams(sender.getStats(), 'outbound-rtp');
+    const [isSent] = await streams(receiver.getStats(), 'remote-outbound-rtp');
+    const [got] = await streams(receiver.getStats(), 'inbound-rtp');
+    return {
+      lost: arrives?.packetsLost ?? 0,
+      roundTrip: arrives?.roundTripTime ?? 0,
+      sent: sent.packetsSent,
+      isSent: isSent?.packetsSent ?? 0,
+      got: got.packetsReceived + got.packetsLost,
+    };
+  },
   /** The payload types of what may come of somebody's `microphone`, by codec. */
   payloadTypes({ identity }) {
     const { receiver } = room.remoteParticipants.get(identity).getTrackPublication('microphone').track;

@@ -242,6 +242,23 @@ class Deeds:
             "silentConcealedSamples": stream.inbound.silent_concealed_samples,
         }
 
+    async def reported(self, **_whose):
+        """What reports (RTCP) tell it: how its microphone arrives, and what is sent of the only one who speaks; with what it
+        has sent and got itself."""
+        stats = await room.get_rtc_stats()
+        everything = [*stats.subscriber_stats, *stats.publisher_stats]
+
+        def of(kind: str) -> list:
+            return [getattr(found, kind) for found in everything if found.HasField(kind)]
+
+        return {
+            "lost": max((found.received.packets_lost for found in of("remote_inbound_rtp")), default=0),
+            "roundTrip": max((found.remote_inbound.round_trip_time for found in of("remote_inbound_rtp")), default=0),
+            "sent": max(found.sent.packets_sent for found in of("outbound_rtp")),
+            "isSent": max((found.sent.packets_sent for found in of("remote_outbound_rtp")), default=0),
+            "got": max(found.received.packets_received + found.received.packets_lost for found in of("inbound_rtp")),
+        }
+
     async def leave(self):
         await room.disconnect()
 
