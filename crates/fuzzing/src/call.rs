@@ -186,7 +186,7 @@ impl Life {
             cname: "fuzzing".into(),
         };
         let mut bridge = Bridge::new(&config, &mut StdRng::seed_from_u64(2), self.now);
-        bridge.demand(self.now, Demand { pcmu: true, pcma: true, opus: true });
+        bridge.demand(self.now, Demand { pcmu: true, pcma: true, g722: true, opus: true });
         self.bridge = Some(bridge);
         let local = local(10_000, Encryption::Disabled);
         self.input(CallInput::Joined { participant_sid: "PA_1".into(), local });
@@ -268,7 +268,7 @@ impl Life {
             1 => bridge.room_track_ended(&track(script)),
             _ => {
                 let track = track(script);
-                let codec = script.pick(&[Codec::Opus, Codec::Pcmu, Codec::Pcma]).unwrap_or(Codec::Opus);
+                let codec = script.pick(&Codec::ALL).unwrap_or(Codec::Opus);
                 let (seq, timestamp, payload) = (script.word(), script.long(), script.bytes());
                 bridge.room_audio(self.now, &TalkerPacket { track: &track, codec, seq, timestamp, payload });
             }

@@ -234,7 +234,7 @@ impl World {
         };
         let (timestamp, payload) = (script.long(), payload.to_vec().into());
         let packet = AudioPacket { seq, timestamp, marker: false, payload, level: None, quiet };
-        let codec = script.pick(&[Codec::Pcmu, Codec::Pcma, Codec::Opus]).unwrap_or(Codec::Pcmu);
+        let codec = script.pick(&Codec::ALL).unwrap_or(Codec::Pcmu);
         self.room.write_audio(self.now, phone, codec, &packet);
         if script.byte().is_multiple_of(4) {
             self.room.write_noise(self.now, phone, timestamp, &[60; 9]);

@@ -268,8 +268,8 @@ impl World {
                 let packet = TalkerPacket { track: &track, codec, seq, timestamp, payload: &payload };
                 self.bridge.room_audio(self.now, &packet);
             }
-            Output::Local { event: LocalEvent::Demand { pcmu, pcma, opus }, .. } => {
-                self.bridge.demand(self.now, Demand { pcmu, pcma, opus });
+            Output::Local { event: LocalEvent::Demand { pcmu, pcma, g722, opus }, .. } => {
+                self.bridge.demand(self.now, Demand { pcmu, pcma, g722, opus });
             }
             _ => {}
         }
@@ -362,8 +362,8 @@ fn first_messages(room: &mut Room, client: &mut Client) -> anyhow::Result<(PeerI
                     client.answered(&answer.sdp)?;
                 }
             }
-            Output::Local { event: LocalEvent::Demand { pcmu, pcma, opus }, .. } => {
-                demand = Demand { pcmu, pcma, opus };
+            Output::Local { event: LocalEvent::Demand { pcmu, pcma, g722, opus }, .. } => {
+                demand = Demand { pcmu, pcma, g722, opus };
             }
             _ => {}
         }

@@ -20,17 +20,23 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, RTP clock 8000.
     Pcma,
+    /// G.722: wideband, though its RTP clock is 8000 (RFC 3551 §4.5.2). Only of phones, and only to clients.
+    G722,
     /// Opus, RTP clock 48000.
     Opus,
 }
 
 impl Codec {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus];
+
     /// The MIME type as TrackInfo and the codec lists print it.
     #[must_use]
     pub const fn mime_type(self) -> &'static str {
         match self {
             Self::Pcmu => "audio/PCMU",
             Self::Pcma => "audio/PCMA",
+            Self::G722 => "audio/G722",
             Self::Opus => "audio/opus",
         }
     }
@@ -39,7 +45,7 @@ impl Codec {
     #[must_use]
     pub const fn clock(self) -> u32 {
         match self {
-            Self::Pcmu | Self::Pcma => 8_000,
+            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
             Self::Opus => 48_000,
         }
     }
@@ -245,6 +251,8 @@ pub enum LocalEvent {
         pcmu: bool,
         /// Write PCMA.
         pcma: bool,
+        /// Write G.722, if that is what the phone speaks.
+        g722: bool,
         /// Write Opus.
         opus: bool,
     },

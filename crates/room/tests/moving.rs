@@ -119,7 +119,7 @@ fn a_phone_that_is_moved_loses_who_it_heard_and_gets_who_is_there() {
         })
         .collect();
     assert_eq!(lost, [microphone]);
-    let nobody = LocalEvent::Demand { pcmu: false, pcma: false, opus: false };
+    let nobody = LocalEvent::Demand { pcmu: false, pcma: false, g722: false, opus: false };
     assert!(of(phone).any(|event| format!("{event:?}") == format!("{nobody:?}")));
     assert!(!of(phone).any(|event| matches!(event, LocalEvent::Removed(_))), "the call goes on");
     let got = of(moved)

@@ -56,9 +56,11 @@ class Client:
         """Only what is heard from now on counts."""
         raise NotImplementedError
 
-    async def hears(self, identity: str, hertz: float, least_share: float = 0.8, seconds: float = 15.0) -> None:
+    async def hears(
+        self, identity: str, hertz: float, least_share: float = 0.8, seconds: float = 15.0, top: float = 3_400
+    ) -> None:
         deadline = asyncio.get_running_loop().time() + seconds
-        while not hears(*await self.recording(identity), hertz, least_share):
+        while not hears(*await self.recording(identity), hertz, least_share, top):
             late = asyncio.get_running_loop().time() > deadline
             assert not late, f"{self.identity} does not hear {hertz} Hz from {identity}; told: {self.events[-20:]}{self.complaint()}"
             await asyncio.sleep(0.1)

@@ -76,6 +76,8 @@ pub struct Demand {
     pub pcmu: bool,
     /// PCMA.
     pub pcma: bool,
+    /// G.722: written only if that is what the phone speaks.
+    pub g722: bool,
     /// Opus.
     pub opus: bool,
 }
@@ -84,7 +86,7 @@ impl Demand {
     /// Whether anybody listens at all.
     #[must_use]
     pub fn any(self) -> bool {
-        self.pcmu || self.pcma || self.opus
+        self.pcmu || self.pcma || self.g722 || self.opus
     }
 }
 

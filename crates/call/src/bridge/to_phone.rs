@@ -150,12 +150,13 @@ impl ToPhone {
 
     /// A packet of the room.
     pub(super) fn insert(&mut self, now: Instant, packet: &TalkerPacket<'_>) {
+        let Some(codec) = codec(packet.codec) else { return };
         let Some(talker) = self.talker(now, packet.track) else {
             self.unheard += 1;
             return;
         };
         talker.last_packet = now;
-        talker.buffer.insert(now, packet.seq, packet.timestamp, packet.payload, codec(packet.codec));
+        talker.buffer.insert(now, packet.seq, packet.timestamp, packet.payload, codec);
     }
 
     /// A track has ended. What waits of it is still heard.
@@ -307,11 +308,13 @@ fn audio(coder: &mut Coder, steps: u32) -> Outgoing {
     coder.packet(steps).map_or(Outgoing::Nothing, Outgoing::Audio)
 }
 
-fn codec(codec: room::Codec) -> TalkerCodec {
+/// Nobody talks G.722 to a phone: it is asked of no client, and of other phones rooms give it Opus.
+fn codec(codec: room::Codec) -> Option<TalkerCodec> {
     match codec {
-        room::Codec::Pcmu => TalkerCodec::Pcmu,
-        room::Codec::Pcma => TalkerCodec::Pcma,
-        room::Codec::Opus => TalkerCodec::Opus,
+        room::Codec::Pcmu => Some(TalkerCodec::Pcmu),
+        room::Codec::Pcma => Some(TalkerCodec::Pcma),
+        room::Codec::Opus => Some(TalkerCodec::Opus),
+        room::Codec::G722 => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Phone to room: one packet in, one packet out. No jitter buffer and no resampling; the receivers in the room have both.
 //!
 //! What the phone sends is passed on as it is to everybody who can take it: G.711, converted by table between its two laws,
-//! and Opus. Only voice isolation and listeners who want the other one make it be decoded, once for all of them. While the
+//! G.722 and Opus. Only voice isolation and listeners who want the other one make it be decoded, once for all of them. While the
 //! phone rings the dial tone takes the same way. Nobody listens: nothing is done.
 
 use std::time::Instant;
@@ -50,6 +50,9 @@ pub(super) struct ToRoom {
     g711: Splice,
     /// Opus, likewise.
     opus: Splice,
+    /// G.722, passed on as it came, and how loud its last frame is.
+    g722: Splice,
+    wideband_level: Option<u8>,
     fifo: Frames,
     /// Whether what goes out as G.711 is silence.
     hush: Hush,
@@ -73,6 +76,8 @@ impl ToRoom {
             source: None,
             g711: Splice::new(seq, ticks, RATE),
             opus: Splice::new(seq, ticks.wrapping_mul(OPUS_TICKS), RTP_CLOCK),
+            g722: Splice::new(seq, ticks, RATE),
+            wideband_level: None,
             fifo: Frames::default(),
             hush: Hush::default(),
             loudness: Loudness::default(),
@@ -95,11 +100,18 @@ impl ToRoom {
         self.tone = on.then(|| DialTone::new(RATE));
     }
 
-    /// The phone will speak this. Voice isolation leaves no more of it than a telephone's band.
+    /// The phone will speak this. While there is a tone, it has to be something that tones are made in.
     pub(super) fn agreed(&self, codec: AudioCodec, sink: &mut impl Sink) {
+        let tone = self.tone.is_some() && codec == AudioCodec::G722;
+        self.prefer(if tone { AudioCodec::Opus } else { codec }, sink);
+    }
+
+    /// The phone speaks this, or will. Voice isolation leaves no more of it than a telephone's band.
+    fn prefer(&self, codec: AudioCodec, sink: &mut impl Sink) {
         sink.room_codec(match (codec, &self.denoiser) {
             (AudioCodec::Pcma, _) => Codec::Pcma,
-            (AudioCodec::G722 | AudioCodec::Opus, None) => Codec::Opus,
+            (AudioCodec::G722, None) => Codec::G722,
+            (AudioCodec::Opus, None) => Codec::Opus,
             _ => Codec::Pcmu,
         });
     }
@@ -134,19 +146,30 @@ impl ToRoom {
         if !self.demand.any() || packet.payload.is_empty() || packet.payload.len() > longest {
             return false;
         }
+        if self.source != Some(packet.codec) {
+            // Whatever was agreed on last.
+            self.prefer(packet.codec, sink);
+        }
         self.follow(packet.codec);
         let before = self.written;
         let raw = self.denoiser.is_none();
         let wants_g711 = self.demand.pcmu || self.demand.pcma;
-        if raw && opus {
-            self.pass_opus(now, packet, sink);
-        } else if raw && packet.codec != AudioCodec::G722 && wants_g711 {
-            self.pass(now, packet, sink);
+        match packet.codec {
+            AudioCodec::Opus if raw => self.pass_opus(now, packet, sink),
+            AudioCodec::Pcmu | AudioCodec::Pcma if raw && wants_g711 => self.pass(now, packet, sink),
+            _ => {}
         }
-        let passed =
-            raw && if opus { !wants_g711 } else { packet.codec != AudioCodec::G722 && !self.demand.opus };
+        let passed = match packet.codec {
+            AudioCodec::Opus => raw && !wants_g711,
+            AudioCodec::Pcmu | AudioCodec::Pcma => raw && !self.demand.opus,
+            // The loudness of G.722 is not to be had otherwise.
+            _ => false,
+        };
         if !passed {
             self.recode(now, packet, sink);
+        }
+        if raw && packet.codec == AudioCodec::G722 {
+            self.pass_g722(now, packet, sink);
         }
         self.written > before
     }
@@ -166,6 +189,7 @@ impl ToRoom {
         if self.source.replace(codec).is_some_and(|before| before != codec) {
             self.g711.part();
             self.opus.part();
+            self.g722.part();
             self.fifo.clear();
         }
     }
@@ -178,6 +202,16 @@ impl ToRoom {
         let place = Place { resumed: packet.marker || place.resumed, ..place };
         let level = self.loudness.of_packet(packet.payload);
         self.write(Codec::Opus, place, packet.payload, Sounds { level, quiet: None }, sink);
+    }
+
+    fn pass_g722(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
+        if !self.demand.g722 {
+            return;
+        }
+        let Some(place) = self.g722.place(now, packet.seq, packet.timestamp) else { return };
+        let place = Place { resumed: packet.marker || place.resumed, ..place };
+        let sounds = Sounds { level: self.wideband_level, quiet: None };
+        self.write(Codec::G722, place, packet.payload, sounds, sink);
     }
 
     fn pass(&mut self, now: Instant, packet: &SourcePacket<'_>, sink: &mut impl Sink) {
@@ -231,6 +265,9 @@ impl ToRoom {
     /// Wideband goes out as Opus at its own rate and as G.711 at the telephone's. Voice isolation is narrowband.
     fn recode_wide(&mut self, pcm: &[i16; 2 * FRAME], (g711, opus): Places, sink: &mut impl Sink) {
         let cleans = self.denoiser.is_some();
+        if self.demand.g722 {
+            self.wideband_level = Some(level(pcm));
+        }
         if cleans || self.demand.pcmu || self.demand.pcma {
             let mut narrow = [0; FRAME];
             self.lower.get_or_insert_with(Lower::to_half).process(pcm, &mut narrow);
@@ -245,6 +282,7 @@ impl ToRoom {
         match codec {
             Codec::Pcmu => self.demand.pcmu,
             Codec::Pcma => self.demand.pcma,
+            Codec::G722 => self.demand.g722,
             Codec::Opus => self.demand.opus,
         }
     }

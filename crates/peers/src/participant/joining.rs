@@ -24,6 +24,8 @@ use crate::endpoint::Endpoint;
 const LIMIT: Duration = Duration::from_secs(5);
 /// Longest signalling message taken.
 const MAX_MESSAGE: usize = 2 << 20;
+/// What is read at once. It is zeroed whenever the socket is looked at, with each packet of audio that is.
+const READ_BUFFER: usize = 2 << 10;
 /// The signalling protocol spoken.
 const PROTOCOL: i32 = 17;
 
@@ -47,8 +49,10 @@ pub(super) async fn join(
     offer: String,
 ) -> Result<(Signal, proto::JoinResponse), ConnectError> {
     let request = upgrade(endpoint, token, &join_request(config, offer))?;
-    let limits =
-        WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let limits = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
     let upgraded = tokio_tungstenite::client_async_with_config(request, stream, Some(limits));
     let upgraded = tokio::time::timeout(LIMIT, upgraded).await;
     let (socket, _) = upgraded.map_err(|_| ConnectError::Timeout(LIMIT))?.map_err(refusal)?;

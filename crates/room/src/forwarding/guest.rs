@@ -19,7 +19,7 @@ use crate::track::Track;
 pub(crate) struct Guest {
     pub(crate) forwarding: ForwardingId,
     /// The codecs that were asked for last: PCMU, PCMA, Opus.
-    pub(crate) demand: [bool; 3],
+    pub(crate) demand: [bool; 4],
     /// Tracks that are muted where the participant is.
     muted: BTreeSet<TrackSid>,
     /// Tracks that are muted here.
@@ -74,7 +74,7 @@ impl Room {
         likeness.show(&mut participant);
         participant.state = State::Active;
         let (muted, silenced) = (BTreeSet::new(), BTreeSet::new());
-        participant.link = Link::Guest(Guest { forwarding, demand: [false; 3], muted, silenced });
+        participant.link = Link::Guest(Guest { forwarding, demand: [false; 4], muted, silenced });
         let id = self.admit(now, participant);
         self.update_guest(now, id, likeness);
         Ok(id)

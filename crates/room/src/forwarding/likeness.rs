@@ -76,7 +76,8 @@ impl Likeness {
 impl TrackLikeness {
     fn of(track: &Track) -> Self {
         let video = track.video.as_ref().map(|video| (video.formats().to_vec(), video.rids()));
-        let (info, codec) = (track.info.clone(), track.codec);
+        // What a phone changes later is told nobody there, so it is to be something that can be made of anything.
+        let (info, codec) = (track.info.clone(), track.codec_for_listeners());
         Self { info, codec, written: track.written, redundant: track.red.is_some(), video }
     }
 

@@ -41,7 +41,7 @@ pub enum Told {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// Packets in these codecs, where the publisher has the choice: PCMU, PCMA, Opus.
-    Codecs([bool; 3]),
+    Codecs([bool; 4]),
     /// Somebody listens to a track for the first time.
     Subscribed(TrackSid),
     /// So many layers of a video, the smallest first.

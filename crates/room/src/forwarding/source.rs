@@ -20,7 +20,7 @@ const MAX_FORWARDINGS: usize = 16;
 pub(crate) struct Forwarding {
     pub(crate) id: ForwardingId,
     /// In which codecs it is listened to there.
-    codecs: [bool; 3],
+    codecs: [bool; 4],
     /// How many layers of a video are watched there, as far as that was told.
     layers: BTreeMap<TrackSid, usize>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Forwarding {
 impl Forwarding {
     /// In which codecs it is listened to there.
     pub(crate) fn codecs(&self) -> impl Iterator<Item = Codec> {
-        let all = [Codec::Pcmu, Codec::Pcma, Codec::Opus].into_iter().zip(self.codecs);
+        let all = Codec::ALL.into_iter().zip(self.codecs);
         all.filter(|(_, wanted)| *wanted).map(|(codec, _)| codec)
     }
 
@@ -40,7 +40,7 @@ impl Forwarding {
     fn takes(&self, content: &Content) -> bool {
         match content {
             Content::Written(codec, _) => self.codecs().any(|wanted| wanted == *codec),
-            Content::Noise(..) => self.codecs().any(|wanted| wanted != Codec::Opus),
+            Content::Noise(..) => self.codecs().any(|wanted| matches!(wanted, Codec::Pcmu | Codec::Pcma)),
             Content::Audio(_) | Content::Video(_) => true,
         }
     }
@@ -64,7 +64,7 @@ impl Room {
         if forwarded.forwardings.len() >= MAX_FORWARDINGS {
             return Err(MoveError::TooMany);
         }
-        forwarded.forwardings.push(Forwarding { id, codecs: [false; 3], layers: BTreeMap::new() });
+        forwarded.forwardings.push(Forwarding { id, codecs: [false; 4], layers: BTreeMap::new() });
         let likeness = Likeness::of(forwarded);
         self.update_bandwidth(now, participant);
         self.flush(now);

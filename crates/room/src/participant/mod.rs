@@ -77,7 +77,7 @@ pub(crate) struct Local {
     /// Hears more than a telephone carries.
     pub(crate) wide: bool,
     /// The demand it was told last: PCMU, PCMA, Opus.
-    pub(crate) demand: [bool; 3],
+    pub(crate) demand: [bool; 4],
     /// What its session had measured when its connection was rated last.
     pub(crate) path: PhoneRecord,
 }
@@ -155,14 +155,12 @@ pub(crate) fn is_dependent(kind: proto::participant_info::Kind, grants: &VideoGr
     matches!(kind, Kind::Agent | Kind::Egress) || grants.agent || grants.recorder
 }
 
-/// Which of PCMU, PCMA and Opus are among these.
-pub(crate) fn demand(codecs: impl Iterator<Item = Codec>) -> [bool; 3] {
-    let mut demand = [false; 3];
-    for codec in codecs {
-        match codec {
-            Codec::Pcmu => demand[0] = true,
-            Codec::Pcma => demand[1] = true,
-            Codec::Opus => demand[2] = true,
+/// Which of [`Codec::ALL`] are among these.
+pub(crate) fn demand(codecs: impl Iterator<Item = Codec>) -> [bool; 4] {
+    let mut demand = [false; 4];
+    for wanted in codecs {
+        for (is_wanted, codec) in demand.iter_mut().zip(Codec::ALL) {
+            *is_wanted |= codec == wanted;
         }
     }
     demand

@@ -75,6 +75,14 @@ pub(crate) struct Agreed {
     pub(crate) extensions: Extensions,
 }
 
+impl Agreed {
+    /// The payload types that clients are sent and do not send.
+    fn only_sent(&self) -> impl Iterator<Item = u8> {
+        let g722 = self.codecs.iter().filter(|(_, codec)| *codec == Codec::G722).map(|(pt, _)| *pt);
+        g722.chain(self.noise)
+    }
+}
+
 /// The ids of the header extensions that audio uses (RFC 8285 §5), as far as they were agreed on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Extensions {
@@ -158,7 +166,7 @@ fn extensions(section: &str) -> Extensions {
 
 fn codec(rtpmap: &str) -> Option<Codec> {
     let name = rtpmap.split('/').next()?;
-    [(Codec::Opus, "opus"), (Codec::Pcmu, "PCMU"), (Codec::Pcma, "PCMA")]
+    [(Codec::Opus, "opus"), (Codec::Pcmu, "PCMU"), (Codec::Pcma, "PCMA"), (Codec::G722, "G722")]
         .into_iter()
         .find(|(_, known)| name.eq_ignore_ascii_case(known))
         .map(|(codec, _)| codec)
@@ -178,7 +186,7 @@ fn write_section(text: &mut String, section: &str, agreed: &Agreed, plan: Plan) 
                 write_direction(text, &send, &streams, receive.is_some());
             }
             Some(receiving) if bare.starts_with("m=") => write_media_line(text, bare, receiving, agreed),
-            Some(_) if is_rtpmap_of(bare, agreed.noise) => {}
+            Some(_) if agreed.only_sent().any(|pt| is_rtpmap_of(bare, Some(pt))) => {}
             Some(receiving) if is_fmtp_of(bare, opus) => write_fmtp(text, bare, receiving),
             _ => text.push_str(line),
         }
@@ -196,7 +204,8 @@ fn write_fmtp(text: &mut String, line: &str, receiving: &Receiving) {
 }
 
 /// The `m=` line with its payload types in the client's order. One that prefers Opus and shall send it redundantly does if
-/// RED is first. None shall send comfort noise: with it libwebrtc decides by itself what of a talker's is silence.
+/// RED is first. None shall send comfort noise, with which libwebrtc decides by itself what of a talker's is silence, nor G.722,
+/// which phones are not made to hear.
 fn write_media_line(text: &mut String, line: &str, receiving: &Receiving, agreed: &Agreed) {
     let mut tokens: Vec<_> = line.split_ascii_whitespace().collect();
     if let Some(payload_types) = tokens.get_mut(3..) {
@@ -218,7 +227,12 @@ fn write_media_line(text: &mut String, line: &str, receiving: &Receiving, agreed
         };
         payload_types.sort_by_key(rank);
     }
-    tokens.retain(|token| agreed.noise.is_none_or(|noise| token.parse() != Ok(noise)));
+    // Port and protocol come before the payload types.
+    let mut place = 0;
+    tokens.retain(|token| {
+        place += 1;
+        place <= 3 || agreed.only_sent().all(|pt| token.parse() != Ok(pt))
+    });
     let _ = write!(text, "{}\r\n", tokens.join(" "));
 }
 
@@ -364,6 +378,17 @@ mod tests {
         assert!(published.contains("m=audio 9 RTP 0 111\r\n") && !published.contains("CN"), "{published}");
         let sent = write(answer, |_| plan(track(), None));
         assert_eq!((agreed(&published)[0].noise, agreed(&sent)[0].noise), (None, Some(13)));
+    }
+
+    #[test]
+    fn g722_is_agreed_on_where_we_send_and_nowhere_else() {
+        let answer = "v=0\r\nm=audio 9 RTP 111 9 0\r\na=mid:7\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:9 G722/8000\r\n\
+            a=rtpmap:0 PCMU/8000\r\na=recvonly\r\n";
+        let receive = Receiving { order: vec![9, 0, 111], ..Receiving::default() };
+        let published = write(answer, |_| plan(Sending::Nothing, Some(receive.clone())));
+        assert!(published.contains("m=audio 9 RTP 0 111\r\n") && !published.contains("G722"), "{published}");
+        let sent = write(answer, |_| plan(track(), None));
+        assert_eq!(agreed(&sent)[0].codecs, [(111, Codec::Opus), (9, Codec::G722), (0, Codec::Pcmu)]);
     }
 
     #[test]

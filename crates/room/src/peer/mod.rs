@@ -43,7 +43,7 @@ pub(crate) use negotiate::{NegotiationError, Placed, Wanted};
 pub(crate) use offer::Kind;
 pub(crate) use poll::{PeerEvent, Polled};
 pub(crate) use reports::Reception;
-use reports::{Counted, Reports};
+use reports::Reports;
 use roaming::{Roaming, is_stun};
 use sections::Sections;
 pub(crate) use sections::{Count, Wishes};
@@ -127,7 +127,6 @@ struct Route {
     mid: Mid,
     /// The layer of a video.
     rid: Option<Rid>,
-    counted: Counted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,7 +257,7 @@ impl Peer {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
-        self.audio.timeout(now, &self.sections);
+        self.send_reports(now);
         if self.queued || self.due.is_some_and(|due| now >= due) {
             self.queued = false;
             let result = self.guarded(|rtc| rtc.handle_input(Input::Timeout(now)));
@@ -357,6 +356,7 @@ fn config(env: &Env, crypto: &Arc<CryptoProvider>) -> RtcConfig {
         .enable_opus(true, true)
         .enable_pcmu(true, false)
         .enable_pcma(true, false)
+        .enable_g722(true, false)
         .enable_comfort_noise(env.comfort_noise)
         .enable_vp8(true)
         .enable_h264(true)

@@ -6,7 +6,6 @@ use str0m::net::Transmit;
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Event, IceConnectionState, Output, Rtc, RtcError};
 
-use super::reports::Counted;
 use super::roaming::is_stun;
 use super::{AudioIn, MAX_ROUTES, Peer, Route, State, VideoIn, keys};
 
@@ -157,7 +156,6 @@ impl Peer {
         let at = self.route(packet.header.ssrc)?;
         let Route { mid, rid, .. } = self.routes[at].1;
         let Some((codec, red)) = self.sections.codec_of(mid, *packet.header.payload_type) else {
-            self.routes[at].1.counted.packet(*packet.seq_no);
             return self.video(mid, rid, packet);
         };
         let ssrc = *packet.header.ssrc;
@@ -171,8 +169,7 @@ impl Peer {
             payload: packet.payload,
             level: packet.header.ext_vals.audio_level.map(|level| level.unsigned_abs().min(127)),
         };
-        self.audio.heard(packet.timestamp, ssrc, &audio);
-        Some(PeerEvent::Audio(audio))
+        self.audio.heard(packet.timestamp, ssrc, &audio, &self.sections).then_some(PeerEvent::Audio(audio))
     }
 
     /// Where among the routes it stands what a packet is part of.
@@ -182,8 +179,7 @@ impl Peer {
         }
         let route = self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
-            let counted = Counted::default();
-            direct.stream_rx(&ssrc).map(|rx| Route { mid: rx.mid(), rid: rx.rid(), counted })
+            direct.stream_rx(&ssrc).map(|rx| Route { mid: rx.mid(), rid: rx.rid() })
         })??;
         if self.routes.len() == MAX_ROUTES {
             self.routes.remove(0);

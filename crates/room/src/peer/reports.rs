@@ -1,7 +1,7 @@
 //! What a connection measures: what arrives of a client's streams, what the client reports of ours (RFC 3550 §6.4), and the
-//! path's round trip by ICE's own checks (RFC 7675).
+//! path's round trip by ICE's own checks (RFC 7675). What is reported to the client is `audio`'s.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtp::rtcp::ntp_timestamp;
 use str0m::Event;
@@ -73,8 +73,6 @@ pub(super) struct Reports {
     round_trip: Option<Duration>,
     /// By section, what the client reports of what it is sent.
     sent: Vec<(Mid, Report)>,
-    /// By section, the jitter of what it sends: of its worst stream.
-    jitter: Vec<(Mid, u32)>,
 }
 
 impl Reports {
@@ -85,7 +83,6 @@ impl Reports {
                 let pair = stats.selected_candidate_pair.as_ref();
                 self.round_trip = pair.and_then(|pair| pair.current_round_trip_time);
                 self.sent.clear();
-                self.jitter.clear();
             }
             Event::MediaEgressStats(stats) => {
                 if let Some(remote) = &stats.remote {
@@ -94,12 +91,6 @@ impl Reports {
                         missing: signed(remote.packets_lost),
                     };
                     self.sent.push((stats.mid, report));
-                }
-            }
-            Event::MediaIngressStats(stats) => {
-                match self.jitter.iter_mut().find(|(mid, _)| *mid == stats.mid) {
-                    Some((_, jitter)) => *jitter = stats.jitter.max(*jitter),
-                    None => self.jitter.push((stats.mid, stats.jitter)),
                 }
             }
             _ => {}
@@ -125,13 +116,25 @@ impl Peer {
 
     /// What has arrived on a section since this was asked last.
     pub(crate) fn take_reception(&mut self, mid: Mid) -> Reception {
-        let (mut all, jitter) = self.audio.take_counted(mid);
-        let of_video = self.reports.jitter.iter().find(|(of, _)| *of == mid).map_or(0, |(_, jitter)| *jitter);
-        for (_, route) in self.routes.iter_mut().filter(|(_, route)| route.mid == mid) {
-            all.add(route.counted.take());
+        let (Counted { expected, received, .. }, jitter) = self.audio.take_counted(mid);
+        Reception { expected, received, jitter }
+    }
+
+    /// Reports on streams, if it is time. str0m reports on the video of a section as soon as one of its streams can be sent again;
+    /// until then it takes it for audio.
+    pub(super) fn send_reports(&mut self, now: Instant) {
+        if self.audio.due().is_none_or(|due| now < due) {
+            return;
         }
-        let Counted { expected, received, .. } = all;
-        Reception { expected, received, jitter: jitter.max(of_video) }
+        let mut videos = self.audio.videos();
+        self.guarded(|rtc| {
+            let mut direct = rtc.direct_api();
+            videos.retain(|(ssrc, _)| {
+                direct.stream_rx(&(*ssrc).into()).is_some_and(|stream| stream.rtx().is_some())
+            });
+        });
+        let reported: Vec<Mid> = videos.into_iter().map(|(_, mid)| mid).collect();
+        self.audio.report(now, &self.sections, &reported);
     }
 
     /// Takes in what str0m tells of streams and of the path.
@@ -140,7 +143,7 @@ impl Peer {
         match event {
             Event::PeerStats(stats) => {
                 if let Some(pair) = &stats.selected_candidate_pair {
-                    self.audio.sends(pair.protocol, pair.local.addr, pair.remote.addr);
+                    self.audio.has_sent(pair.protocol, pair.local.addr, pair.remote.addr);
                 }
             }
             Event::MediaEgressStats(stats) if stats.remote.is_some() => self.audio.acknowledged(stats.mid),

@@ -316,10 +316,12 @@ impl Sections {
         Plan::Media { send, receive }
     }
 
-    /// The first codec of `preference` that the section negotiated, with its payload type.
+    /// The first codec of `preference` that the section negotiated, with its payload type. G.722 is for clients that took
+    /// redundant audio: they have a media engine, which decodes it and follows when the phone goes on in another codec.
     pub(crate) fn codec(&self, mid: Mid, preference: &[Codec]) -> Option<(u8, Codec)> {
-        let codecs = &self.get(mid)?.codecs;
-        preference.iter().find_map(|want| codecs.iter().find(|(_, codec)| codec == want)).copied()
+        let Section { codecs, red, .. } = self.get(mid)?;
+        let mut wanted = preference.iter().filter(|codec| **codec != Codec::G722 || red.is_some());
+        wanted.find_map(|want| codecs.iter().find(|(_, codec)| codec == want)).copied()
     }
 
     /// The codec of a payload type, and whether it is redundant.
@@ -338,7 +340,7 @@ impl Sections {
 
     /// The payload type of comfort noise beside a codec on a section, if it was agreed on; it is G.711's alone.
     pub(crate) fn noise(&self, mid: Mid, codec: Codec) -> Option<u8> {
-        self.get(mid).and_then(|section| section.noise).filter(|_| codec != Codec::Opus)
+        self.get(mid).and_then(|section| section.noise).filter(|_| matches!(codec, Codec::Pcmu | Codec::Pcma))
     }
 
     /// The ids of header extensions on a section.
@@ -364,6 +366,11 @@ impl Sections {
         let Some(section) = self.get(mid).filter(|section| section.red.is_some()) else { return false };
         let opus = section.codecs.first().is_some_and(|(_, codec)| *codec == Codec::Opus);
         opus && section.up.as_ref().is_some_and(|publishing| publishing.red)
+    }
+
+    /// Whether a client sends on a section.
+    pub(crate) fn is_published(&self, mid: Mid) -> bool {
+        self.get(mid).and_then(|section| section.up.as_ref()).is_some_and(|publishing| publishing.open)
     }
 
     /// Whether it is a section of video.

@@ -37,19 +37,22 @@ pub(crate) struct VideoOut<'a> {
 
 impl Peer {
     /// A packet of a section that has no audio codec of this payload type. Those without payload only probe the path.
-    pub(super) fn video(&self, mid: Mid, rid: Option<Rid>, packet: RtpPacket) -> Option<PeerEvent> {
-        let wanted = self.sections.is_video(mid) && !packet.payload.is_empty();
-        wanted.then(|| {
-            PeerEvent::Video(VideoIn {
-                mid,
-                rid,
-                payload_type: *packet.header.payload_type,
-                seq: *packet.seq_no,
-                timestamp: packet.header.timestamp,
-                marker: packet.header.marker,
-                payload: packet.payload,
-            })
-        })
+    pub(super) fn video(&mut self, mid: Mid, rid: Option<Rid>, packet: RtpPacket) -> Option<PeerEvent> {
+        if !self.sections.is_video(mid) {
+            return None;
+        }
+        let (ssrc, came) = (*packet.header.ssrc, packet.timestamp);
+        let video = VideoIn {
+            mid,
+            rid,
+            payload_type: *packet.header.payload_type,
+            seq: *packet.seq_no,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload: packet.payload,
+        };
+        self.audio.seen(came, ssrc, &video, &self.sections);
+        (!video.payload.is_empty()).then_some(PeerEvent::Video(video))
     }
 
     /// Queues a video packet; [`Peer::flush`] sends it.

@@ -41,7 +41,7 @@ impl Load {
     const fn weight(self) -> f32 {
         match self {
             Self::Audio(Codec::Opus) => 16.0 / 3.0,
-            Self::Audio(Codec::Pcmu | Codec::Pcma) => 8.0,
+            Self::Audio(Codec::Pcmu | Codec::Pcma | Codec::G722) => 8.0,
             Self::Redundant => 8.0 / 3.0,
             Self::Video => 10.0,
         }

@@ -12,7 +12,7 @@ pub(crate) fn g711_level(codec: Codec, payload: &[u8]) -> Option<u8> {
     let table = match codec {
         Codec::Pcmu => ulaw,
         Codec::Pcma => alaw,
-        Codec::Opus => return None,
+        Codec::Opus | Codec::G722 => return None,
     };
     if payload.is_empty() {
         return None;

@@ -239,7 +239,7 @@ impl Room {
             Link::Remote(_) => return,
         };
         let heard = |track: &Track| -> Vec<Codec> {
-            let local = (!track.listeners.is_empty()).then_some(track.codec);
+            let local = (!track.listeners.is_empty()).then_some(track.codec_for_listeners());
             track.downlinks.iter().map(|downlink| downlink.codec).chain(local).collect()
         };
         let elsewhere = forwardings.iter().flat_map(Forwarding::codecs);
@@ -247,10 +247,10 @@ impl Room {
         if std::mem::replace(told, demand) == demand {
             return;
         }
-        let [pcmu, pcma, opus] = demand;
+        let [pcmu, pcma, g722, opus] = demand;
         self.out.push_back(match link {
             Link::Guest(guest) => Output::Asked { id: guest.forwarding, asked: Asked::Codecs(demand) },
-            _ => Output::Local { to: publisher, event: LocalEvent::Demand { pcmu, pcma, opus } },
+            _ => Output::Local { to: publisher, event: LocalEvent::Demand { pcmu, pcma, g722, opus } },
         });
     }
 }

@@ -173,7 +173,7 @@ impl Room {
 /// To the participants inside the server.
 fn hand_over(out: &mut VecDeque<Output>, track: &Track, from: ParticipantId, packet: &Packet<'_>) {
     // Of one that is written in several codecs they listen to the first.
-    if track.written && packet.codec != track.codec {
+    if track.written && packet.codec != track.codec_for_listeners() {
         return;
     }
     for listener in &track.listeners {

@@ -100,6 +100,11 @@ impl Track {
         if self.info.r#type == i32::from(proto::TrackType::Video) { Kind::Video } else { Kind::Audio }
     }
 
+    /// The codec in which participants inside the server listen to it: G.722 is not for them.
+    pub(crate) fn codec_for_listeners(&self) -> Codec {
+        if self.codec == Codec::G722 { Codec::Opus } else { self.codec }
+    }
+
     /// A client is sent it no longer.
     pub(crate) fn drop_downlink(&mut self, to: ParticipantId) {
         self.downlinks.retain(|downlink| downlink.to != to);
@@ -118,10 +123,12 @@ impl Track {
     }
 }
 
-/// All codecs that a track is written in, from this one on.
+/// All codecs that a track is written in, from this one on. G.722 is passed on and never made, and next to it is what is
+/// wideband as well.
 pub(crate) fn best_first(codec: Codec) -> Vec<Codec> {
-    let others = [Codec::Pcmu, Codec::Pcma, Codec::Opus].into_iter().filter(|other| *other != codec);
-    [codec].into_iter().chain(others).collect()
+    let first: &[Codec] = if codec == Codec::G722 { &[Codec::G722, Codec::Opus] } else { &[codec] };
+    let others = [Codec::Pcmu, Codec::Pcma, Codec::Opus].into_iter().filter(|other| !first.contains(other));
+    first.iter().copied().chain(others).collect()
 }
 
 /// A track's sid, LiveKit's way: its letters tell type and source.

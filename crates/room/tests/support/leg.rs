@@ -16,7 +16,7 @@ pub(crate) struct Leg {
 impl Leg {
     /// A connection that negotiates these codecs, Opus redundantly if `red`.
     pub(crate) fn new(now: Instant, address: SocketAddr, codecs: &[room::Codec], red: bool) -> Self {
-        use room::Codec::{Opus, Pcma, Pcmu};
+        use room::Codec::{G722, Opus, Pcma, Pcmu};
         let mut rtc = RtcConfig::new()
             .set_rtp_mode(true)
             .set_stats_interval(Some(Duration::from_secs(1)))
@@ -24,6 +24,7 @@ impl Leg {
             .enable_opus(codecs.contains(&Opus), red)
             .enable_pcmu(codecs.contains(&Pcmu), false)
             .enable_pcma(codecs.contains(&Pcma), false)
+            .enable_g722(codecs.contains(&G722), false)
             .enable_comfort_noise(codecs.contains(&Pcmu) || codecs.contains(&Pcma))
             .enable_vp8(true)
             .enable_h264(true)

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use prost::Message;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use room::grants::VideoGrant;
 use room::proto::signal_response::Message as Response;
 use room::{
@@ -28,6 +28,8 @@ use client::Client;
 use path::{Narrow, Nat};
 
 const LATENCY: Duration = Duration::from_millis(1);
+/// When packets that come again do: at once, a little later, and when half of all sequence numbers have been used since.
+const REPEATED: [Duration; 3] = [Duration::from_millis(25), Duration::from_secs(3), Duration::from_secs(690)];
 const SERVER: &str = "10.0.0.1:7882";
 
 enum Travelling {
@@ -61,8 +63,10 @@ pub(crate) struct World {
     pub(crate) red: bool,
     /// Packets of these clients get lost.
     pub(crate) cut: Vec<ParticipantId>,
-    /// Media packets of these clients come twice: the second time long after.
+    /// Media packets of these clients come again and again.
     pub(crate) repeated: Vec<ParticipantId>,
+    /// Before each of these clients' media packets comes one that somebody has changed on the way.
+    pub(crate) forged: Vec<ParticipantId>,
     /// The share of packets that get lost on the paths of these clients, each way.
     lossy: HashMap<ParticipantId, f64>,
     dice: StdRng,
@@ -107,6 +111,7 @@ impl World {
             red: false,
             cut: Vec::new(),
             repeated: Vec::new(),
+            forged: Vec::new(),
             lossy: HashMap::new(),
             dice: StdRng::seed_from_u64(7),
             nat: Nat::default(),
@@ -298,9 +303,16 @@ impl World {
             if !self.cut.contains(&id) {
                 let data = Vec::from(packet.contents);
                 let source = self.nat.outside(packet.source);
+                if self.forged.contains(&id) && data[0] >> 6 == 2 {
+                    let mut forged = data.clone();
+                    let at = self.dice.random_range(12..forged.len());
+                    forged[at] ^= 1;
+                    self.travel(LATENCY / 2, Travelling::ToRoom(id, source, forged));
+                }
                 if self.repeated.contains(&id) && data[0] >> 6 == 2 {
-                    self.travel(25 * LATENCY, Travelling::ToRoom(id, source, data.clone()));
-                    self.travel(3000 * LATENCY, Travelling::ToRoom(id, source, data.clone()));
+                    for after in REPEATED {
+                        self.travel(after, Travelling::ToRoom(id, source, data.clone()));
+                    }
                 }
                 self.travel(LATENCY, Travelling::ToRoom(id, source, data));
             }
@@ -462,7 +474,7 @@ pub(crate) fn phone_and_client(world: &mut World) -> (ParticipantId, Participant
 pub(crate) fn demands(world: &World, phone: ParticipantId) -> Vec<(bool, bool, bool)> {
     let of = world.local_events.iter().filter(|(to, _)| *to == phone);
     of.filter_map(|(_, event)| match event {
-        LocalEvent::Demand { pcmu, pcma, opus } => Some((*pcmu, *pcma, *opus)),
+        LocalEvent::Demand { pcmu, pcma, opus, .. } => Some((*pcmu, *pcma, *opus)),
         _ => None,
     })
     .collect()

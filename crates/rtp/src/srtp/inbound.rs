@@ -67,10 +67,14 @@ impl Inbound {
         self.rtcp.rekeyed();
     }
 
-    /// A packet that was let through elsewhere: it and all before it have come.
-    pub(super) fn heard(&mut self, ssrc: u32, index: u64) {
+    /// A packet that was let through elsewhere: it and all before it have come. False if it has come before.
+    pub(super) fn heard(&mut self, ssrc: u32, index: u64) -> bool {
+        if self.rtp.get(ssrc).window.highest().is_some_and(|highest| index <= highest) {
+            return false;
+        }
         let window = Window::after(index);
         self.rtp.admit(Source { ssrc, window, rekeyed: false }, index, true);
+        true
     }
 
     /// Checks and decrypts an RTP packet into `out`, and returns its index.

@@ -97,9 +97,11 @@ impl Session {
         self.outbound.rtcp(packet)
     }
 
-    /// A packet of a source was checked and let through by somebody else. None up to its index is let through here.
-    pub fn heard(&mut self, ssrc: u32, index: u64) {
-        self.inbound.heard(ssrc, index);
+    /// A packet of a source was checked and let through by somebody else. None up to its index is let through here; false if it
+    /// should not have been let through there, because it or one after it has come here before.
+    #[must_use]
+    pub fn heard(&mut self, ssrc: u32, index: u64) -> bool {
+        self.inbound.heard(ssrc, index)
     }
 
     /// Checks an RTP packet and writes it, decrypted, over `out`. Returns its index: the sequence number with the count of its

@@ -65,8 +65,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let request = args.request()?;
     progress::run(async {
         let placed = progress::place(&args.server, request, args.timeout).await;
-        let call = placed.inspect_err(print_sip_status)?;
-        let mut watched = Watched::new(&args.server, &call.room_name, &call.participant_identity);
+        let (call, mut watched) = placed.inspect_err(print_sip_status)?;
         watched.show("active");
         println!("{} is in room {} as {}", args.number, call.room_name, call.participant_identity);
         if args.detach { Ok(()) } else { until_hung_up(&mut watched, &call).await }

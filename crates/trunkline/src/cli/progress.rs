@@ -46,12 +46,13 @@ pub(super) fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
     result
 }
 
-/// Places the call. With `wait_until_answered` its states are shown, and Ctrl-C hangs up.
+/// Places the call. With `wait_until_answered` its states are shown, and Ctrl-C hangs up. What was shown last goes on with the
+/// participant, to be watched further.
 pub(super) async fn place(
     server: &Server,
     request: CreateSipParticipantRequest,
     timeout: Duration,
-) -> anyhow::Result<SipParticipantInfo> {
+) -> anyhow::Result<(SipParticipantInfo, Watched)> {
     let waits = request.wait_until_answered;
     let mut watched = Watched::new(server, &request.room_name, &identity(&request));
     let timeout = if waits { timeout } else { TIMEOUT };
@@ -61,7 +62,13 @@ pub(super) async fn place(
     let mut look = time::interval(EVERY);
     loop {
         tokio::select! {
-            placed = &mut placed => return placed.context("the request was abandoned")?,
+            placed = &mut placed => {
+                let call: SipParticipantInfo = placed.context("the request was abandoned")??;
+                let RoomParticipantIdentity { room, identity, .. } = &mut watched.who;
+                room.clone_from(&call.room_name);
+                identity.clone_from(&call.participant_identity);
+                return Ok((call, watched));
+            }
             _ = look.tick(), if waits && watched.has_name() => drop(watched.look().await),
             pressed = signal::ctrl_c() => {
                 pressed.context("cannot listen for Ctrl-C")?;

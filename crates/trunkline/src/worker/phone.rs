@@ -140,7 +140,9 @@ impl Phone {
                 self.bridge.room_audio(now, &packet);
             }
             LocalEvent::TrackRemoved { track, .. } => self.bridge.room_track_ended(&track),
-            LocalEvent::Demand { pcmu, pcma, opus } => self.bridge.demand(now, Demand { pcmu, pcma, opus }),
+            LocalEvent::Demand { pcmu, pcma, g722, opus } => {
+                self.bridge.demand(now, Demand { pcmu, pcma, g722, opus })
+            }
             LocalEvent::Data { packet, from } => self.data(&packet, &from),
             LocalEvent::Attributes(attributes) => self.events.push(MediaEvent::Attributes(attributes)),
             LocalEvent::MeasurePath => room.path_measured(now, self.participant, self.path()),

@@ -82,7 +82,7 @@ fn the_room_is_told_what_the_phone_has_agreed_on() {
     for (codec, told, cleaned) in [
         (AudioCodec::Pcmu, Codec::Pcmu, Codec::Pcmu),
         (AudioCodec::Pcma, Codec::Pcma, Codec::Pcma),
-        (AudioCodec::G722, Codec::Opus, Codec::Pcmu),
+        (AudioCodec::G722, Codec::G722, Codec::Pcmu),
         (AudioCodec::Opus, Codec::Opus, Codec::Pcmu),
     ] {
         for (isolation, told) in [(false, told), (true, cleaned)] {

@@ -55,8 +55,8 @@ fn open(codec: AudioCodec, demand: Demand) -> Line {
     line
 }
 
-const EVERYBODY: Demand = Demand { pcmu: true, pcma: false, opus: true };
-const OPUS: Demand = Demand { pcmu: false, pcma: false, opus: true };
+const EVERYBODY: Demand = Demand { pcmu: true, pcma: false, g722: false, opus: true };
+const OPUS: Demand = Demand { pcmu: false, pcma: false, g722: false, opus: true };
 
 #[test]
 fn a_wideband_phone_is_heard_in_opus_at_its_whole_width_and_in_g711() {
@@ -97,6 +97,68 @@ fn ulaw_of(pcm: &[i16]) -> Vec<u8> {
     let mut payload = vec![0; pcm.len()];
     g711::encode_ulaw(pcm, &mut payload);
     payload
+}
+
+#[test]
+fn a_phones_g722_goes_into_the_room_byte_for_byte_with_its_loudness() {
+    let demand = Demand { g722: true, ..Demand::default() };
+    for demand in [demand, Demand { opus: true, ..demand }] {
+        let mut line = open(AudioCodec::G722, demand);
+        let (mut encoder, mut sine) = (g722::Encoder::new(), Sine::new(HIGH, 8_000, 16_000));
+        let mut sent = Vec::new();
+        for _ in 0..20 {
+            let (mut pcm, mut payload) = ([0; 320], [0; 160]);
+            sine.fill(&mut pcm);
+            encoder.encode(&pcm, &mut payload);
+            line.phone_says(&payload);
+            line.pass(TWENTY_MS);
+            sent.push(payload.to_vec());
+        }
+        let passed: Vec<_> = line.heard.room.iter().filter(|(codec, _)| *codec == Codec::G722).collect();
+        assert_eq!(line.heard.room.len(), if demand.opus { 40 } else { 20 });
+        assert_eq!(passed.iter().map(|(_, packet)| packet.payload.to_vec()).collect::<Vec<_>>(), sent);
+        for pair in passed.windows(2) {
+            let step = (pair[1].1.seq - pair[0].1.seq, pair[1].1.timestamp.wrapping_sub(pair[0].1.timestamp));
+            assert_eq!(step, (1, 160));
+        }
+        let levels: Vec<_> = passed[2..].iter().map(|(_, packet)| packet.level.unwrap()).collect();
+        assert!(levels.iter().all(|level| (10..20).contains(level)), "{levels:?}");
+    }
+}
+
+#[test]
+fn a_phone_that_speaks_something_else_than_it_agreed_on_makes_the_room_follow() {
+    let mut line = Line::new(AudioCodec::Pcma, false);
+    let offer = sdp::offer(&local(10_000, AudioCodec::ALL.to_vec()));
+    let (answer, _) = sdp::answer(&offer, &local(20_000, vec![AudioCodec::Pcma])).unwrap();
+    let both = answer.to_string().replace("RTP/AVP 8", "RTP/AVP 8 9");
+    line.terms = sdp::accept_answer(&offer, &sdp::SessionDescription::parse(&both).unwrap()).unwrap();
+    line.command(BridgeCommand::Connect(line.terms.clone()));
+    line.command(BridgeCommand::Open);
+    assert_eq!(line.heard.codecs.last(), Some(&Codec::Pcma));
+    line.bridge.demand(line.now, Demand { pcma: true, ..Demand::default() });
+    let says_in_g722 = |line: &mut Line| {
+        line.phone.send_audio(line.now, &[0x55; 160], &mut line.buffer);
+        line.buffer[1] = line.buffer[1] & 0x80 | 9;
+        line.bridge.handle_rtp(line.now, line.at, &line.buffer, &mut line.heard);
+        line.pass(TWENTY_MS);
+    };
+    says_in_g722(&mut line);
+    assert_eq!(line.heard.codecs.last(), Some(&Codec::G722));
+    line.bridge.demand(line.now, Demand { g722: true, ..Demand::default() });
+    says_in_g722(&mut line);
+    assert_eq!(line.heard.room.last().map(|(codec, _)| *codec), Some(Codec::G722));
+}
+
+#[test]
+fn the_dial_tone_goes_on_until_a_phone_of_g722_is_heard() {
+    let mut line = Line::new(AudioCodec::G722, false);
+    line.bridge.demand(line.now, OPUS);
+    line.command(BridgeCommand::DialTone(true));
+    line.command(BridgeCommand::EarlyMedia(line.terms.clone()));
+    assert_eq!(line.heard.codecs.last(), Some(&Codec::Opus), "a tone is not made in G.722");
+    line.phone_says(&[0; 160]);
+    assert_eq!(line.heard.codecs.last(), Some(&Codec::G722));
 }
 
 #[test]

@@ -4,19 +4,23 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rtp::rtcp::{Arrival, Reception, ntp_middle};
-use rtp::srtp::Rejected;
 use rtp::{RtpPacket, is_rtcp};
 use str0m::media::Mid;
 
 use super::Audio;
 use crate::peer::reports::Counted;
 use crate::peer::sections::Sections;
-use crate::peer::{AudioIn, MAX_ROUTES};
+use crate::peer::{AudioIn, MAX_ROUTES, VideoIn};
+
+/// The RTP clock of every video codec, in Hz.
+const VIDEO_CLOCK: u32 = 90_000;
 
 /// A stream of the client.
 pub(super) struct Incoming {
     pub(super) ssrc: u32,
     pub(super) mid: Mid,
+    /// Its packets are str0m's.
+    pub(super) of_engine: bool,
     pub(super) reception: Reception,
     pub(super) counted: Counted,
     /// Of the last sender report: the middle of its time, and when it came.
@@ -35,36 +39,61 @@ pub(in crate::peer) enum Taken {
 }
 
 impl Audio {
-    /// str0m has let a packet of an audio stream through: from here on it is known.
-    pub(in crate::peer) fn heard(&mut self, now: Instant, ssrc: u32, packet: &AudioIn) {
-        let Some(srtp) = &mut self.srtp else { return };
-        srtp.heard(ssrc, packet.seq);
-        let at = self.incoming.iter().position(|stream| stream.ssrc == ssrc).unwrap_or_else(|| {
-            if self.incoming.len() == MAX_ROUTES {
-                self.incoming.remove(0);
-            }
-            self.incoming.push(Incoming::new(ssrc, packet.mid));
-            self.incoming.len() - 1
-        });
-        self.incoming[at].mid = packet.mid;
-        self.incoming[at].count(now, packet.seq, packet.timestamp, packet.codec.clock());
-        self.reporting.active(now);
+    /// str0m has let a packet of an audio stream through: from here on it is known, if there is room. False if it came before.
+    pub(in crate::peer) fn heard(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        packet: &AudioIn,
+        sections: &Sections,
+    ) -> bool {
+        let Some(srtp) = &mut self.srtp else { return true };
+        if !srtp.heard(ssrc, packet.seq) {
+            return false;
+        }
+        if let Some(stream) = self.stream(ssrc, packet.mid, false, sections) {
+            stream.count(now, packet.seq, packet.timestamp, packet.codec.clock());
+            self.reporting.active(now);
+        }
+        true
     }
 
-    /// Takes a datagram if it is audio of a stream that is known. What cannot be decrypted here is left to str0m, which has
-    /// its own memory of each stream.
+    /// A packet of a video, which is str0m's. Only reports on it may be ours: see [`Audio::report`].
+    pub(in crate::peer) fn seen(&mut self, now: Instant, ssrc: u32, packet: &VideoIn, sections: &Sections) {
+        if let Some(stream) = self.stream(ssrc, packet.mid, true, sections) {
+            stream.count(now, packet.seq, packet.timestamp, VIDEO_CLOCK);
+            self.reporting.active(now);
+        }
+    }
+
+    /// A stream, new or known. `None`: there are too many that are still sent. Those stay str0m's altogether.
+    fn stream(&mut self, ssrc: u32, mid: Mid, of_engine: bool, sections: &Sections) -> Option<&mut Incoming> {
+        let known = self.incoming.iter().position(|stream| stream.ssrc == ssrc);
+        if known.is_none() && self.incoming.len() >= MAX_ROUTES {
+            self.incoming.retain(|stream| sections.is_published(stream.mid));
+        }
+        let at = match known {
+            Some(at) => at,
+            None if self.incoming.len() >= MAX_ROUTES => return None,
+            None => {
+                self.incoming.push(Incoming::new(ssrc, mid, of_engine));
+                self.incoming.len() - 1
+            }
+        };
+        self.incoming.get_mut(at)
+    }
+
+    /// Takes a datagram if it is audio of a stream that is known. Of such a stream str0m knows no more than its first packet, and
+    /// must see no other: it would take an old one for new.
     pub(in crate::peer) fn receive(&mut self, now: Instant, data: &[u8], sections: &Sections) -> Taken {
         let Some((ssrc, payload_type)) = media(data) else { return Taken::No };
         let Some(srtp) = &mut self.srtp else { return Taken::No };
-        let Some(stream) = self.incoming.iter_mut().find(|stream| stream.ssrc == ssrc) else {
+        let Some(stream) = self.incoming.iter_mut().find(|stream| stream.ssrc == ssrc && !stream.of_engine)
+        else {
             return Taken::No;
         };
-        let Some((codec, red)) = sections.codec_of(stream.mid, payload_type) else { return Taken::No };
-        let seq = match srtp.open_rtp(data, &mut self.clear) {
-            Ok(seq) => seq,
-            Err(Rejected::Replayed) => return Taken::Yes,
-            Err(Rejected::NotAuthentic | Rejected::Malformed) => return Taken::No,
-        };
+        let Some((codec, red)) = sections.codec_of(stream.mid, payload_type) else { return Taken::Yes };
+        let Ok(seq) = srtp.open_rtp(data, &mut self.clear) else { return Taken::Yes };
         let Ok(packet) = RtpPacket::parse(&self.clear) else { return Taken::Yes };
         let (mid, timestamp) = (stream.mid, packet.header.timestamp);
         stream.count(now, seq, timestamp, codec.clock());
@@ -104,17 +133,17 @@ impl Audio {
 }
 
 impl Incoming {
-    fn new(ssrc: u32, mid: Mid) -> Self {
+    fn new(ssrc: u32, mid: Mid, of_engine: bool) -> Self {
         let (reception, counted) = (Reception::new(), Counted::default());
-        Self { ssrc, mid, reception, counted, sender_report: None, heard: false }
+        Self { ssrc, mid, of_engine, reception, counted, sender_report: None, heard: false }
     }
 
     fn count(&mut self, now: Instant, seq: u64, timestamp: u32, clock: u32) {
         self.counted.packet(seq);
         self.heard = true;
-        match self.reception.packet(seq as u16) {
-            Arrival::Duplicate | Arrival::Jumped => {}
-            _ => self.reception.measure(timestamp, now, clock),
+        // What is late may have been sent again.
+        if let Arrival::New { .. } | Arrival::Restarted { .. } = self.reception.packet(seq as u16) {
+            self.reception.measure(timestamp, now, clock);
         }
     }
 }

@@ -89,6 +89,14 @@ impl Audio {
         self.path = Some(Path { proto, source, destination, sure: true });
     }
 
+    /// str0m sent media this way a moment ago. If that is news, the next packet asks it.
+    pub(super) fn has_sent(&mut self, proto: Protocol, source: SocketAddr, destination: SocketAddr) {
+        let path = Path { proto, source, destination, sure: false };
+        if self.path.is_none_or(|known| Path { sure: false, ..known } != path) {
+            self.path = Some(path);
+        }
+    }
+
     /// A check has come: str0m may send another way from now on.
     pub(super) fn checked(&mut self) {
         if let Some(path) = &mut self.path {
@@ -106,7 +114,7 @@ impl Audio {
         self.leaving.pop_front()
     }
 
-    /// When [`Audio::timeout`] wants to be called.
+    /// When [`Audio::report`] wants to be called.
     pub(super) fn due(&self) -> Option<Instant> {
         self.reporting.due()
     }

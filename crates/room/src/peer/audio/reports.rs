@@ -1,8 +1,11 @@
 //! What is told of audio streams (RFC 3550 §6.4), both ways. What clients tell str0m reads.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use rtp::rtcp::{Account, ReportBlock, SenderInfo, ntp_timestamp, to_short_ntp, write_account};
+
+use str0m::media::Mid;
 
 use super::{Audio, Incoming, Outgoing};
 use crate::lifecycle::Clock;
@@ -23,7 +26,7 @@ pub(super) struct Reporting {
 
 impl Reporting {
     pub(super) fn new(clock: Clock, reporter: u32) -> Self {
-        Self { clock, reporter, due: None }
+        Self { clock: one_clock(clock), reporter, due: None }
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
@@ -38,14 +41,26 @@ impl Reporting {
     }
 }
 
+/// The time of day as it was told first, for all: what is heard and what is seen of somebody is played in step by the times in
+/// their reports, and str0m's for video go by the time of day when it was first asked for.
+fn one_clock(clock: Clock) -> Clock {
+    static FIRST: OnceLock<Clock> = OnceLock::new();
+    *FIRST.get_or_init(|| clock)
+}
+
 impl Audio {
-    /// Reports, if it is time.
-    pub(in crate::peer) fn timeout(&mut self, now: Instant, sections: &Sections) {
-        if self.reporting.due.is_none_or(|due| now < due) {
-            return;
-        }
+    /// Videos that have been seen, and their sections.
+    pub(in crate::peer) fn videos(&self) -> Vec<(u32, Mid)> {
+        let videos = self.incoming.iter().filter(|stream| stream.of_engine);
+        videos.map(|stream| (stream.ssrc, stream.mid)).collect()
+    }
+
+    /// Reports on everything but the videos of these sections: on those str0m does.
+    pub(in crate::peer) fn report(&mut self, now: Instant, sections: &Sections, reported: &[Mid]) {
         let wallclock = self.reporting.clock.wallclock(now);
-        let blocks: Vec<_> = self.incoming.iter_mut().filter_map(|stream| stream.block(now)).collect();
+        let ours = |stream: &&mut Incoming| !stream.of_engine || !reported.contains(&stream.mid);
+        let blocks: Vec<_> =
+            self.incoming.iter_mut().filter(ours).filter_map(|stream| stream.block(now)).collect();
         let senders: Vec<_> = self
             .outgoing
             .iter_mut()
@@ -58,11 +73,11 @@ impl Audio {
         for part in 0..parts {
             let blocks = blocks.chunks(Account::MAX_BLOCKS).nth(part).unwrap_or_default();
             let senders = senders.chunks(Account::MAX_SENDERS).nth(part).unwrap_or_default();
-            self.report(&Account { reporter: self.reporting.reporter, blocks, senders });
+            self.tell(&Account { reporter: self.reporting.reporter, blocks, senders });
         }
     }
 
-    fn report(&mut self, account: &Account<'_>) {
+    fn tell(&mut self, account: &Account<'_>) {
         let (Some(path), Some(srtp)) = (self.path, &mut self.srtp) else { return };
         let mut bytes = Vec::new();
         let written = write_account(account, &mut bytes).is_ok() && srtp.protect_rtcp(&mut bytes).is_ok();

@@ -226,7 +226,7 @@ fn a_stream_is_taken_over_where_another_has_left_it() {
         };
         let mut out = Vec::new();
         // Two sources, counted by whoever sends them; the first has wrapped, and half of it was heard elsewhere.
-        b.heard(7, 0x2_fffe);
+        assert!(b.heard(7, 0x2_fffe), "{suite}");
         assert_eq!(b.open_rtp(&sent(7, 0x2_fffd), &mut out), Err(Rejected::Replayed), "{suite}");
         assert_eq!(b.open_rtp(&sent(7, 0x2_fffe), &mut out), Err(Rejected::Replayed), "{suite}");
         for index in [0x3_0001, 0x2_ffff, 0x3_0000] {
@@ -234,5 +234,8 @@ fn a_stream_is_taken_over_where_another_has_left_it() {
             assert_eq!(out, packet(7, index as u16));
         }
         assert_eq!(b.open_rtp(&sent(8, 5), &mut out), Ok(5), "{suite}");
+        // It never goes back.
+        assert!(!b.heard(7, 0x2_0007), "{suite}");
+        assert_eq!(b.open_rtp(&sent(7, 0x3_0002), &mut out), Ok(0x3_0002), "{suite}");
     }
 }

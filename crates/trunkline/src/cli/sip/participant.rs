@@ -114,8 +114,8 @@ impl Create {
 
     fn place(&self, server: &Server, request: CreateSipParticipantRequest) -> anyhow::Result<()> {
         match progress::run(progress::place(server, request, self.timeout)) {
-            Ok(call) if self.json => println!("{}", serde_json::to_string_pretty(&call)?),
-            Ok(call) => print_call(&call),
+            Ok((call, _)) if self.json => println!("{}", serde_json::to_string_pretty(&call)?),
+            Ok((call, _)) => print_call(&call),
             Err(error) => {
                 match error.downcast_ref::<Refusal>() {
                     Some(refusal) if self.json => println!("{}", serde_json::to_string_pretty(refusal)?),
