@@ -8,4 +8,6 @@ pub mod packet;
 pub mod rtcp;
 pub mod srtp;
 
-pub use packet::{Extension, MAX_PACKET, RtpError, RtpHeader, RtpPacket, is_rtcp, write, write_extended};
+pub use packet::{
+    Extension, MAX_PACKET, RtpError, RtpHeader, RtpPacket, is_media, is_rtcp, write, write_extended,
+};

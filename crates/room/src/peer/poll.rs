@@ -153,8 +153,7 @@ impl Peer {
     }
 
     fn media(&mut self, packet: RtpPacket) -> Option<PeerEvent> {
-        let at = self.route(packet.header.ssrc)?;
-        let Route { mid, rid, .. } = self.routes[at].1;
+        let Route { mid, rid } = self.route(packet.header.ssrc)?;
         let Some((codec, red)) = self.sections.codec_of(mid, *packet.header.payload_type) else {
             return self.video(mid, rid, packet);
         };
@@ -172,10 +171,10 @@ impl Peer {
         self.audio.heard(packet.timestamp, ssrc, &audio, &self.sections).then_some(PeerEvent::Audio(audio))
     }
 
-    /// Where among the routes it stands what a packet is part of.
-    fn route(&mut self, ssrc: Ssrc) -> Option<usize> {
-        if let Some(at) = self.routes.iter().position(|(known, _)| *known == ssrc) {
-            return Some(at);
+    /// What a packet is part of.
+    fn route(&mut self, ssrc: Ssrc) -> Option<Route> {
+        if let Some((_, route)) = self.routes.iter().find(|(known, _)| *known == ssrc) {
+            return Some(*route);
         }
         let route = self.guarded(|rtc| {
             let mut direct = rtc.direct_api();
@@ -185,6 +184,6 @@ impl Peer {
             self.routes.remove(0);
         }
         self.routes.push((ssrc, route));
-        Some(self.routes.len() - 1)
+        Some(route)
     }
 }

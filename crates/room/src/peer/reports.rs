@@ -75,29 +75,6 @@ pub(super) struct Reports {
     sent: Vec<(Mid, Report)>,
 }
 
-impl Reports {
-    /// Takes in what str0m tells of its streams; it begins with the connection itself.
-    pub(super) fn note(&mut self, event: &Event) {
-        match event {
-            Event::PeerStats(stats) => {
-                let pair = stats.selected_candidate_pair.as_ref();
-                self.round_trip = pair.and_then(|pair| pair.current_round_trip_time);
-                self.sent.clear();
-            }
-            Event::MediaEgressStats(stats) => {
-                if let Some(remote) = &stats.remote {
-                    let report = Report {
-                        highest: *remote.maximum_sequence_number,
-                        missing: signed(remote.packets_lost),
-                    };
-                    self.sent.push((stats.mid, report));
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 fn signed(lost: u64) -> i64 {
     let lost = i64::try_from(lost & ((1 << LOST_BITS) - 1)).unwrap_or_default();
     if lost >> (LOST_BITS - 1) == 0 { lost } else { lost - (1 << LOST_BITS) }
@@ -137,16 +114,27 @@ impl Peer {
         self.audio.report(now, &self.sections, &reported);
     }
 
-    /// Takes in what str0m tells of streams and of the path.
+    /// Takes in what str0m tells of streams and of the path; it begins with the connection itself.
     pub(super) fn report_event(&mut self, event: &Event) {
-        self.reports.note(event);
         match event {
             Event::PeerStats(stats) => {
-                if let Some(pair) = &stats.selected_candidate_pair {
+                let pair = stats.selected_candidate_pair.as_ref();
+                self.reports.round_trip = pair.and_then(|pair| pair.current_round_trip_time);
+                self.reports.sent.clear();
+                if let Some(pair) = pair {
                     self.audio.has_sent(pair.protocol, pair.local.addr, pair.remote.addr);
                 }
             }
-            Event::MediaEgressStats(stats) if stats.remote.is_some() => self.audio.acknowledged(stats.mid),
+            Event::MediaEgressStats(stats) => {
+                if let Some(remote) = &stats.remote {
+                    let report = Report {
+                        highest: *remote.maximum_sequence_number,
+                        missing: signed(remote.packets_lost),
+                    };
+                    self.reports.sent.push((stats.mid, report));
+                    self.audio.acknowledged(stats.mid);
+                }
+            }
             Event::SenderFeedback(report) => {
                 let ntp = ntp_timestamp(report.sender_info.ntp_time);
                 self.audio.sender_report(report.mid, ntp, report.received_at);

@@ -34,7 +34,7 @@ pub struct RtpHeader {
     pub ssrc: u32,
 }
 
-/// A packet that has arrived: its header, and its extension, and its payload without padding and CSRCs.
+/// A packet that has arrived: its header, its extension, and its payload without padding and CSRCs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpPacket<'a> {
     /// The header.
@@ -109,6 +109,12 @@ pub fn write_extended(
     out.extend_from_slice(extension.as_slice());
     out.extend_from_slice(payload);
     Ok(())
+}
+
+/// Whether a datagram on a port shared by all that a WebRTC connection carries is media: RTP, and no RTCP (RFC 7983 §7).
+#[must_use]
+pub fn is_media(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| (128..=191).contains(first)) && !is_rtcp(datagram)
 }
 
 /// Whether a datagram on a port shared by RTP and RTCP is RTCP (RFC 5761 §4).

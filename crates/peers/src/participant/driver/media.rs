@@ -60,7 +60,7 @@ impl Driver {
     }
 
     async fn send(&mut self, now: Instant, to: SocketAddr, data: &[u8]) {
-        match self.path.as_mut().filter(|_| is_rtp(data)) {
+        match self.path.as_mut().filter(|_| rtp::is_media(data)) {
             Some(path) => path.push(now, to, data),
             // A full socket buffer is a lost datagram, as anywhere on the way.
             None => drop(self.socket.send_to(data, to).await),
@@ -106,9 +106,4 @@ impl Driver {
             identity => identity.to_owned(),
         }
     }
-}
-
-/// Whether a datagram to the server is audio: not STUN, not DTLS, not RTCP (RFC 7983, RFC 5761 §4).
-fn is_rtp(datagram: &[u8]) -> bool {
-    datagram.first().is_some_and(|first| (128..=191).contains(first)) && !rtp::is_rtcp(datagram)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rtp::rtcp::{Arrival, Reception, ntp_middle};
-use rtp::{RtpPacket, is_rtcp};
+use rtp::{RtpPacket, is_media};
 use str0m::media::Mid;
 
 use super::Audio;
@@ -68,19 +68,17 @@ impl Audio {
 
     /// A stream, new or known. `None`: there are too many that are still sent. Those stay str0m's altogether.
     fn stream(&mut self, ssrc: u32, mid: Mid, of_engine: bool, sections: &Sections) -> Option<&mut Incoming> {
-        let known = self.incoming.iter().position(|stream| stream.ssrc == ssrc);
-        if known.is_none() && self.incoming.len() >= MAX_ROUTES {
+        if let Some(at) = self.incoming.iter().position(|stream| stream.ssrc == ssrc) {
+            return self.incoming.get_mut(at);
+        }
+        if self.incoming.len() >= MAX_ROUTES {
             self.incoming.retain(|stream| sections.is_published(stream.mid));
         }
-        let at = match known {
-            Some(at) => at,
-            None if self.incoming.len() >= MAX_ROUTES => return None,
-            None => {
-                self.incoming.push(Incoming::new(ssrc, mid, of_engine));
-                self.incoming.len() - 1
-            }
-        };
-        self.incoming.get_mut(at)
+        if self.incoming.len() >= MAX_ROUTES {
+            return None;
+        }
+        self.incoming.push(Incoming::new(ssrc, mid, of_engine));
+        self.incoming.last_mut()
     }
 
     /// Takes a datagram if it is audio of a stream that is known. Of such a stream str0m knows no more than its first packet, and
@@ -148,9 +146,8 @@ impl Incoming {
     }
 }
 
-/// The SSRC and the payload type of a media packet (RFC 7983 §7, RFC 5761 §4).
+/// The SSRC and the payload type of a media packet.
 fn media(data: &[u8]) -> Option<(u32, u8)> {
-    let is_media = data.first().is_some_and(|first| (128..=191).contains(first)) && !is_rtcp(data);
-    let ssrc = data.get(8..12).filter(|_| is_media)?;
+    let ssrc = data.get(8..12).filter(|_| is_media(data))?;
     Some((u32::from_be_bytes(ssrc.try_into().ok()?), data.get(1)? & 0x7f))
 }

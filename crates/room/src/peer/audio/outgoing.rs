@@ -43,8 +43,7 @@ impl Audio {
         let Some(stream) = self.outgoing.iter_mut().find(|stream| stream.mid == packet.mid) else {
             return false;
         };
-        let Some(bytes) = stream.write(packet, sections) else { return false };
-        let mut bytes = bytes;
+        let Some(mut bytes) = stream.write(packet, sections) else { return false };
         if srtp.protect_rtp_after(&mut bytes, (packet.seq >> 16) as u32).is_err() {
             return false;
         }
