@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .certificates import Identity
-from .ports import free_pair, free_port
+from .ports import free_port, free_ports
 from .program import Program
 from .tones import read_wav
 from .waiting import wait_until
@@ -64,10 +64,10 @@ class Baresip(Program):
         fec: bool = False,
         mux: bool = False,
     ):
-        super().__init__(folder, "baresip", free_pair())  # it takes the next port for TLS
+        super().__init__(folder, "baresip", free_ports(2))  # it takes the next port for TLS
         self.host = f"[{host}]" if ":" in host else host
         self.control_port = free_port()
-        rtp_port = free_port() // 2 * 2
+        rtp_port = free_ports(21)
         self.events: list[dict] = []
         (self.folder / "config").write_text(
             CONFIG.format(

@@ -4,20 +4,12 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from .ports import free_port
+from .ports import free_port, free_ports
 from .program import Program
 from .server import ROOT
 from .waiting import until, wait_until
 
 SCENARIOS = ROOT / "tests" / "sipp"
-
-
-def media_port(sip_port: int) -> int:
-    """For -mp: SIPp binds that port for audio and the next but one for video, and fails where its own SIP port is one."""
-    while True:
-        port = free_port()
-        if port != sip_port and port + 2 != sip_port:
-            return port
 
 
 class Sipp(Program):
@@ -49,23 +41,13 @@ class Sipp(Program):
         for name, content in (files or {}).items():
             (self.folder / name).write_bytes(content)
         self.messages = self.folder / "messages.log"
-        options = [
+        # A port for audio and, two further on, one for video, with their RTCP.
+        self.run([
+            "sipp", "-sf", f"{scenario}.xml", "-i", host, "-p", str(self.port), "-mp", str(free_ports(4)),
             "-t", transport, "-m", str(calls), "-nostdin", "-trace_msg", "-message_file", "messages.log",
             "-trace_err", "-error_file", "errors.log", "-timeout", str(seconds), "-timeout_error", *options,
-        ]  # fmt: skip
-        self._start(scenario, options)
-
-    def _start(self, scenario: str, options: list[str]) -> None:
-        """Free ports are taken by others at times, between the look and the use: SIPp then ends, and tries others."""
-        for is_last in (False, False, True):
-            ports = ["-p", str(self.port), "-mp", str(media_port(self.port))]
-            self.run(["sipp", "-sf", f"{scenario}.xml", "-i", self.host, *ports, *options])
-            try:
-                return wait_until(self._listening, f"SIPp listens on {self.port}", 5)
-            except RuntimeError:
-                if is_last or "bind" not in self.log() + self.errors():
-                    raise
-                self.port = free_port()
+        ])  # fmt: skip
+        wait_until(self._listening, f"SIPp listens on {self.port}", 5)
 
     def _listening(self) -> bool:
         self.must_run()
