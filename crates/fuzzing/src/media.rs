@@ -24,6 +24,7 @@ pub(crate) fn local(port: u16, encryption: Encryption) -> LocalAudio {
         version: 1,
         codecs: vec![AudioCodec::Opus, AudioCodec::G722, AudioCodec::Pcmu, AudioCodec::Pcma],
         dtmf: true,
+        comfort_noise: true,
         direction: Direction::SendRecv,
         encryption,
     }

@@ -110,6 +110,7 @@ pub(crate) fn local_audio(address: SocketAddr, codecs: Vec<AudioCodec>) -> Local
         version: 1,
         codecs,
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: sdp::Encryption::Disabled,
     }

@@ -96,6 +96,7 @@ async fn settle(desk: &Arc<Desk>, line: &Arc<Line>, offer: &[u8]) -> anyhow::Res
         version: 1,
         codecs: desk.speeches.iter().map(|(codec, _)| *codec).collect(),
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: keys.clone().map_or(Encryption::Disabled, Encryption::Required),
     };

@@ -1,9 +1,10 @@
 //! From 20 ms frames to the phone's packets: its codec, at its packet time (RFC 3551 §4.2).
 //!
 //! Frames are collected until they are as long as a packet; what is coded is coded at once, so that a packet of any length
-//! is one run of the encoder.
+//! is one run of the encoder. A phone that takes comfort noise (RFC 3389) is told what silence sounds like, instead of sending it.
 
 use media::codec::{AudioCodec, FRAME_MS, g711, g722, opus};
+use media::comfort::{Background, Hush, Noise};
 use media::jitter::Width;
 use media::sdp::{Negotiated, OpusTerms};
 
@@ -27,6 +28,8 @@ pub(super) struct Shape {
     opus: OpusTerms,
     /// The packet time, in ms.
     ms: u32,
+    /// Whether the phone takes comfort noise.
+    noise: bool,
 }
 
 impl Shape {
@@ -38,7 +41,12 @@ impl Shape {
             }
             _ => terms.ptime_ms,
         };
-        Self { codec: terms.codec, opus: terms.opus, ms: ms.clamp(STEP_MS, MAX_MS) }
+        Self {
+            codec: terms.codec,
+            opus: terms.opus,
+            ms: ms.clamp(STEP_MS, MAX_MS),
+            noise: terms.noise_payload_type.is_some(),
+        }
     }
 
     /// How much of the sound the phone can take.
@@ -101,6 +109,17 @@ fn opus_encoder(shape: Shape) -> Option<opus::Encoder> {
     Some(encoder)
 }
 
+/// What becomes of the sound of one packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coded {
+    /// It is in [`Coder::coded`].
+    Audio,
+    /// It is silence that sounds like this from now on.
+    Noise(Noise),
+    /// It sounds like the silence before it.
+    Unchanged,
+}
+
 /// Makes the phone's packets.
 #[derive(Debug)]
 pub(super) struct Coder {
@@ -110,6 +129,7 @@ pub(super) struct Coder {
     waiting: Vec<i16>,
     /// Steps until a packet may be sent: packets keep their distance.
     rest: u32,
+    hush: Hush,
     coded: [u8; MAX_CODED],
     length: usize,
 }
@@ -117,7 +137,8 @@ pub(super) struct Coder {
 impl Coder {
     pub(super) fn new(shape: Shape) -> Self {
         let waiting = Vec::with_capacity(MAX_WAITING);
-        Self { shape, engine: Engine::new(shape), waiting, rest: 0, coded: [0; MAX_CODED], length: 0 }
+        let (engine, hush) = (Engine::new(shape), Hush::default());
+        Self { shape, engine, waiting, rest: 0, hush, coded: [0; MAX_CODED], length: 0 }
     }
 
     pub(super) fn shape(&self) -> Shape {
@@ -131,17 +152,30 @@ impl Coder {
         }
     }
 
-    /// Codes a packet if one is due after so many more steps. Returns its length in ms; it is in [`Coder::coded`].
-    pub(super) fn packet(&mut self, steps: u32) -> Option<u32> {
+    /// Makes a packet if one is due after so many more steps, and tells its length in ms.
+    pub(super) fn packet(&mut self, steps: u32) -> Option<(Coded, u32)> {
         self.rest = self.rest.saturating_sub(steps);
         let samples = self.samples(self.shape.ms);
         if self.rest > 0 || self.waiting.len() < samples {
             return None;
         }
-        self.length = self.engine.encode(&self.waiting[..samples], &mut self.coded);
+        let coded = self.code(samples);
         self.waiting.drain(..samples);
         self.rest = self.shape.ms / STEP_MS;
-        (self.length > 0).then_some(self.shape.ms)
+        coded.map(|coded| (coded, self.shape.ms))
+    }
+
+    fn code(&mut self, samples: usize) -> Option<Coded> {
+        let pcm = &self.waiting[..samples];
+        let background = if self.shape.noise { self.hush.samples(pcm) } else { Background::Sound };
+        match background {
+            Background::Described(noise) => Some(Coded::Noise(noise)),
+            Background::Unchanged => Some(Coded::Unchanged),
+            Background::Sound => {
+                self.length = self.engine.encode(pcm, &mut self.coded);
+                (self.length > 0).then_some(Coded::Audio)
+            }
+        }
     }
 
     pub(super) fn coded(&self) -> &[u8] {
@@ -153,6 +187,8 @@ impl Coder {
         let ms = self.waiting.len() / self.samples(1);
         self.waiting.clear();
         self.rest = 0;
+        // What comes in between may end what the phone makes of the description.
+        self.hush = Hush::default();
         u32::try_from(ms).unwrap_or(0)
     }
 

@@ -29,7 +29,7 @@ use rand::RngCore;
 use room::TrackSid;
 
 use alignment::LONGEST_TICK;
-use coder::Shape;
+use coder::{Coded, Shape};
 use ear::Ear;
 use early::Early;
 use frames::SourcePacket;
@@ -358,7 +358,16 @@ impl Bridge {
                 self.leg.leave_out(left_out);
                 self.leg.send_event(now, &event, &mut self.packet)
             }
-            Outgoing::Audio(ms) => self.leg.send_packet(now, self.to_phone.coded(), ms, &mut self.packet),
+            Outgoing::Packet(Coded::Audio, ms) => {
+                self.leg.send_packet(now, self.to_phone.coded(), ms, &mut self.packet)
+            }
+            Outgoing::Packet(Coded::Noise(noise), ms) => {
+                self.leg.send_noise(now, &noise, ms, &mut self.packet)
+            }
+            Outgoing::Packet(Coded::Unchanged, ms) => {
+                self.leg.pass_over(now, ms);
+                None
+            }
             Outgoing::Nothing => None,
         };
         let Some(to) = to else { return };

@@ -1,7 +1,7 @@
 //! Room to phone: sound without a pause, from the answer to the end, whoever talks.
 //!
 //! Each talker has a playout buffer; every 20 ms one talker's frame goes on as it is, several are mixed, nobody is silence.
-//! A digit's packets, or its sound where the phone takes none, take the place of audio. With one talker the 20 ms clock
+//! Silence is sent too, unless the phone takes descriptions of it (`coder`). A digit's packets, or its sound where the phone takes none, take the place of audio. With one talker the 20 ms clock
 //! moves close behind the talker's arrivals (`alignment`). A phone that speaks wideband hears the room so.
 
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use media::mix::{MAX_FRAME, Mixer, fade_in, fade_out};
 use room::TrackSid;
 
 use super::alignment::Alignment;
-use super::coder::{Coder, STEP_MS, Shape};
+use super::coder::{Coded, Coder, STEP_MS, Shape};
 
 /// The clock of the frames.
 pub(super) const TICK: Duration = Duration::from_millis(FRAME_MS as u64);
@@ -81,8 +81,8 @@ pub struct TalkerPacket<'a> {
 pub(super) enum Outgoing {
     /// A digit's packet. So many ms of audio that waited are left out for it.
     Event(EventPacket, u32),
-    /// A packet of audio of so many ms, in [`ToPhone::coded`].
-    Audio(u32),
+    /// A packet of so many ms; audio is in [`ToPhone::coded`].
+    Packet(Coded, u32),
     /// The packet is not full yet.
     Nothing,
 }
@@ -305,7 +305,7 @@ impl ToPhone {
 }
 
 fn audio(coder: &mut Coder, steps: u32) -> Outgoing {
-    coder.packet(steps).map_or(Outgoing::Nothing, Outgoing::Audio)
+    coder.packet(steps).map_or(Outgoing::Nothing, |(coded, ms)| Outgoing::Packet(coded, ms))
 }
 
 /// Nobody talks G.722 to a phone: it is asked of no client, and of other phones rooms give it Opus.

@@ -3,6 +3,7 @@
 
 use super::{Attribute, Media, OpusTerms};
 use crate::codec::AudioCodec;
+use crate::comfort;
 
 /// The clock of telephone-events that every phone has.
 pub(super) const EVENT_CLOCK: u32 = 8000;
@@ -14,12 +15,18 @@ const EVENTS_NARROW: u8 = 101;
 const EVENTS_OPUS: u8 = 110;
 const OPUS: u8 = 111;
 
+/// The encoding of comfort noise beside G.711, and its clock.
+const COMFORT_NOISE: &str = "CN/8000";
+const NOISE_CLOCK: u32 = 8000;
+
 /// A payload type that is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Audio(AudioCodec),
     /// Telephone-events, counted at this clock.
     TelephoneEvent(u32),
+    /// Comfort noise beside G.711 (RFC 3389).
+    ComfortNoise,
 }
 
 impl Format {
@@ -28,6 +35,7 @@ impl Format {
         match self {
             Self::Audio(codec) => codec.rtpmap().to_owned(),
             Self::TelephoneEvent(clock) => format!("telephone-event/{clock}"),
+            Self::ComfortNoise => COMFORT_NOISE.to_owned(),
         }
     }
 
@@ -35,7 +43,7 @@ impl Format {
     fn parameters(self) -> Option<&'static str> {
         match self {
             Self::Audio(AudioCodec::Opus) => Some(OpusTerms::OURS),
-            Self::Audio(_) => None,
+            Self::Audio(_) | Self::ComfortNoise => None,
             Self::TelephoneEvent(_) => Some(EVENTS),
         }
     }
@@ -49,12 +57,16 @@ impl Format {
     }
 }
 
-/// What we offer, in order of preference. Telephone-events are offered at the clock of each codec (RFC 4733 §2.1).
-pub(super) fn offered(codecs: &[AudioCodec], events: bool) -> Vec<(u8, Format)> {
+/// What we offer, in order of preference. Comfort noise goes with G.711; telephone-events are offered at the clock of each codec
+/// (RFC 4733 §2.1).
+pub(super) fn offered(codecs: &[AudioCodec], noise: bool, events: bool) -> Vec<(u8, Format)> {
     let mut formats: Vec<(u8, Format)> = codecs
         .iter()
         .map(|codec| (codec.static_payload_type().unwrap_or(OPUS), Format::Audio(*codec)))
         .collect();
+    if noise && codecs.iter().any(|codec| AudioCodec::G711.contains(codec)) {
+        formats.push((comfort::PAYLOAD_TYPE, Format::ComfortNoise));
+    }
     if events {
         // Beside Opus too: that is how most phones count them.
         formats.push((EVENTS_NARROW, Format::TelephoneEvent(EVENT_CLOCK)));
@@ -76,6 +88,7 @@ pub(super) fn understood(section: &Media) -> impl Iterator<Item = (u8, Format)> 
 fn meaning(section: &Media, payload_type: u8) -> Option<Format> {
     match section.of_format("rtpmap", payload_type) {
         Some(encoding) => from_encoding(encoding),
+        None if payload_type == comfort::PAYLOAD_TYPE => Some(Format::ComfortNoise),
         None => AudioCodec::from_static_payload_type(payload_type).map(Format::Audio),
     }
 }
@@ -89,6 +102,9 @@ fn from_encoding(encoding: &str) -> Option<Format> {
     if name.eq_ignore_ascii_case("telephone-event") {
         let known = AudioCodec::ALL.iter().any(|codec| codec.rtp_clock() == clock);
         return (known && mono).then_some(Format::TelephoneEvent(clock));
+    }
+    if name.eq_ignore_ascii_case("CN") {
+        return (clock == NOISE_CLOCK && mono).then_some(Format::ComfortNoise);
     }
     let codec = AudioCodec::from_name(name, clock)?;
     // Opus is to say two channels; some leave them out or count truly.

@@ -23,6 +23,8 @@ pub struct LocalAudio {
     pub codecs: Vec<AudioCodec>,
     /// Whether telephone-events are offered and accepted.
     pub dtmf: bool,
+    /// Whether comfort noise is offered and accepted beside G.711, to be sent in place of silence.
+    pub comfort_noise: bool,
     /// Which way the audio may flow, from our side.
     pub direction: Direction,
     /// Whether the audio is encrypted. The keys stay the same for the whole call.
@@ -40,6 +42,8 @@ pub struct Negotiated {
     pub dtmf_payload_type: Option<u8>,
     /// Ticks per second in the durations of telephone-events that are sent.
     pub dtmf_clock: u32,
+    /// The payload type to describe silence with (RFC 3389), if that was agreed on and the codec is G.711.
+    pub noise_payload_type: Option<u8>,
     /// How Opus is to be made, if that is the codec.
     pub opus: OpusTerms,
     /// What may arrive. Both sides' numbers are in it: phones answer with a number of their own and then send either.
@@ -76,6 +80,8 @@ pub enum PayloadKind {
         /// Ticks per second of their durations.
         clock: u32,
     },
+    /// Comfort noise.
+    ComfortNoise,
 }
 
 /// The payload types that may arrive, and what they are.
@@ -100,7 +106,7 @@ impl ReceiveTable {
 /// The offer for a call.
 #[must_use]
 pub fn offer(local: &LocalAudio) -> SessionDescription {
-    let formats = offered(&local.codecs, local.dtmf);
+    let formats = offered(&local.codecs, local.comfort_noise, local.dtmf);
     let (protocol, keys) = local.encryption.offer();
     describe(local, vec![audio_section(local, &formats, local.direction, true, (protocol, keys))])
 }
@@ -130,8 +136,8 @@ pub fn accept_answer(
     let receive = receive_table(own_numbers.chain(&agreed));
     let direction = remote_direction(answer, theirs)?.mirrored().and(offer.direction_of(ours));
     let rtcp_mux = ours.attribute("rtcp-mux").is_some() && theirs.attribute("rtcp-mux").is_some();
-    let events = events(&agreed, codec);
-    let terms = Terms { payload_type, codec, events, receive, direction, rtcp_mux, srtp };
+    let (events, noise) = (events(&agreed, codec), noise(&agreed, codec));
+    let terms = Terms { payload_type, codec, events, noise, receive, direction, rtcp_mux, srtp };
     negotiated(answer, theirs, terms)
 }
 
@@ -151,17 +157,19 @@ pub fn answer(
         .filter(|(_, format)| match format {
             Format::Audio(codec) => local.codecs.contains(codec),
             Format::TelephoneEvent(_) => local.dtmf,
+            Format::ComfortNoise => local.comfort_noise,
         })
         .collect();
     let (payload_type, codec) = first_audio(&offered).ok_or_else(|| no_common_codec(theirs))?;
-    let events = events(&offered, codec);
+    let (events, noise) = (events(&offered, codec), noise(&offered, codec));
     let mut agreed = vec![(payload_type, Format::Audio(codec))];
+    agreed.extend(noise.map(|pt| (pt, Format::ComfortNoise)));
     agreed.extend(events.map(|(pt, clock)| (pt, Format::TelephoneEvent(clock))));
 
     let direction = remote_direction(offer, theirs)?.mirrored().and(local.direction);
     let rtcp_mux = theirs.attribute("rtcp-mux").is_some();
-    let terms =
-        Terms { payload_type, codec, events, receive: receive_table(&agreed), direction, rtcp_mux, srtp };
+    let receive = receive_table(&agreed);
+    let terms = Terms { payload_type, codec, events, noise, receive, direction, rtcp_mux, srtp };
     let negotiated = negotiated(offer, theirs, terms)?;
 
     let mut sections: Vec<Media> = offer.media.iter().map(refused).collect();
@@ -196,7 +204,7 @@ fn usable_section(
 fn first_audio(formats: &[(u8, Format)]) -> Option<(u8, AudioCodec)> {
     formats.iter().find_map(|&(pt, format)| match format {
         Format::Audio(codec) => Some((pt, codec)),
-        Format::TelephoneEvent(_) => None,
+        Format::TelephoneEvent(_) | Format::ComfortNoise => None,
     })
 }
 
@@ -204,9 +212,15 @@ fn first_audio(formats: &[(u8, Format)]) -> Option<(u8, AudioCodec)> {
 fn events(formats: &[(u8, Format)], beside: AudioCodec) -> Option<(u8, u32)> {
     let events = formats.iter().filter_map(|&(pt, format)| match format {
         Format::TelephoneEvent(clock) => Some((pt, clock)),
-        Format::Audio(_) => None,
+        Format::Audio(_) | Format::ComfortNoise => None,
     });
     events.min_by_key(|(_, clock)| *clock != beside.rtp_clock())
+}
+
+/// The payload type of comfort noise. Other codecs than G.711 have means of their own, or none.
+fn noise(formats: &[(u8, Format)], beside: AudioCodec) -> Option<u8> {
+    let noise = formats.iter().find(|(_, format)| *format == Format::ComfortNoise);
+    noise.filter(|_| AudioCodec::G711.contains(&beside)).map(|(pt, _)| *pt)
 }
 
 fn receive_table<'a>(formats: impl IntoIterator<Item = &'a (u8, Format)>) -> ReceiveTable {
@@ -215,6 +229,7 @@ fn receive_table<'a>(formats: impl IntoIterator<Item = &'a (u8, Format)>) -> Rec
         let kind = match format {
             Format::Audio(codec) => PayloadKind::Audio(codec),
             Format::TelephoneEvent(clock) => PayloadKind::TelephoneEvent { clock },
+            Format::ComfortNoise => PayloadKind::ComfortNoise,
         };
         table.add(payload_type, kind);
     }
@@ -254,6 +269,8 @@ struct Terms {
     codec: AudioCodec,
     /// Payload type and clock of telephone-events.
     events: Option<(u8, u32)>,
+    /// Payload type of comfort noise.
+    noise: Option<u8>,
     receive: ReceiveTable,
     direction: Direction,
     rtcp_mux: bool,
@@ -272,6 +289,7 @@ fn negotiated(
         payload_type: terms.payload_type,
         dtmf_payload_type: terms.events.map(|(pt, _)| pt),
         dtmf_clock: terms.events.map_or(EVENT_CLOCK, |(_, clock)| clock),
+        noise_payload_type: terms.noise,
         opus: section.of_format("fmtp", terms.payload_type).map(OpusTerms::parse).unwrap_or_default(),
         receive: terms.receive,
         remote_rtp,

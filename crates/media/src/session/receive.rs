@@ -155,6 +155,8 @@ impl RtpSession {
             Some(PayloadKind::TelephoneEvent { clock }) => {
                 Content::Event(EventPayload::parse(packet.payload).ok(), clock)
             }
+            Some(PayloadKind::ComfortNoise) => Content::ComfortNoise,
+            // Some send it unasked.
             None if payload_type == comfort::PAYLOAD_TYPE => Content::ComfortNoise,
             None => {
                 dropped.wrong_payload_type += 1;

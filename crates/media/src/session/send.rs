@@ -7,6 +7,7 @@ use rand::RngCore;
 
 use super::RtpSession;
 use crate::codec::{AudioCodec, FRAME_MS};
+use crate::comfort::Noise;
 use crate::dtmf::EventPacket;
 use rtp::RtpHeader;
 
@@ -137,6 +138,30 @@ impl RtpSession {
         let header = RtpHeader { marker, payload_type, sequence: 0, timestamp, ssrc: 0 };
         let written = self.sending.write(now, header, payload, out);
         (written && self.protect(out)).then_some(remote)
+    }
+
+    /// Writes what the silence to come sounds like (RFC 3389) in the place of a frame of `ms` milliseconds. `None` as with
+    /// [`RtpSession::send_audio`], or the phone takes no comfort noise.
+    pub fn send_noise(
+        &mut self,
+        now: Instant,
+        noise: &Noise,
+        ms: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<SocketAddr> {
+        let payload_type = self.terms.as_ref()?.noise_payload_type?;
+        let timestamp = self.pass_over(now, ms)?;
+        let remote = self.open_remote()?;
+        let header = RtpHeader { marker: false, payload_type, sequence: 0, timestamp, ssrc: 0 };
+        let written = self.sending.write(now, header, noise.bytes(), out);
+        (written && self.protect(out)).then_some(remote)
+    }
+
+    /// A frame of `ms` milliseconds is due and not sent: the phone knows what it sounds like. Returns its timestamp.
+    pub fn pass_over(&mut self, now: Instant, ms: u32) -> Option<u32> {
+        let clock = self.codec()?.rtp_clock();
+        self.sending.flowing = false;
+        Some(self.sending.next_frame(now, ms, clock))
     }
 
     /// So many milliseconds of audio are not sent: something else takes their place.

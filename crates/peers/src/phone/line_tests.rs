@@ -22,6 +22,7 @@ fn pair() -> Pair {
         version: 1,
         codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: media::sdp::Encryption::Disabled,
     };

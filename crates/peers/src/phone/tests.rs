@@ -48,6 +48,7 @@ async fn caller(phone: &Phone) -> Caller {
         version: 1,
         codecs: vec![AudioCodec::Pcmu],
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: media::sdp::Encryption::Disabled,
     };

@@ -174,7 +174,8 @@ pub(crate) struct Sip {
     pub(crate) tls: SipTls,
     /// What is different for some trunks.
     pub(crate) trunks: Vec<TrunkProfile>,
-    /// `PCMU/8000: false` takes a codec out of the offers, `G722/8000: true` puts wideband first into them.
+    /// `PCMU/8000: false` takes a codec out of the offers, `G722/8000: true` puts wideband first into them, `CN/8000: true` comfort
+    /// noise beside G.711.
     pub(crate) codecs: BTreeMap<String, bool>,
     /// More calls at once are refused; 0 is no limit.
     pub(crate) max_active_calls: u32,

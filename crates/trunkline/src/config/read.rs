@@ -187,7 +187,8 @@ fn codecs(section: &mut Section<'_>, sip: &mut Sip) {
             continue;
         };
         let name = name.to_ascii_uppercase();
-        let known = matches!(name.as_str(), "PCMU/8000" | "PCMA/8000" | "G722/8000" | "OPUS/48000");
+        let known =
+            matches!(name.as_str(), "PCMU/8000" | "PCMA/8000" | "CN/8000" | "G722/8000" | "OPUS/48000");
         if !known && enabled {
             section.notes().warn(format!("{path}: not supported yet, ignored"));
         }

@@ -77,6 +77,7 @@ pub(super) fn workers(
         certificate,
         narrowband_for_phones: config.rtc.narrowband_for_phones,
         comfort_noise: config.rtc.comfort_noise,
+        comfort_noise_to_phones: config.sip.codecs.get("CN/8000") == Some(&true),
         opus_when_lossy: config.rtc.opus_when_lossy,
         seed: rand::rng().random(),
     }

@@ -63,6 +63,8 @@ pub(crate) struct WorkersConfig {
     pub(crate) narrowband_for_phones: bool,
     /// Clients that take comfort noise are not sent a phone's silence.
     pub(crate) comfort_noise: bool,
+    /// Phones are offered comfort noise, and those that take it are not sent the room's silence.
+    pub(crate) comfort_noise_to_phones: bool,
     /// Clients that lose much of a phone's audio, and take redundant audio, are sent it as Opus.
     pub(crate) opus_when_lossy: bool,
     /// Seed of all randomness of the workers.
@@ -94,6 +96,7 @@ impl WorkersConfig {
             certificate: None,
             narrowband_for_phones: false,
             comfort_noise: true,
+            comfort_noise_to_phones: false,
             opus_when_lossy: true,
             seed: rand::random(),
         }

@@ -258,6 +258,7 @@ impl Worker {
             version: session_id,
             codecs,
             dtmf: true,
+            comfort_noise: self.config.comfort_noise_to_phones,
             direction: Direction::SendRecv,
             encryption: keys(encryption),
         }

@@ -69,6 +69,7 @@ async fn a_phone_joins_its_room_is_sent_audio_and_leaves() {
         version: 1,
         codecs: vec![AudioCodec::Pcmu],
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: media::sdp::Encryption::Disabled,
     };
@@ -263,6 +264,7 @@ async fn talking(workers: &Workers, room: &str, identity: &str) -> (CallMedia, U
         version: 1,
         codecs: vec![AudioCodec::Pcmu],
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: media::sdp::Encryption::Disabled,
     };

@@ -20,6 +20,7 @@ mod clock;
 mod ends;
 mod into_the_room;
 mod packet_times;
+mod quiet;
 mod wideband;
 
 const TWENTY_MS: Duration = Duration::from_millis(20);
@@ -78,6 +79,7 @@ fn local(port: u16, codecs: Vec<AudioCodec>) -> LocalAudio {
         version: 1,
         codecs,
         dtmf: true,
+        comfort_noise: true,
         direction: Direction::SendRecv,
         encryption: media::sdp::Encryption::Disabled,
     }
@@ -94,11 +96,17 @@ fn config(voice_isolation: bool) -> BridgeConfig {
 }
 
 impl Line {
+    /// A phone that takes no comfort noise.
     fn new(codec: AudioCodec, voice_isolation: bool) -> Self {
+        let callee = LocalAudio { comfort_noise: false, ..local(20_000, vec![codec]) };
+        Self::called(&callee, voice_isolation)
+    }
+
+    fn called(callee: &LocalAudio, voice_isolation: bool) -> Self {
         let mut rng = StdRng::seed_from_u64(7);
         let now = Instant::now();
         let offer = sdp::offer(&local(10_000, AudioCodec::ALL.to_vec()));
-        let (answer, phone_terms) = sdp::answer(&offer, &local(20_000, vec![codec])).unwrap();
+        let (answer, phone_terms) = sdp::answer(&offer, callee).unwrap();
         let terms = sdp::accept_answer(&offer, &answer).unwrap();
         let mut phone = RtpSession::new(SessionConfig::default(), &mut rng, now);
         phone.negotiate(&phone_terms, now);

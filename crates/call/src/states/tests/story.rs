@@ -245,6 +245,7 @@ pub(super) fn local() -> LocalAudio {
         version: 7,
         codecs: AudioCodec::G711.to_vec(),
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: media::sdp::Encryption::Disabled,
     }

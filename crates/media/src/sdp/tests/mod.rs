@@ -15,6 +15,7 @@ fn ours() -> LocalAudio {
         version: 1,
         codecs: AudioCodec::G711.to_vec(),
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: Encryption::Disabled,
     }

@@ -195,3 +195,30 @@ fn an_offer_that_cannot_be_answered_says_why() {
     let (answered, terms) = answer(&offer(&ours()), &no_dtmf).unwrap();
     assert_eq!((answered.media[0].formats.len(), terms.dtmf_payload_type), (1, None));
 }
+
+#[test]
+fn comfort_noise_is_agreed_on_where_both_want_it_and_speak_g711() {
+    let local =
+        LocalAudio { comfort_noise: true, codecs: vec![AudioCodec::G722, AudioCodec::Pcmu], ..ours() };
+    let offered = offer(&local);
+    assert!(offered.to_string().contains("RTP/AVP 9 0 13 101\r\n"), "{offered}");
+    assert!(offered.to_string().contains("a=rtpmap:13 CN/8000\r\n"), "{offered}");
+    let noise = |section: &str| accept_answer(&offered, &phone(section)).unwrap().noise_payload_type;
+    assert_eq!(noise("m=audio 9000 RTP/AVP 0 13 101\r\na=rtpmap:101 telephone-event/8000\r\n"), Some(13));
+    assert_eq!(noise("m=audio 9000 RTP/AVP 0 98\r\na=rtpmap:98 CN/8000\r\n"), Some(98));
+    assert_eq!(noise("m=audio 9000 RTP/AVP 0 98\r\na=rtpmap:98 CN/16000\r\n"), None);
+    assert_eq!(noise("m=audio 9000 RTP/AVP 0\r\n"), None);
+    assert_eq!(noise("m=audio 9000 RTP/AVP 9 13\r\n"), None, "G.722 is wideband, its noise would not be");
+
+    let theirs = phone("m=audio 9000 RTP/AVP 0 13\r\n");
+    let (answered, terms) = answer(&theirs, &local).unwrap();
+    assert_eq!(
+        (answered.media[0].formats.join(" "), terms.noise_payload_type),
+        ("0 13".to_owned(), Some(13))
+    );
+    assert_eq!(terms.receive.get(13), Some(PayloadKind::ComfortNoise));
+    let (answered, terms) = answer(&theirs, &ours()).unwrap();
+    assert_eq!((answered.media[0].formats.join(" "), terms.noise_payload_type), ("0".to_owned(), None));
+    let unasked = accept_answer(&offer(&ours()), &theirs).unwrap();
+    assert_eq!(unasked.noise_payload_type, None, "it was not offered");
+}

@@ -41,6 +41,7 @@ fn terms() -> Negotiated {
         payload_type: 0,
         dtmf_payload_type: Some(101),
         dtmf_clock: 8000,
+        noise_payload_type: None,
         opus: OpusTerms::default(),
         receive,
         remote_rtp: phone_addr(),

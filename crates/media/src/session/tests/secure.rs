@@ -22,6 +22,7 @@ fn side(rtp: &str, seed: u64) -> LocalAudio {
         version: 1,
         codecs: AudioCodec::G711.to_vec(),
         dtmf: true,
+        comfort_noise: false,
         direction: Direction::SendRecv,
         encryption: Encryption::Required(LocalKeys::generate(&mut StdRng::seed_from_u64(seed))),
     }

@@ -141,6 +141,7 @@ impl Call {
             version: 1,
             codecs: AudioCodec::G711.to_vec(),
             dtmf: true,
+            comfort_noise: false,
             direction: Direction::SendRecv,
             encryption: media::sdp::Encryption::Disabled,
         };
