@@ -23,7 +23,7 @@ def development(folder, *arguments, **ports):
         "prometheus_port": free_port(),
         "data_dir": str(folder / "data"),
         "rtc": {"udp_port": free_port()},
-        "sip": {"sip_port": free_port(), "rtp_port": "34000-34100"},
+        "sip": {"sip_port": free_port(), "rtp_port": "32200-32300"},
     }
     (folder / "dev.yaml").write_text(json.dumps(config))
     screen = (folder / "screen.txt").open("wb")

@@ -81,7 +81,7 @@ async def test_one_call_more_than_allowed_is_refused(make_server, sipp):
 
 
 async def test_a_port_is_kept_from_other_calls_until_its_phone_is_silent(make_server, sipp, ears):
-    server = make_server(sip={"rtp_port": "33004-33005"})
+    server = make_server(sip={"rtp_port": "32104-32105"})
     ear = ears()
     phone = sipp("answer_for_an_ear", ear=ear.port, calls=2)
     async with api.LiveKitAPI(server.url, API_KEY, API_SECRET) as client:
@@ -114,6 +114,6 @@ async def test_a_port_is_kept_from_other_calls_until_its_phone_is_silent(make_se
 
 
 async def test_a_call_without_a_free_port_is_refused(make_server, sipp):
-    error, _ = await scarce(make_server, sipp, {"rtp_port": "33000-33001"})
+    error, _ = await scarce(make_server, sipp, {"rtp_port": "32100-32101"})
     assert error.code == "resource_exhausted"
     assert "port" in error.message, error.message

@@ -10,6 +10,7 @@ use crate::codec::{AudioCodec, FRAME_MS};
 use crate::comfort::Noise;
 use crate::dtmf::EventPacket;
 use rtp::RtpHeader;
+use rtp::rtcp::timestamp_after;
 
 /// The pause between two frames from which on the timestamp follows the clock instead of the count of frames.
 const PAUSED: Duration = Duration::from_millis(200);
@@ -74,8 +75,7 @@ impl Sending {
     /// The RTP timestamp of the moment `now`, for a sender report.
     pub(super) fn timestamp_at(&self, now: Instant, clock: u32) -> u32 {
         let Some((at, timestamp)) = self.last_frame else { return self.timestamp };
-        let since = now.saturating_duration_since(at);
-        timestamp.wrapping_add((since.as_nanos() * u128::from(clock) / 1_000_000_000) as u32)
+        timestamp_after(timestamp, now.saturating_duration_since(at), clock)
     }
 
     /// The timestamp of a frame of so many ms that is sent, or would be, at `now`. After a pause the whole frames of

@@ -12,46 +12,10 @@ use crate::quality::Report;
 
 /// How often str0m is asked what clients report: as often as connections are rated.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
-/// A stream that jumps further than this has restarted.
-const MAX_GAP: u64 = 3000;
 /// A receiver counts lost packets in 24 bits, signed: packets that came twice count against them.
 const LOST_BITS: u32 = 24;
 
-/// The numbers of a stream that arrived.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counted {
-    highest: Option<u64>,
-    expected: u64,
-    received: u64,
-}
-
-impl Counted {
-    /// A packet has come.
-    pub(super) fn packet(&mut self, seq: u64) {
-        self.received += 1;
-        match self.highest {
-            Some(highest) if seq <= highest && highest - seq <= MAX_GAP => return,
-            Some(highest) if seq > highest && seq - highest <= MAX_GAP => self.expected += seq - highest,
-            _ => self.expected += 1,
-        }
-        self.highest = Some(seq);
-    }
-
-    /// What was counted since this was called last.
-    pub(super) fn take(&mut self) -> Self {
-        let Self { expected, received, .. } = *self;
-        (self.expected, self.received) = (0, 0);
-        Self { highest: None, expected, received }
-    }
-
-    /// What another stream counted.
-    pub(super) fn add(&mut self, other: Self) {
-        self.expected += other.expected;
-        self.received += other.received;
-    }
-}
-
-/// What has arrived of a section's streams since it was looked at last.
+/// What has arrived of a section's streams since this was asked last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Reception {
     pub(crate) expected: u64,
@@ -93,8 +57,7 @@ impl Peer {
 
     /// What has arrived on a section since this was asked last.
     pub(crate) fn take_reception(&mut self, mid: Mid) -> Reception {
-        let (Counted { expected, received, .. }, jitter) = self.audio.take_counted(mid);
-        Reception { expected, received, jitter }
+        self.audio.take_reception(mid)
     }
 
     /// Reports on streams, if it is time. str0m reports on the video of a section as soon as one of its streams can be sent again;
@@ -147,19 +110,6 @@ impl Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gaps_are_losses_and_late_packets_are_none() {
-        let mut counted = Counted::default();
-        for seq in [70_000, 70_001, 70_004, 70_003] {
-            counted.packet(seq);
-        }
-        assert_eq!((counted.expected, counted.received), (5, 4));
-        counted.packet(5);
-        assert_eq!((counted.expected, counted.received), (6, 5), "it restarted");
-        counted.packet(6);
-        assert_eq!((counted.expected, counted.received), (7, 6));
-    }
 
     #[test]
     fn lost_packets_are_counted_with_a_sign() {

@@ -47,6 +47,12 @@ pub fn from_short_ntp(units: u32) -> Duration {
     Duration::from_nanos((u64::from(units) * 1_000_000_000) >> 16)
 }
 
+/// The RTP timestamp, at so many ticks a second, when so much has `passed` since the moment of this one.
+#[must_use]
+pub fn timestamp_after(timestamp: u32, passed: Duration, clock: u32) -> u32 {
+    timestamp.wrapping_add((passed.as_nanos() * u128::from(clock) / 1_000_000_000) as u32)
+}
+
 /// Why bytes are not RTCP, or a report could not be written.
 #[derive(Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use rtp::rtcp::{Arrival, Reception, ntp_middle};
+use rtp::rtcp::{Arrival, Reception, ReceptionStats, ntp_middle};
 use rtp::{RtpPacket, is_media};
 use str0m::media::Mid;
 
 use super::Audio;
-use crate::peer::reports::Counted;
 use crate::peer::sections::Sections;
-use crate::peer::{AudioIn, MAX_ROUTES, VideoIn};
+use crate::peer::{self, AudioIn, MAX_ROUTES, VideoIn};
 
 /// The RTP clock of every video codec, in Hz.
 const VIDEO_CLOCK: u32 = 90_000;
@@ -22,7 +21,8 @@ pub(super) struct Incoming {
     /// Its packets are str0m's.
     pub(super) of_engine: bool,
     pub(super) reception: Reception,
-    pub(super) counted: Counted,
+    /// How it stood when it was rated last.
+    rated: ReceptionStats,
     /// Of the last sender report: the middle of its time, and when it came.
     pub(super) sender_report: Option<(u32, Instant)>,
     /// Something has come since it was reported on last.
@@ -119,25 +119,27 @@ impl Audio {
         }
     }
 
-    /// What has arrived on a section since this was asked last, and the worst jitter of its streams.
-    pub(in crate::peer) fn take_counted(&mut self, mid: Mid) -> (Counted, u32) {
-        let (mut all, mut jitter) = (Counted::default(), 0);
+    /// What has arrived on a section since this was asked last, with the worst jitter of its streams.
+    pub(in crate::peer) fn take_reception(&mut self, mid: Mid) -> peer::Reception {
+        let mut all = peer::Reception::default();
         for stream in self.incoming.iter_mut().filter(|stream| stream.mid == mid) {
-            all.add(stream.counted.take());
-            jitter = stream.reception.stats().jitter.max(jitter);
+            let now = stream.reception.stats();
+            let before = std::mem::replace(&mut stream.rated, now);
+            all.received += now.received.saturating_sub(before.received);
+            all.expected += (now.received + now.lost).saturating_sub(before.received + before.lost);
+            all.jitter = all.jitter.max(now.jitter);
         }
-        (all, jitter)
+        all
     }
 }
 
 impl Incoming {
     fn new(ssrc: u32, mid: Mid, of_engine: bool) -> Self {
-        let (reception, counted) = (Reception::new(), Counted::default());
-        Self { ssrc, mid, of_engine, reception, counted, sender_report: None, heard: false }
+        let (reception, rated) = (Reception::new(), ReceptionStats::default());
+        Self { ssrc, mid, of_engine, reception, rated, sender_report: None, heard: false }
     }
 
     fn count(&mut self, now: Instant, seq: u64, timestamp: u32, clock: u32) {
-        self.counted.packet(seq);
         self.heard = true;
         // What is late may have been sent again.
         if let Arrival::New { .. } | Arrival::Restarted { .. } = self.reception.packet(seq as u16) {

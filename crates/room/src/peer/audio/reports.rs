@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use rtp::rtcp::{Account, ReportBlock, SenderInfo, ntp_timestamp, to_short_ntp, write_account};
+use rtp::rtcp::{
+    Account, ReportBlock, SenderInfo, ntp_timestamp, timestamp_after, to_short_ntp, write_account,
+};
 
 use str0m::media::Mid;
 
@@ -107,13 +109,12 @@ impl Outgoing {
         if std::mem::replace(&mut self.told, self.packets) == self.packets {
             return None;
         }
-        let since = now.saturating_duration_since(self.last.at).as_micros();
-        let clock = u128::from(sections.clock(self.mid, self.last.payload_type));
+        let since = now.saturating_duration_since(self.last.at);
+        let clock = sections.clock(self.mid, self.last.payload_type);
         Some(SenderInfo {
             ssrc: self.ssrc,
             ntp: ntp_timestamp(wallclock),
-            // The moment of the report in the stream's clock.
-            rtp_timestamp: self.last.timestamp.wrapping_add((since * clock / 1_000_000) as u32),
+            rtp_timestamp: timestamp_after(self.last.timestamp, since, clock),
             packets: self.packets,
             octets: self.octets,
         })
