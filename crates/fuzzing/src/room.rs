@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use livekit_protocol as proto;
@@ -228,7 +227,7 @@ impl World {
         let Some(phone) = script.pick(&self.phones) else { return };
         let (seq, payload) = (script.word().into(), script.bytes());
         let quiet = match script.byte() % 4 {
-            0 => Some(Quiet::Described(Arc::from([60; 9]))),
+            0 => Some(Quiet::Described(vec![60; 9].into())),
             1 => Some(Quiet::Unchanged),
             _ => None,
         };

@@ -16,8 +16,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use room::grants::VideoGrant;
 use room::{
-    Codec, Env, Join, JoinMode, LocalEvent, LocalJoin, LocalTrack, Output, ParticipantId, PeerId, Receive,
-    Room, RoomConfig,
+    Codec, Datagram, Env, Join, JoinMode, LocalEvent, LocalJoin, LocalTrack, Output, ParticipantId, PeerId,
+    Receive, Room, RoomConfig,
 };
 
 use crate::client::{CID, Client};
@@ -240,7 +240,7 @@ impl World {
     }
 
     /// Does what the room wants done; returns what it sends.
-    fn drain(&mut self) -> Vec<Vec<u8>> {
+    fn drain(&mut self) -> Vec<Datagram> {
         let mut sent = Vec::new();
         while let Some(output) = self.room.poll_output() {
             if let Some(data) = self.carry_out(output) {
@@ -257,7 +257,7 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, output: Output) -> Option<Vec<u8>> {
+    fn carry_out(&mut self, output: Output) -> Option<Datagram> {
         match output {
             Output::Transmit { data, .. } => {
                 self.datagrams += 1;

@@ -11,6 +11,7 @@ pub mod signal;
 
 mod config;
 mod data;
+mod datagram;
 mod error;
 mod forwarding;
 mod ids;
@@ -25,6 +26,7 @@ mod track;
 mod video;
 
 pub use config::{COMPATIBLE_VERSION, Env, Join, JoinMode, LocalJoin, LocalTrack, Resume, RoomConfig};
+pub use datagram::Datagram;
 pub use error::{JoinError, MoveError, PublishError, ResumeError};
 pub use forwarding::{Asked, ForwardedPacket, ForwardingId, Likeness, Told};
 pub use ids::{ParticipantId, PeerId, TrackSid};

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use livekit_protocol as proto;
+use rtp::Payload;
 use str0m::net::Protocol;
 
+use crate::datagram::Datagram;
 use crate::forwarding::{Asked, ForwardingId, Told};
 use crate::grants::Claims;
 use crate::ids::{ParticipantId, PeerId, TrackSid};
@@ -74,7 +75,7 @@ pub struct AudioPacket {
     /// The RTP marker bit.
     pub marker: bool,
     /// The codec's payload, shared by all subscribers.
-    pub payload: Arc<[u8]>,
+    pub payload: Payload,
     /// How loud it is, in -dBov (RFC 6464), where who writes it knows; G.711 shows it by itself.
     pub level: Option<u8>,
     /// The talker is quiet: subscribers who took comfort noise make his silence themselves and are not sent the payload.
@@ -87,7 +88,7 @@ pub enum Quiet {
     /// As was described last.
     Unchanged,
     /// Like this: a payload of comfort noise (RFC 3389), for G.711 only.
-    Described(Arc<[u8]>),
+    Described(Payload),
 }
 
 /// What a room wants done.
@@ -134,7 +135,7 @@ pub enum Output {
         /// The remote address.
         dst: SocketAddr,
         /// The datagram.
-        data: Vec<u8>,
+        data: Datagram,
     },
     /// A peer connection answers to this ICE user fragment: packets whose first STUN request
     /// names it ([`crate::peer::stun_username_ufrag`]) are its own. An ICE restart brings a further one.
@@ -209,7 +210,7 @@ pub enum LocalEvent {
         /// The RTP marker bit.
         marker: bool,
         /// The codec's payload.
-        payload: Arc<[u8]>,
+        payload: Payload,
         /// The publisher's audio level in -dBov (0 loudest, 127 silence; RFC 6464), when it was sent.
         audio_level: Option<u8>,
     },

@@ -53,7 +53,7 @@ fn a_phones_silence_is_described_to_who_takes_comfort_noise_and_sent_to_the_othe
     let browser = world.join("browser");
     placed(&mut world, browser, 1);
     let other = phone_that_listens(&mut world);
-    let noise = || Some(Quiet::Described([65; 9].into()));
+    let noise = || Some(Quiet::Described(vec![65; 9].into()));
     for (number, quiet) in
         [None, noise(), Some(Quiet::Unchanged), Some(Quiet::Unchanged), None, None].into_iter().enumerate()
     {

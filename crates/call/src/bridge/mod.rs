@@ -13,7 +13,6 @@ mod frames;
 mod io;
 mod keys;
 mod loudness;
-mod payloads;
 mod splice;
 mod to_phone;
 mod to_room;

@@ -18,11 +18,11 @@ use media::resample::Lower;
 use media::tone::DialTone;
 use rand::RngCore;
 use room::{AudioPacket, Codec, Quiet};
+use rtp::Payloads;
 
 use super::frames::{Frames, Samples, SourcePacket};
 use super::io::{Demand, Sink};
 use super::loudness::Loudness;
-use super::payloads::Payloads;
 use super::splice::{Place, Splice};
 
 /// The telephone's sample rate.

@@ -9,9 +9,8 @@ mod guest;
 mod likeness;
 mod source;
 
-use std::sync::Arc;
-
 use livekit_protocol::DisconnectReason;
+use rtp::Payload;
 use str0m::media::Rid;
 
 use crate::ids::TrackSid;
@@ -68,5 +67,5 @@ pub(crate) enum Content {
     /// From a participant inside the server.
     Written(Codec, AudioPacket),
     /// What the silence of one sounds like, and since when.
-    Noise(u32, Arc<[u8]>),
+    Noise(u32, Payload),
 }

@@ -78,7 +78,7 @@ impl Room {
             proto: transmit.proto,
             src: transmit.source,
             dst: transmit.destination,
-            data: transmit.contents.into(),
+            data: Vec::from(transmit.contents).into(),
         });
     }
 

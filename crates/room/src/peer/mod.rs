@@ -23,6 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rtp::Payload;
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::crypto::CryptoProvider;
@@ -68,7 +69,7 @@ pub(crate) struct AudioIn {
     pub(crate) seq: u64,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
-    pub(crate) payload: Arc<[u8]>,
+    pub(crate) payload: Payload,
     /// -dBov, RFC 6464.
     pub(crate) level: Option<u8>,
 }
@@ -80,7 +81,7 @@ pub(crate) struct AudioOut<'a> {
     pub(crate) seq: u64,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
-    pub(crate) payload: &'a Arc<[u8]>,
+    pub(crate) payload: &'a Payload,
 }
 
 /// What became of data handed to a channel.
@@ -283,7 +284,7 @@ impl Peer {
             // By mid: str0m does not find a stream by the SSRC it was reset to.
             let tx = direct.stream_tx_by_mid(packet.mid, None)?;
             let (pt, seq) = (packet.payload_type.into(), packet.seq.into());
-            let payload = Arc::clone(packet.payload);
+            let payload = packet.payload.to_vec();
             tx.write_rtp(RtpWrite::new(pt, seq, packet.timestamp, now, payload).marker(packet.marker));
             Some(*tx.ssrc())
         });

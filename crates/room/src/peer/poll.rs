@@ -165,7 +165,7 @@ impl Peer {
             seq: *packet.seq_no,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
-            payload: packet.payload,
+            payload: packet.payload.into(),
             level: packet.header.ext_vals.audio_level.map(|level| level.unsigned_abs().min(127)),
         };
         self.audio.heard(packet.timestamp, ssrc, &audio, &self.sections).then_some(PeerEvent::Audio(audio))

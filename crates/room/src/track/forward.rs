@@ -3,8 +3,9 @@
 //! The payload is shared, never copied; each client has its own sequence numbers; timestamps pass unchanged.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
+
+use rtp::Payload;
 
 use crate::forwarding::Content;
 use crate::ids::{ParticipantId, PeerId};
@@ -23,9 +24,9 @@ struct Packet<'a> {
     seq: u64,
     timestamp: u32,
     marker: bool,
-    payload: &'a Arc<[u8]>,
+    payload: &'a Payload,
     /// The same with earlier packets in front (RED), for those that take it.
-    redundant: Option<&'a Arc<[u8]>>,
+    redundant: Option<&'a Payload>,
     /// What was written before it, to be put in front for them.
     last: Option<&'a Last>,
     quiet: Option<&'a Quiet>,
@@ -184,7 +185,7 @@ fn hand_over(out: &mut VecDeque<Output>, track: &Track, from: ParticipantId, pac
             seq: packet.seq as u16,
             timestamp: packet.timestamp,
             marker: packet.marker,
-            payload: Arc::clone(packet.payload),
+            payload: packet.payload.clone(),
             audio_level: packet.level,
         };
         out.push_back(Output::Local { to: *listener, event });

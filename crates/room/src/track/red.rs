@@ -4,7 +4,8 @@
 //! server also what fills the gap of a packet that got lost.
 
 use std::ops::Range;
-use std::sync::Arc;
+
+use rtp::Payload;
 
 /// Blocks of one packet that are looked at.
 const MAX_BLOCKS: usize = 8;
@@ -13,55 +14,58 @@ const MORE: u8 = 0x80;
 const HEADER: usize = 4;
 
 /// A packet's audio, and that of earlier ones.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Blocks {
     primary: Range<usize>,
-    /// How much older it is in the codec's clock, and where it is; the oldest first.
-    redundant: Vec<(u32, Range<usize>)>,
+    /// How many blocks of earlier packets there are.
+    redundant: usize,
 }
 
 impl Blocks {
     /// Reads a payload; `None` if it is no RED.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
-        let mut sizes = Vec::new();
+        let (mut redundant, mut length) = (0, 0);
         let mut rest = payload;
         while rest.first()? & MORE != 0 {
             let (header, after) = rest.split_first_chunk::<HEADER>()?;
-            let word = u32::from_be_bytes(*header);
-            sizes.push(((word >> 10) & 0x3fff, (word & 0x3ff) as usize));
-            if sizes.len() > MAX_BLOCKS {
+            length += block(header).1;
+            redundant += 1;
+            if redundant > MAX_BLOCKS {
                 return None;
             }
             rest = after;
         }
-        let mut start = payload.len() - rest.len() + 1;
-        let mut redundant = Vec::with_capacity(sizes.len());
-        for (age, length) in sizes {
-            redundant.push((age, start..start + length));
-            start += length;
-        }
+        let start = payload.len() - rest.len() + 1 + length;
         (start <= payload.len()).then_some(Self { primary: start..payload.len(), redundant })
     }
 
     /// The packet's own audio.
-    pub(crate) fn primary(&self, payload: &[u8]) -> Option<Arc<[u8]>> {
-        payload.get(self.primary.clone()).filter(|audio| !audio.is_empty()).map(Arc::from)
+    pub(crate) fn primary(&self, payload: &Payload) -> Option<Payload> {
+        payload.part(self.primary.clone())
     }
 
     /// The audio of the packets before this one that are missing: how many packets earlier each was sent, how much older it
     /// is, and what it holds; the oldest first. Each block is taken to be of the packet right before the next block's, as
     /// all senders do (libwebrtc has one block).
-    pub(crate) fn before(&self, payload: &[u8], missing: u64) -> Vec<(u64, u32, Arc<[u8]>)> {
-        let blocks = (1u64..).zip(self.redundant.iter().rev()).take_while(|(back, _)| *back <= missing);
-        let mut found: Vec<_> = blocks
-            .filter_map(|(back, (age, range))| {
-                let audio = payload.get(range.clone()).filter(|audio| !audio.is_empty() && *age > 0)?;
-                Some((back, *age, Arc::from(audio)))
-            })
-            .collect();
-        found.reverse();
-        found
+    pub(crate) fn before(&self, payload: &Payload, missing: u64) -> Vec<(u64, u32, Payload)> {
+        let mut start = self.redundant * HEADER + 1;
+        let (headers, _) = payload.as_chunks::<HEADER>();
+        let blocks = headers.iter().take(self.redundant).enumerate().filter_map(|(number, header)| {
+            let (age, length) = block(header);
+            let range = start..start + length;
+            start += length;
+            let back = (self.redundant - number) as u64;
+            let audio = payload.part(range).filter(|_| age > 0 && back <= missing)?;
+            Some((back, age, audio))
+        });
+        blocks.collect()
     }
+}
+
+/// What the header of a block of an earlier packet says: how much older it is in the codec's clock, and how long.
+fn block(header: &[u8; HEADER]) -> (u32, usize) {
+    let word = u32::from_be_bytes(*header);
+    ((word >> 10) & 0x3fff, (word & 0x3ff) as usize)
 }
 
 /// A packet of Opus, to be sent once more in the next one.
@@ -69,12 +73,12 @@ impl Blocks {
 pub(crate) struct Last {
     seq: u64,
     timestamp: u32,
-    payload: Arc<[u8]>,
+    payload: Payload,
 }
 
 impl Last {
-    pub(super) fn of(seq: u64, timestamp: u32, payload: &Arc<[u8]>) -> Self {
-        Self { seq, timestamp, payload: Arc::clone(payload) }
+    pub(super) fn of(seq: u64, timestamp: u32, payload: &Payload) -> Self {
+        Self { seq, timestamp, payload: payload.clone() }
     }
 
     /// The next packet with this one in front, Opus being `payload_type`; `None` where this is not the one right before it, or does
@@ -85,7 +89,7 @@ impl Last {
         timestamp: u32,
         payload: &[u8],
         payload_type: u8,
-    ) -> Option<Arc<[u8]>> {
+    ) -> Option<Payload> {
         let age = timestamp.wrapping_sub(self.timestamp);
         let length = u32::try_from(self.payload.len()).ok()?;
         if self.seq.checked_add(1) != Some(seq) || age >= 1 << 14 || length >= 1 << 10 {
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_packet_with_the_one_before_it_in_front_is_read_as_both() {
-        let (first, second): (Arc<[u8]>, Arc<[u8]>) = (Arc::from([1; 60]), Arc::from([2; 50]));
+        let (first, second) = (Payload::from(vec![1; 60]), Payload::from(vec![2; 50]));
         let last = Last::of(7, u32::MAX - 100, &first);
         let joined = last.in_front_of(8, 859, &second, 111).unwrap();
         let blocks = Blocks::read(&joined).unwrap();
@@ -131,17 +135,15 @@ mod tests {
         assert_eq!(blocks.before(&joined, 1), [(1, 960, first)]);
         assert_eq!(last.in_front_of(9, 1819, &second, 111), None, "it is not the one before");
         assert_eq!(last.in_front_of(8, 20_000, &second, 111), None, "a pause lies between them");
-        assert_eq!(Last::of(7, 0, &Arc::from([0; 1024])).in_front_of(8, 960, &second, 111), None);
+        assert_eq!(Last::of(7, 0, &vec![0; 1024].into()).in_front_of(8, 960, &second, 111), None);
     }
 
     #[test]
     fn blocks_are_taken_apart() {
-        let blocks = Blocks::read(&PACKET).unwrap();
-        assert_eq!(blocks.primary(&PACKET).as_deref(), Some([3; 4].as_slice()));
-        let ages: Vec<_> = blocks.redundant.iter().map(|(age, _)| *age).collect();
-        assert_eq!(ages, [1920, 960]);
+        let (packet, blocks) = (Payload::from(PACKET.as_slice()), Blocks::read(&PACKET).unwrap());
+        assert_eq!(blocks.primary(&packet).as_deref(), Some([3; 4].as_slice()));
         let before = |missing| -> Vec<(u64, u32, Vec<u8>)> {
-            let found = blocks.before(&PACKET, missing).into_iter();
+            let found = blocks.before(&packet, missing).into_iter();
             found.map(|(back, age, audio)| (back, age, audio.to_vec())).collect()
         };
         assert!(before(0).is_empty());
@@ -151,8 +153,8 @@ mod tests {
 
     #[test]
     fn a_packet_without_redundancy_has_its_own_audio_only() {
-        let blocks = Blocks::read(&[0x6f, 9, 9]).unwrap();
-        assert_eq!(blocks.primary(&[0x6f, 9, 9]).as_deref(), Some([9, 9].as_slice()));
+        let packet = Payload::from(vec![0x6f, 9, 9]);
+        assert_eq!(Blocks::read(&packet).unwrap().primary(&packet).as_deref(), Some([9, 9].as_slice()));
         assert_eq!(Blocks::read(&[]), None);
         assert_eq!(Blocks::read(&PACKET[..10]), None, "cut off");
     }
@@ -166,6 +168,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_payload_makes_it_panic(payload in proptest::collection::vec(any::<u8>(), 0..60), missing in 0u64..9) {
+            let payload = Payload::from(payload);
             if let Some(blocks) = Blocks::read(&payload) {
                 let _ = (blocks.primary(&payload), blocks.before(&payload, missing));
             }

@@ -4,8 +4,9 @@
 //! come. It is told only after it has heard the talker: before, it would not know with which codec the noise goes.
 //! A phone that says itself what its silence sounds like is passed on.
 
-use std::sync::Arc;
 use std::time::Instant;
+
+use rtp::Payload;
 
 use crate::forwarding::Content;
 use crate::ids::ParticipantId;
@@ -23,7 +24,7 @@ pub(super) enum Step<'a> {
         resumed: bool,
     },
     /// This description is sent, with this payload type.
-    Noise(u8, &'a Arc<[u8]>),
+    Noise(u8, &'a Payload),
     Nothing,
 }
 
@@ -85,9 +86,9 @@ impl Room {
     /// `timestamp` is of G.711's clock.
     pub fn write_noise(&mut self, now: Instant, id: ParticipantId, timestamp: u32, noise: &[u8]) {
         let Some(participant) = self.participants.get(&id).filter(|from| from.is_local()) else { return };
-        let noise = Arc::from(noise);
+        let noise = Payload::from(noise);
         if participant.is_forwarded() {
-            self.send_along(id, 0, &Content::Noise(timestamp, Arc::clone(&noise)));
+            self.send_along(id, 0, &Content::Noise(timestamp, noise.clone()));
         }
         self.take_noise(now, id, 0, timestamp, &noise);
         self.flush(now);
@@ -100,7 +101,7 @@ impl Room {
         from: ParticipantId,
         index: usize,
         timestamp: u32,
-        payload: &Arc<[u8]>,
+        payload: &Payload,
     ) {
         let track = self.participants.get(&from).and_then(|p| p.tracks.get(index));
         if track.is_none_or(|track| track.info.muted) {
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     fn described() -> Quiet {
-        Quiet::Described(Arc::from([60, 127]))
+        Quiet::Described(vec![60, 127].into())
     }
 
     #[test]

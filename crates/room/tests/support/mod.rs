@@ -279,7 +279,7 @@ impl World {
             Output::CloseSignal { to } => self.client(to).signal_closed = true,
             Output::Transmit { peer, dst, data, .. } => {
                 if let Some(to) = self.nat.inside(dst) {
-                    self.travel(LATENCY, Travelling::ToClient(peer.participant(), to, data));
+                    self.travel(LATENCY, Travelling::ToClient(peer.participant(), to, data.to_vec()));
                 }
             }
             Output::PeerUfrag { peer, ufrag } => self.ufrags.push((peer, ufrag)),

@@ -1,6 +1,5 @@
 //! Audio that clients send.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use rtp::rtcp::{Arrival, Reception, ReceptionStats, ntp_middle};
@@ -104,7 +103,7 @@ impl Audio {
             seq,
             timestamp,
             marker: packet.header.marker,
-            payload: Arc::from(packet.payload),
+            payload: self.payloads.share(packet.payload),
             // The first bit is whether it is speech (RFC 6464 §3).
             level: level.map(|level| level & 0x7f),
         });

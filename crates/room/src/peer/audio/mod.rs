@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use rtp::Payloads;
 use rtp::srtp::{Session, SessionKeys};
 use str0m::media::Mid;
 use str0m::net::{Protocol, Transmit};
@@ -39,8 +40,9 @@ pub(super) struct Audio {
     arrived: Option<AudioIn>,
     /// What is to be sent, for the same.
     leaving: VecDeque<Transmit>,
-    /// Memory for a packet that is decrypted.
+    /// Memory for a packet that is decrypted, and for what it holds.
     clear: Vec<u8>,
+    payloads: Payloads,
 }
 
 /// The pair of addresses that ICE chose.
@@ -65,6 +67,7 @@ impl Audio {
             arrived: None,
             leaving: VecDeque::new(),
             clear: Vec::new(),
+            payloads: Payloads::default(),
         }
     }
 

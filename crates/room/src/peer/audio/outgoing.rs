@@ -6,6 +6,7 @@ use rtp::{RtpHeader, write_extended};
 use str0m::media::Mid;
 
 use super::Audio;
+use crate::datagram;
 use crate::peer::AudioOut;
 use crate::peer::sections::Sections;
 
@@ -83,7 +84,8 @@ impl Outgoing {
 
     /// The packet before it is encrypted. `None`: it is larger than a packet may be.
     fn write(&self, packet: &AudioOut<'_>, sections: &Sections) -> Option<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(MAX_HEADER + packet.payload.len() + MAX_TAG);
+        let mut bytes = datagram::memory();
+        bytes.reserve(MAX_HEADER + packet.payload.len() + MAX_TAG);
         let header = RtpHeader {
             marker: packet.marker,
             payload_type: packet.payload_type,

@@ -10,6 +10,7 @@ use rtp::rtcp::{
 use str0m::media::Mid;
 
 use super::{Audio, Incoming, Outgoing};
+use crate::datagram;
 use crate::lifecycle::Clock;
 use crate::peer::sections::Sections;
 
@@ -81,7 +82,7 @@ impl Audio {
 
     fn tell(&mut self, account: &Account<'_>) {
         let (Some(path), Some(srtp)) = (self.path, &mut self.srtp) else { return };
-        let mut bytes = Vec::new();
+        let mut bytes = datagram::memory();
         let written = write_account(account, &mut bytes).is_ok() && srtp.protect_rtcp(&mut bytes).is_ok();
         if written {
             self.leave(path, bytes);
