@@ -1,8 +1,9 @@
 //! Room to phone: sound without a pause, from the answer to the end, whoever talks.
 //!
-//! Each talker has a playout buffer; every 20 ms one talker's frame goes on as it is, several are mixed, nobody is silence.
-//! Silence is sent too, unless the phone takes descriptions of it (`coder`). A digit's packets, or its sound where the phone takes none, take the place of audio. With one talker the 20 ms clock
-//! moves close behind the talker's arrivals (`alignment`). A phone that speaks wideband hears the room so.
+//! Each talker has a playout buffer; every 20 ms one talker's frame goes on as it is, several are mixed, nobody is silence, which
+//! is sent too unless the phone takes descriptions of it (`coder`). A digit's packets, or its sound where the phone takes none,
+//! take the place of audio. With one talker the 20 ms clock moves close behind the talker's arrivals (`alignment`). A phone that
+//! speaks wideband hears the room so.
 
 use std::time::{Duration, Instant};
 
