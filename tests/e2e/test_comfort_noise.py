@@ -11,8 +11,8 @@ import pytest
 from harness import g711
 from harness.calls import call
 from harness.counts import concealed, growth
-from harness.rtp import packet
 from harness.ear import Ear
+from harness.rtp import packet
 from harness.tones import loudness, share
 from harness.waiting import until
 from harness.words import HOLE, STEP, levels, words_of
